@@ -1,0 +1,90 @@
+"""Is the loss I logged the loss I had?
+
+A map of the package, in the order in which data flows:
+
+truth       `lossaudit.keras.LossRecorder` (a callback), `lossaudit.Recorder` (a loop of your own)
+recording   `Recording` and `Series`: immutable columns that say what they cover
+audit       `audit(truth, claims)` judges claims; `diagnose(truth, values)` says what a list of numbers is
+report      `Report`, `Finding`, `Diagnosis`, `Verdict`, `Rule`
+
+and what all of it is computed with: `ExactSum`, `SumCount`, `WeightedMean`, `KerasMean`.
+
+Importing this package imports the standard library only; a name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lossaudit.accumulators import KerasMean, SumCount, WeightedMean
+    from lossaudit.auditing import audit, diagnose
+    from lossaudit.errors import AuditError, CaptureError, EmptyError, LossauditError, RunFileError, StateError
+    from lossaudit.exact import ExactSum
+    from lossaudit.findings import Diagnosis, Finding, Report, Rule, Verdict
+    from lossaudit.recorders import Recorder
+    from lossaudit.recordings import Recording, Series
+    from lossaudit.store import read
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "AuditError": "errors",
+    "CaptureError": "errors",
+    "Diagnosis": "findings",
+    "EmptyError": "errors",
+    "ExactSum": "exact",
+    "Finding": "findings",
+    "KerasMean": "accumulators",
+    "LossauditError": "errors",
+    "Recorder": "recorders",
+    "Recording": "recordings",
+    "Report": "findings",
+    "Rule": "findings",
+    "RunFileError": "errors",
+    "Series": "recordings",
+    "StateError": "errors",
+    "SumCount": "accumulators",
+    "Verdict": "findings",
+    "WeightedMean": "accumulators",
+    "audit": "auditing",
+    "diagnose": "auditing",
+    "read": "store",
+}
+
+__all__ = [
+    "AuditError",
+    "CaptureError",
+    "Diagnosis",
+    "EmptyError",
+    "ExactSum",
+    "Finding",
+    "KerasMean",
+    "LossauditError",
+    "Recorder",
+    "Recording",
+    "Report",
+    "Rule",
+    "RunFileError",
+    "Series",
+    "StateError",
+    "SumCount",
+    "Verdict",
+    "WeightedMean",
+    "audit",
+    "diagnose",
+    "read",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

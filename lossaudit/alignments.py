@@ -1,0 +1,168 @@
+"""Alignment: which number of a log stands beside which number of the truth, and the mistakes that moved it there."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lossaudit.predictions import Prediction
+from lossaudit.recordings import Floats, Ints, Series
+
+NOWHERE = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Alignment:
+    """A row of the truth for each logged number.
+
+    Args:
+        rows: index into the prediction, or NOWHERE, for each logged number, shape (m,).
+        cause: the mistake that moved the numbers; None where they stand where they should.
+        explanation: the mistake as a sentence.
+        remedy: how to mend it.
+    """
+
+    rows: Ints
+    cause: str | None = None
+    explanation: str = ""
+    remedy: str = ""
+
+    @property
+    def placed(self) -> NDArray[np.bool_]:
+        """Which logged numbers have a counterpart, shape (m,)."""
+        return self.rows != NOWHERE
+
+
+def in_place(claim: Series, expected: Prediction) -> Iterator[Alignment]:
+    """By the log's own steps or epochs; by position where it has none and the lengths agree."""
+    axis = _axis(claim, expected)
+    if axis is not None:
+        yield Alignment(_lookup(*axis))
+    elif len(claim) == len(expected):
+        yield Alignment(np.arange(len(claim)))
+
+
+def shifted(claim: Series, expected: Prediction) -> Iterator[Alignment]:
+    """Every number one or more places from where it belongs."""
+    axis = _axis(claim, expected)
+    if axis is not None:
+        yield from _other_steps(*axis)
+    elif len(claim) == len(expected):
+        for places in (1, -1, 2, -2):
+            rows = np.arange(len(claim)) - places
+            rows[(rows < 0) | (rows >= len(claim))] = NOWHERE
+            if _holds_no_number(claim.values[rows == NOWHERE]):
+                yield _shift(rows, places)
+
+
+def with_gaps(claim: Series, expected: Prediction) -> Iterator[Alignment]:
+    """Fewer numbers than there were batches or epochs: some are missing, and nothing in the log says which."""
+    missing = len(expected) - len(claim)
+    if _axis(claim, expected) is not None or missing <= 0 or not len(claim):
+        return
+    for description, kept in _patterns(expected, len(claim)):
+        yield _gap(kept, f"{missing} of {len(expected)} numbers are missing: {description}")
+    kept = _subsequence(claim, expected)
+    if kept is not None:
+        first = np.setdiff1d(np.arange(len(expected)), kept)[0]
+        yield _gap(kept, f"{missing} of {len(expected)} numbers are missing, the first at position {first}")
+
+
+def after_others(claim: Series, expected: Prediction) -> Iterator[Alignment]:
+    """More numbers than there were batches or epochs: the first ones are older than the truth."""
+    older = len(claim) - len(expected)
+    if _axis(claim, expected) is None and older > 0:
+        rows = np.concatenate([np.full(older, NOWHERE), np.arange(len(expected))])
+        explanation = f"the first {older} of {len(claim)} numbers have no truth beside them"
+        yield Alignment(rows, "numbers-without-truth", explanation, "Record the truth from the first number on.")
+
+
+ALIGNMENTS: tuple[Callable[[Series, Prediction], Iterator[Alignment]], ...] = (shifted, with_gaps, after_others)
+"""Where the numbers of a log may stand, if not in place; tried in this order."""
+
+
+def _axis(claim: Series, expected: Prediction) -> tuple[Ints, Ints] | None:
+    """The log's own axis beside the truth's."""
+    if expected.pace == "epoch":
+        return None if claim.epochs is None else (claim.epochs, expected.epochs)
+    return None if claim.steps is None else (claim.steps, expected.steps)
+
+
+def _lookup(logged: Ints, true: Ints) -> Ints:
+    order = np.argsort(true, kind="stable")
+    places = np.clip(np.searchsorted(true, logged, sorter=order), 0, len(true) - 1)
+    rows = order[places]
+    return np.where(true[rows] == logged, rows, NOWHERE)
+
+
+def _other_steps(logged: Ints, true: Ints) -> Iterator[Alignment]:
+    """The log's axis counts from another start, or not as the truth counts at all."""
+    offsets = [int(logged[0] - true[0]), 1, -1] if len(logged) else []
+    for offset in dict.fromkeys(offset for offset in offsets if offset):
+        yield _shift(_lookup(logged - offset, true), offset)
+    if len(logged) == len(true) and not np.array_equal(logged, true):
+        first = int(np.flatnonzero(logged != true)[0])
+        yield Alignment(
+            np.arange(len(true)),
+            "steps-restarted" if np.any(np.diff(logged) < 0) else "steps-shifted",
+            f"the numbers are in order, but from position {first} on they stand at step {logged[first]} "
+            f"where the truth has step {true[first]}",
+            "Count optimizer steps from 0 over the whole run, and log with that count.",
+        )
+
+
+def _shift(rows: Ints, places: int) -> Alignment:
+    direction = "later" if places > 0 else "earlier"
+    explanation = f"each number stands {abs(places)} {'place' if abs(places) == 1 else 'places'} {direction} than it was measured"
+    return Alignment(rows, "steps-shifted", explanation, "Log a number with the 0-based step it was measured at.")
+
+
+def _gap(kept: Ints, explanation: str) -> Alignment:
+    return Alignment(kept, "batches-missing", explanation, "Log every batch, or log the step beside each number.")
+
+
+def _holds_no_number(values: Floats) -> bool:
+    """Whether the places that a shift left empty hold what programs put there: zero or NaN."""
+    return bool(np.all(np.isnan(values) | (values == 0)))
+
+
+def _patterns(expected: Prediction, length: int) -> Iterator[tuple[str, Ints]]:
+    """The regular ways in which programs lose numbers, where they leave as many as there are."""
+    rows = np.arange(len(expected))
+    first = np.diff(expected.epochs, prepend=expected.epochs[:1] - 1) != 0
+    last = np.append(first[1:], True)
+    batch = rows - np.maximum.accumulate(np.where(first, rows, 0))
+    patterns = [
+        ("the last ones", rows < length),
+        ("the first ones", rows >= len(rows) - length),
+        ("the last one of each epoch", ~last),
+        ("the first one of each epoch", ~first),
+    ]
+    for every in {len(rows) // length, -(-len(rows) // length)} - {1}:
+        patterns += [
+            (f"all but every {every}th, from the first on", rows % every == 0),
+            (f"all but every {every}th", rows % every == every - 1),
+            (f"all but every {every}th and the last one of each epoch", (batch % every == every - 1) | last),
+        ]
+    yield from ((description, rows[kept]) for description, kept in patterns if kept.sum() == length)
+
+
+def _subsequence(claim: Series, expected: Prediction) -> Ints | None:
+    """The first rows, in order, whose numbers are the log's bit for bit; None where there are none."""
+    places: dict[float, list[int]] = {}
+    for way in (expected.values, *expected.replays):
+        for row, value in enumerate(way.tolist()):
+            insort(places.setdefault(value, []), row)
+    kept, start = [], 0
+    for value in claim.values.tolist():
+        rows = places.get(value, [])
+        at = bisect_left(rows, start)
+        if at == len(rows):
+            return None
+        kept.append(rows[at])
+        start = rows[at] + 1
+    return np.array(kept, dtype=np.int64)

@@ -1,0 +1,182 @@
+"""audit() and diagnose(): put claims beside the truth, let checks look, let causes explain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lossaudit.cases import Case
+from lossaudit.causes import CAUSES
+from lossaudit.checks import CHECKS, not_captured
+from lossaudit.claims import Claim, claims_of
+from lossaudit.findings import Diagnosis, Finding, Judgement, Report, Verdict
+from lossaudit.predictions import GRADES, Prediction
+from lossaudit.quantities import QUANTITIES, definition
+from lossaudit.recordings import Covers, Recording, Series
+from lossaudit.truths import Truth, truth_about
+
+COVERS: tuple[Covers, ...] = ("batch", "epoch")
+"""What a list without a promise may cover."""
+
+
+def audit(
+    truth: Recording,
+    claims: Series | Recording | Mapping[str, Any],
+    *,
+    select: Iterable[str] = (),
+    ignore: Iterable[str] = (),
+) -> Report:
+    """Judge what was logged against what was recorded.
+
+    Args:
+        truth: a recording of the true batch losses and their rows.
+        claims: a Series, a Recording, or a mapping of names to series or sequences of numbers; what a name such as
+            `"val_losses"` or `"epoch_loss"` promises is what its numbers are held to.
+        select: beginnings of the rule codes to look for, for example `["LA1"]`; all if empty.
+        ignore: beginnings of the rule codes to leave out.
+
+    Returns:
+        A Report with a verdict for each claim and a finding for each broken expectation.
+
+    Raises:
+        TypeError: `truth` is no Recording, or `claims` is of none of the kinds above.
+
+    >>> truth = Recording([Series([1.0, 2.0, 9.0], weights=[4, 4, 2], epochs=[0, 0, 0])])
+    >>> audit(truth, {"epoch_loss": [4.0]}).findings[0].cause
+    'short-last-batch-counted-as-full'
+    """
+    if not isinstance(truth, Recording):
+        raise TypeError(f"truth must be a Recording, not {type(truth).__name__}: {truth!r:.80}")
+    return report_on(truth, claims_of(claims, truth), select=select, ignore=ignore)
+
+
+def report_on(
+    truth: Recording, claims: Iterable[Claim], *, select: Iterable[str] = (), ignore: Iterable[str] = ()
+) -> Report:
+    """Judge claims one by one; one that promises nothing, or may be of another loss, counts only if it is recognised."""
+    judgements: list[Judgement] = []
+    findings: list[Finding] = []
+    skipped: list[str] = []
+    for claim in claims:
+        judgement, found = _judge(truth, claim)
+        if judgement is None:
+            skipped.append(claim.origin)
+        else:
+            judgements.append(judgement)
+            findings.extend(found)
+    return Report(tuple(judgements), tuple(findings), tuple(skipped), truth.metadata).selected(select, ignore)
+
+
+def diagnose(truth: Recording, values: Any, *, split: str = "train", tag: str = "loss") -> Diagnosis:
+    """Say what a list of numbers is.
+
+    Args:
+        truth: a recording of the true batch losses and their rows.
+        values: the numbers, shape (n,), or a Series.
+        split: the split they are from.
+        tag: the tag they are of.
+
+    Returns:
+        A Diagnosis; its `quantity` is None where nothing matches.
+
+    Raises:
+        LookupError: the recording holds no batch of that tag and split.
+
+    >>> truth = Recording([Series([1.0, 2.0, 9.0], weights=[4, 4, 2], epochs=[0, 0, 0])])
+    >>> diagnose(truth, [1.0, 1.5, 3.0]).quantity
+    'running_mean'
+    """
+    series = values if isinstance(values, Series) else Series(values, tag=tag, split=split)
+    about = truth_about(truth, series.tag, series.split, series.dtype)
+    if about is None:
+        truth.find(tag=series.tag, split=series.split, covers="batch")
+        raise LookupError(f"the recording holds no batch of tag={series.tag!r}, split={series.split!r}")
+    cases = [Case(series, covers, about) for covers in COVERS]
+    return _as_expected(cases) or _as_quantity(series, about) or _as_mistake(cases) or _as_nothing(series, about)
+
+
+def _judge(truth: Recording, claim: Claim) -> tuple[Judgement | None, list[Finding]]:
+    series = claim.series
+    about = truth_about(truth, series.tag, series.split, series.dtype)
+    if about is None:
+        return _without_truth(truth, claim)
+    if claim.promises is None:
+        return _unpromised(claim, about)
+    case = Case(series, claim.promises, about)
+    if case.reading is None and not claim.certain:
+        return None, []
+    holds = case.reading.predictions[0].quantity if case.reading else None
+    judgement = Judgement(
+        claim.origin, case.verdict, series.tag, series.split, claim.promises, holds, case.numbers
+    )
+    return judgement, [finding for check in CHECKS for finding in check(case)]
+
+
+def _without_truth(truth: Recording, claim: Claim) -> tuple[Judgement, list[Finding]]:
+    series = claim.series
+    missed = truth.metadata.get("not_captured", {}).get(series.split)
+    reason = missed or f"no batch of {series.name} was recorded, so it cannot be judged"
+    finding = not_captured(series.split, series.tag, claim.origin, str(reason))
+    judgement = Judgement(claim.origin, Verdict.UNDECIDABLE, series.tag, series.split, claim.promises, None, 0)
+    return judgement, [finding]
+
+
+def _unpromised(claim: Claim, about: Truth) -> tuple[Judgement | None, list[Finding]]:
+    """A name that promises nothing cannot be wrong; what it holds is said where it is recognised."""
+    series = claim.series
+    cases = [Case(series, covers, about) for covers in COVERS]
+    diagnosis = _as_expected(cases) or _as_quantity(series, about)
+    if diagnosis is None:
+        return None, []
+    return Judgement(
+        claim.origin, diagnosis.verdict, series.tag, series.split, None, diagnosis.quantity, len(series)
+    ), []
+
+
+def _as_expected(cases: list[Case]) -> Diagnosis | None:
+    """The loss of each batch, or the mean of each epoch: nothing is wrong with these."""
+    for case in cases:
+        if case.expected is not None and case.reading and case.reading.causes == (None,) and not case.reading.alignment.cause:
+            return _diagnosis(case.claim, [case.expected.quantity], [], case.grade)
+    return None
+
+
+def _as_quantity(series: Series, about: Truth) -> Diagnosis | None:
+    """Any other quantity, number by number."""
+    found: dict[str, tuple[Verdict, Prediction]] = {}
+    for name, predict in QUANTITIES.items():
+        for one in predict(about):
+            if len(one) == len(series) > 0 and one.matches(series.values, series.decimals).all():
+                found.setdefault(name, (GRADES[one.grade(series.values, series.decimals).max()], one))
+    if not found:
+        return None
+    paces = {one.pace for _, one in found.values()}
+    causes = [cause.name for cause in CAUSES.values() if "batch" in cause.breaks and "batch" in paces or "epoch" in cause.breaks and "epoch" in paces]
+    causes = [name for name in causes if {one.quantity for one in CAUSES[name].predict(about)} & found.keys()]
+    return _diagnosis(series, list(found), causes, min((grade for grade, _ in found.values()), key=GRADES.index))
+
+
+def _as_mistake(cases: list[Case]) -> Diagnosis | None:
+    """A known mistake that moved the numbers or lost some."""
+    for case in cases:
+        if (reading := case.reading) is not None:
+            causes = [cause.name for cause in reading.causes if cause] + [reading.alignment.cause or ""]
+            return _diagnosis(case.claim, [one.quantity for one in reading.predictions], [c for c in causes if c], case.grade)
+    return None
+
+
+def _as_nothing(series: Series, about: Truth) -> Diagnosis:
+    batches = about.batches
+    message = (
+        f"{len(series)} numbers beside {len(batches)} batches in {len(batches.ends)} epochs of {series.name}: "
+        "no known quantity or mistake gives them: wrong, unexplained."
+    )
+    return Diagnosis(None, Verdict.WRONG, message)
+
+
+def _diagnosis(series: Series, names: list[str], causes: list[str], verdict: Verdict) -> Diagnosis:
+    holds = ", or ".join(f"{definition(name)} ({name})" for name in names)
+    message = f"{len(series)} numbers, {verdict}: {holds}."
+    if causes:
+        message += f" Cause: {', '.join(causes)}."
+    return Diagnosis(names[0], verdict, message, tuple(names), tuple(causes))

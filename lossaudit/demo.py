@@ -1,0 +1,250 @@
+"""The demo: real digits, a real training, the mistakes that tutorials teach and their corrections, each one audited."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from sklearn.datasets import load_digits
+
+from lossaudit.auditing import audit
+from lossaudit.findings import Report, Verdict
+from lossaudit.keras import LossRecorder
+from lossaudit.recorders import Recorder
+from lossaudit.recordings import Recording, Series
+from lossaudit.render.text import styled
+
+EPOCHS, BATCH_SIZE = 3, 96
+
+
+@dataclass(frozen=True)
+class Example:
+    """A logging habit, the numbers it logged, and the report on them.
+
+    Args:
+        habit: what the code does, in its own words.
+        cause: the mistake that is planted in it; None where it is correct.
+        logged: the numbers and what they promise to be.
+        report: what the audit says.
+    """
+
+    habit: str
+    cause: str | None
+    logged: Series
+    report: Report
+
+    @property
+    def as_planted(self) -> bool:
+        """Whether the audit names the planted mistake alone, or calls correct numbers correct."""
+        if self.cause is None:
+            return self.report.verdicts[0].verdict in (Verdict.EXACT, Verdict.CONSISTENT)
+        return [finding.causes for finding in self.report.findings] == [(self.cause,)]
+
+
+class LossHistory(keras.callbacks.Callback):
+    """What tutorials teach to record the loss of every batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.losses: list[float] = []
+        self.val_losses: list[float] = []
+        self.epoch_losses: list[float] = []
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Append what Keras passes as the loss, and a key that batch logs do not have."""
+        self.losses.append((logs or {})["loss"])
+        self.val_losses.append((logs or {}).get("val_loss", float("nan")))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Append the loss of the epoch."""
+        self.epoch_losses.append((logs or {})["loss"])
+
+
+class LoopLog:
+    """What a hand-written loop reports for each epoch, in all the ways that are in use."""
+
+    def __init__(self) -> None:
+        self.forever = keras.metrics.Mean()
+        self.shared = keras.metrics.Mean()
+        self.reported: dict[str, list[float]] = {}
+
+    def epoch(self, train: list[tuple[float, int]], validation: list[tuple[float, int]]) -> None:
+        """Report one epoch from the losses and rows of its batches."""
+        rows = sum(n for _, n in train)
+        full_batches = rows // BATCH_SIZE
+        weighted = keras.metrics.Mean()
+        self.shared.reset_state()
+        for loss, n in train:
+            self.forever.update_state(loss, sample_weight=n)
+            self.shared.update_state(loss, sample_weight=n)
+            weighted.update_state(loss, sample_weight=n)
+        for loss, n in validation:
+            self.shared.update_state(loss, sample_weight=n)
+        self._report("total / batches", sum(loss for loss, _ in train) / len(train))
+        self._report("loss of the last batch", train[-1][0])
+        self._report("n // batch_size batches", sum(loss for loss, _ in train[:full_batches]) / full_batches)
+        self._report("Mean never reset", float(self.forever.result()))
+        self._report("one Mean for both", float(self.shared.result()))
+        self._report("total / rows", sum(loss for loss, _ in train) / rows)
+        self._report("sum(loss * rows) / rows", sum(loss * n for loss, n in train) / rows)
+        self._report("Mean(sample_weight=rows)", float(weighted.result()))
+
+    def _report(self, way: str, value: float) -> None:
+        self.reported.setdefault(way, []).append(value)
+
+
+def main(out: Path | None = None, *, as_json: bool = False) -> int:
+    """Run the demo; 0 if every planted mistake was named and every correction called correct, 1 if not."""
+    keras.utils.set_random_seed(0)
+    console = Console(stderr=as_json, highlight=False)
+    console.print(f"Keras {keras.__version__}: {EPOCHS} epochs of scikit-learn's digits, batches of {BATCH_SIZE} rows\n")
+    fit_truth, fit_examples = fitted()
+    loop_truth, loop_examples = looped()
+    examples = [*fit_examples, *loop_examples]
+    if out is not None:
+        _save(out, {"fit": fit_truth, "loop": loop_truth}, examples)
+        console.print(f"Run files and reports: {out}\n")
+    if as_json:
+        json.dump([_as_data(example) for example in examples], sys.stdout)
+        print()
+    else:
+        _show(console, examples)
+    return 0 if all(example.as_planted for example in examples) else 1
+
+
+def fitted() -> tuple[Recording, list[Example]]:
+    """`model.fit` with the callback of the tutorials, beside a recorder."""
+    history, recorder = LossHistory(), LossRecorder()
+    model = _model()
+    train, validation = _digits()
+    model.fit(train, epochs=EPOCHS, validation_data=validation, callbacks=[history, recorder], verbose=0)
+    truth = recorder.recording
+    recorded = truth.find(split="train").values
+    validated = truth.find(split="validation")
+    per_epoch = model.history.history
+    return truth, [
+        _example("fit", "losses.append(logs['loss']) after each batch", "running-mean-read-as-batch-loss", history.losses, truth),
+        _example("fit", "recorder.recording of LossRecorder", None, recorded, truth),
+        _example("fit", "logs.get('val_loss', nan) after each batch", "missing-key-recorded-as-nan", history.val_losses, truth,
+                 split="validation"),
+        _example("fit", "recorder.recording, split='validation'", None, validated.values, truth, split="validation"),
+        _example("fit", "losses.append(logs['loss']) after each epoch", None, history.epoch_losses, truth, covers="epoch"),
+        _example("fit", "History.history['val_loss']", None, per_epoch["val_loss"], truth, split="validation", covers="epoch"),
+    ]  # fmt: skip
+
+
+def looped() -> tuple[Recording, list[Example]]:
+    """A hand-written loop, beside a recorder, and what it reports in all the ways that are in use."""
+    model, recorder, log = _model(), Recorder(), LoopLog()
+    train, validation = _digits()
+    step = _train_step(model)
+    for _ in range(EPOCHS):
+        trained = [(float(step(x, y)), len(x)) for x, y in train]
+        validated = [(float(model.compute_loss(x, y, model(x))), len(x)) for x, y in validation]
+        for split, batches in (("train", trained), ("validation", validated)):
+            for loss, rows in batches:
+                recorder.batch(loss, weight=rows, split=split)
+        recorder.end_epoch()
+        log.epoch(trained, validated)
+    planted = {
+        "total / batches": "short-last-batch-counted-as-full",
+        "loss of the last batch": "last-batch-shown-as-epoch",
+        "n // batch_size batches": "last-batch-dropped",
+        "Mean never reset": "state-not-reset",
+        "one Mean for both": "validation-mixed-into-train",
+        "total / rows": "sum-divided-by-wrong-count",
+        "sum(loss * rows) / rows": None,
+        "Mean(sample_weight=rows)": None,
+    }
+    truth = recorder.recording
+    return truth, [
+        _example("loop", way, cause, log.reported[way], truth, covers="epoch") for way, cause in planted.items()
+    ]
+
+
+def _example(where: str, habit: str, cause: str | None, values: Any, truth: Recording, **covers: Any) -> Example:
+    logged = Series(values, origin=f"{where}: {habit}", **covers)
+    return Example(habit, cause, logged, audit(truth, logged))
+
+
+def _digits() -> tuple[tf.data.Dataset, tf.data.Dataset]:
+    """1,000 train and 797 validation rows of 8 × 8 pixels; the last batch of each is short."""
+    digits = load_digits()
+    x, y = (digits.data / 16).astype(np.float32), digits.target.astype(np.int32)
+    train, validation = (x[:1000], y[:1000]), (x[1000:], y[1000:])
+    return tuple(tf.data.Dataset.from_tensor_slices(rows).batch(BATCH_SIZE) for rows in (train, validation))
+
+
+def _model() -> keras.Model:
+    layers = [keras.Input((64,)), keras.layers.Dense(32, activation="relu"), keras.layers.Dense(10)]
+    model = keras.Sequential(layers)
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return model
+
+
+def _train_step(model: keras.Model) -> Any:
+    @tf.function(reduce_retracing=True)
+    def step(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            loss = model.compute_loss(x, y, model(x, training=True))
+        gradients = tape.gradient(loss, model.trainable_variables)
+        model.optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+        return loss
+
+    return step
+
+
+def _show(console: Console, examples: list[Example]) -> None:
+    """Truth, log, verdict and cause side by side, then the findings in full."""
+    table = Table(pad_edge=False)
+    for heading, justify in (("what the code does", "left"), ("truth", "right"), ("log", "right"), ("verdict", "left"), ("cause", "left")):
+        table.add_column(heading, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    for example in examples:
+        truth, logged = _beside(example)
+        cause = ", ".join(finding.cause or "" for finding in example.report.findings)
+        table.add_row(Text(example.logged.origin or ""), truth, logged, styled(example.report.verdicts[0].verdict), cause)
+    console.print(table)
+    for example in examples:
+        for finding in example.report.findings:
+            console.print(f"\n{finding}", markup=False, soft_wrap=True)
+    named = sum(example.as_planted for example in examples if example.cause)
+    right = sum(example.as_planted for example in examples if not example.cause)
+    planted = sum(example.cause is not None for example in examples)
+    console.print(f"\n{named} of {planted} planted mistakes named, {right} of {len(examples) - planted} corrections called correct")
+
+
+def _beside(example: Example) -> tuple[str, str]:
+    """The first number where truth and log part; the first number of a log that is right."""
+    finding = next(iter(example.report.findings), None)
+    if finding is None:
+        return "", f"{example.logged.values[0]:.6f}"
+    truth = "" if finding.expected is None else f"{finding.expected:.6f}"
+    return truth, "" if finding.observed is None else f"{finding.observed:.6f}"
+
+
+def _as_data(example: Example) -> dict[str, Any]:
+    return {
+        "habit": example.logged.origin,
+        "planted": example.cause,
+        "as_planted": example.as_planted,
+        "report": json.loads(example.report.to_json()),
+    }
+
+
+def _save(folder: Path, truths: dict[str, Recording], examples: list[Example]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, truth in truths.items():
+        path = folder / f"{name}.lossaudit"
+        path.unlink(missing_ok=True)
+        truth.save(path)
+    (folder / "reports.json").write_text(json.dumps([_as_data(example) for example in examples], indent=1), "utf-8")

@@ -1,0 +1,196 @@
+"""Rule, Finding, Judgement, Diagnosis and Report: what an audit says, as data."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Literal
+
+from lossaudit.errors import AuditError
+
+SCHEMA_VERSION = 1
+
+
+class Verdict(StrEnum):
+    """What can be said of a logged number, never with an epsilon.
+
+    >>> Verdict.EXACT == "exact"
+    True
+    """
+
+    EXACT = "exact"
+    """A replay of the arithmetic gives the same bits."""
+    CONSISTENT = "consistent"
+    """Within the proven bound of the arithmetic."""
+    SUSPECT = "suspect"
+    """Within the proven bound, beyond the probabilistic band: a warning."""
+    WRONG = "wrong"
+    """Beyond the proven bound: a proof."""
+    UNDECIDABLE = "undecidable"
+    """The data cannot decide."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One expectation that a log can break.
+
+    Args:
+        code: `LA` and three digits, never reused.
+        name: the expectation in kebab-case.
+        expects: the expectation as a sentence.
+        why: what goes wrong when it is broken, and why people meet it.
+    """
+
+    code: str
+    name: str
+    expects: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One broken expectation: where, what was logged, what was expected, how far apart they may be, why, and the way out."""
+
+    code: str
+    verdict: Verdict
+    message: str
+    severity: Literal["error", "warning"] = "error"
+    tag: str = "loss"
+    split: str = "train"
+    epoch: int | None = None
+    step: int | None = None
+    observed: float | None = None
+    expected: float | None = None
+    bound: float | None = None
+    cause: str | None = None
+    causes: tuple[str, ...] = ()
+    remedy: str = ""
+    origin: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.message}" + (f"\n  Remedy: {self.remedy}" if self.remedy else "")
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdict on one claim: what it promised, what it holds, and how many numbers were judged."""
+
+    origin: str
+    verdict: Verdict
+    tag: str = "loss"
+    split: str = "train"
+    covers: str | None = None
+    quantity: str | None = None
+    points: int = 0
+
+    def __str__(self) -> str:
+        holds = f" as {self.quantity}" if self.quantity else ""
+        return f"{self.origin}: {self.verdict}{holds} ({self.points} of {self.split} {self.tag})"
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What a list of numbers is.
+
+    Args:
+        quantity: the name of what it holds; None where nothing matches.
+        quantities: every quantity that matches, the simplest first; more than one are indistinguishable on this data.
+        causes: the mistakes that would have logged these numbers; empty where they are what one would expect.
+        verdict: how well the numbers match the quantity; `wrong` where nothing matches.
+        message: all of it as a sentence.
+    """
+
+    quantity: str | None
+    verdict: Verdict
+    message: str
+    quantities: tuple[str, ...] = ()
+    causes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an audit found: a verdict for each claim, and a finding for each broken expectation."""
+
+    verdicts: tuple[Judgement, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    not_audited: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def ok(self) -> bool:
+        """True if at least one claim was judged and none is wrong or undecidable."""
+        return self.status == 0
+
+    @property
+    def status(self) -> int:
+        """The exit status of a command: 0 no findings, 1 findings, 2 cannot judge."""
+        if any(finding.severity == "error" for finding in self.findings):
+            return 1
+        return 2 if self._cannot_judge() else 0
+
+    def _cannot_judge(self) -> bool:
+        verdicts = [judgement.verdict for judgement in self.verdicts]
+        verdicts += [finding.verdict for finding in self.findings]
+        return not self.verdicts or Verdict.UNDECIDABLE in verdicts
+
+    def selected(self, select: Iterable[str] = (), ignore: Iterable[str] = ()) -> Report:
+        """The report with only those findings whose code begins with one of `select` and with none of `ignore`."""
+        wanted, unwanted = tuple(select) or ("",), tuple(ignore)
+        kept = tuple(one for one in self.findings if one.code.startswith(wanted) and not one.code.startswith(unwanted))
+        return replace(self, findings=kept)
+
+    @classmethod
+    def joined(cls, reports: Sequence[Report]) -> Report:
+        """The reports of several trainings as one; each claim and finding then says which training it is from."""
+        if len(reports) == 1:
+            return reports[0]
+        numbered = [(f"fit {number}: ", report) for number, report in enumerate(reports, 1)]
+        return cls(
+            tuple(replace(one, origin=fit + one.origin) for fit, report in numbered for one in report.verdicts),
+            tuple(replace(one, message=fit + one.message) for fit, report in numbered for one in report.findings),
+            tuple(fit + one for fit, report in numbered for one in report.not_audited),
+            {fit.strip(": "): dict(report.metadata) for fit, report in numbered},
+        )
+
+    def raise_for_findings(self) -> None:
+        """Raise AuditError with the whole report as its message unless the report is ok."""
+        if not self.ok:
+            raise AuditError(str(self))
+
+    def __str__(self) -> str:
+        if not self.verdicts and not self.findings:
+            return "lossaudit: nothing to audit"
+        lines = [str(finding) for finding in self.findings] + [str(judgement) for judgement in self.verdicts]
+        if self.not_audited:
+            lines.append(f"not audited: {', '.join(self.not_audited)}")
+        return "\n".join(lines)
+
+    def to_json(self) -> str:
+        """The report as one JSON object with a schema version; NaN and infinities as strings, which JSON has no numbers for."""
+        content = {
+            "schema": SCHEMA_VERSION,
+            "ok": self.ok,
+            "status": self.status,
+            "verdicts": [asdict(judgement) for judgement in self.verdicts],
+            "findings": [asdict(finding) for finding in self.findings],
+            "not_audited": list(self.not_audited),
+            "metadata": dict(self.metadata),
+        }
+        return json.dumps(_finite(content), allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value

@@ -1,0 +1,36 @@
+"""For Keras: what records the truth inside the training step, and what audits a run.
+
+`LossRecorder` and `LossAudit` are callbacks, `RecordingMean` replaces `keras.metrics.Mean` in steps of your own, and
+`fit_loop` is `fit` as a hand-written loop. Keras is imported when one of these names is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lossaudit.keras.audits import LossAudit, LossAuditWarning
+    from lossaudit.keras.callbacks import LossRecorder
+    from lossaudit.keras.loops import fit_loop
+    from lossaudit.keras.metrics import RecordingMean
+
+_HOME = {
+    "LossAudit": "audits",
+    "LossAuditWarning": "audits",
+    "LossRecorder": "callbacks",
+    "RecordingMean": "metrics",
+    "fit_loop": "loops",
+}
+
+__all__ = ["LossAudit", "LossAuditWarning", "LossRecorder", "RecordingMean", "fit_loop"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

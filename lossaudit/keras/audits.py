@@ -1,0 +1,173 @@
+"""LossAudit: a callback that audits what every other callback of the same run recorded."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import warnings
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal, get_args
+
+import keras
+import numpy as np
+
+from lossaudit.auditing import report_on
+from lossaudit.checks import AUDITED, not_captured
+from lossaudit.claims import Claim, claim_named, is_plain
+from lossaudit.errors import AuditError
+from lossaudit.findings import Finding, Report, Verdict
+from lossaudit.keras.callbacks import LossRecorder
+from lossaudit.recordings import Recording
+
+OnViolation = Literal["warn", "raise", "ignore"]
+
+
+class LossAuditWarning(UserWarning):
+    """A report with findings, or the auditor's own failure."""
+
+
+class LossAudit(LossRecorder):
+    """Audits History and every list of numbers that the other callbacks of the run hold as public attributes.
+
+    It is given to `fit` beside the callbacks it audits, records the true loss of every batch, and at the end of training
+    says what each list holds, whether that is what its name promises, and why not.
+
+    Args:
+        on_violation: at the end of training, `"warn"` prints the report, as a warning if it has findings; `"raise"` raises
+            AuditError if it has findings; `"ignore"` keeps the report to itself.
+        select: beginnings of the rule codes to look for; all if empty.
+        ignore: beginnings of the rule codes to leave out.
+
+    Raises:
+        ValueError: `on_violation` is none of the three.
+    """
+
+    def __init__(
+        self,
+        on_violation: OnViolation = "warn",
+        *,
+        select: Iterable[str] = (),
+        ignore: Iterable[str] = (),
+    ) -> None:
+        if on_violation not in get_args(OnViolation):
+            raise ValueError(f"on_violation={on_violation!r} must be 'warn', 'raise' or 'ignore'")
+        super().__init__()
+        self.on_violation = on_violation
+        self._select, self._ignore = tuple(select), tuple(ignore)
+        self._others: list[Any] = []
+        self._older: dict[int, int] = {}
+        self._report: Report | None = None
+
+    @property
+    def report(self) -> Report:
+        """The report of the latest training; of what there is so far, while it runs or if it was interrupted."""
+        return self._report or self._audit_safely()
+
+    def set_model(self, model: Any) -> None:
+        """Find the other callbacks: Keras hands a callback its model, but not its companions."""
+        super().set_model(model)
+        self._others = [callback for callback in _companions() if callback is not self]
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Forget the report of an earlier training."""
+        super().on_train_begin(logs)
+        self._report, self._older = None, {}
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Remember what the lists held before training: this audit has no truth for that."""
+        super().on_epoch_begin(epoch, logs)
+        if not self._older:
+            self._older = {id(values): len(values) for _, values in self._lists()}
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        """Audit, and say what was found."""
+        super().on_train_end(logs)
+        self._report = self._audit_safely()
+        failed = any(finding.code == AUDITED.code for finding in self._report.findings)
+        if self.on_violation == "raise" and not failed:
+            self._report.raise_for_findings()
+        elif self.on_violation == "warn" or failed:
+            self._say(self._report)
+
+    def _audit_safely(self) -> Report:
+        """A failure of the audit itself is a finding: it never stops a training run, and is never silent."""
+        try:
+            truth = self.recording
+            report = report_on(truth, self._claims(truth), select=self._select, ignore=self._ignore)
+            return report if report.verdicts or report.findings else _nothing_captured(truth)
+        except Exception as error:
+            return Report(findings=(_failure(error),))
+
+    def _claims(self, truth: Recording) -> Iterator[Claim]:
+        for name, values in self._lists():
+            new = values[self._older.get(id(values), 0) :]
+            if len(new):
+                yield _claim(name, new, truth)
+
+    def _lists(self) -> Iterator[tuple[str, Any]]:
+        """Every numeric list, array, or dict of them that another callback holds as a public attribute."""
+        for callback in self._others:
+            for attribute, value in vars(callback).items():
+                if attribute.startswith("_"):
+                    continue
+                name = f"{type(callback).__name__}.{attribute}"
+                if _is_numeric(value):
+                    yield name, value
+                elif isinstance(value, dict):
+                    yield from ((f"{name}[{key!r}]", one) for key, one in value.items() if _is_numeric(one))
+
+    def _say(self, report: Report) -> None:
+        if report.ok:
+            print(report, file=sys.stderr)
+        else:
+            warnings.warn(f"\n{report}", LossAuditWarning, stacklevel=2)
+
+
+def _companions() -> list[Any]:
+    """The callbacks of the CallbackList that is calling us: nothing else in Keras knows them all."""
+    frame = inspect.currentframe()
+    while frame is not None:
+        caller = frame.f_locals.get("self")
+        if isinstance(caller, keras.callbacks.CallbackList):
+            return list(caller.callbacks)
+        frame = frame.f_back
+    return []
+
+
+def _is_numeric(value: Any) -> bool:
+    """A one-dimensional array or list of numbers, in which None may stand for an absent one."""
+    if isinstance(value, np.ndarray):
+        return value.ndim == 1 and value.dtype.kind in "fiu"
+    if not isinstance(value, (list, tuple)) or not value:
+        return False
+    return all(one is None or (isinstance(one, (int, float, np.number)) and not isinstance(one, bool)) for one in value)
+
+
+def _claim(name: str, values: Any, truth: Recording) -> Claim:
+    """What the name of an attribute promises; a word in it that is not understood may mean another loss."""
+    named = claim_named(name, values, truth)
+    own_name = name.partition(".")[2]
+    if is_plain(own_name) or named.series.tag != "loss":
+        return named
+    speaks = claim_named(own_name, values, truth).promises
+    return Claim(named.series, named.promises if speaks else None, certain=False)
+
+
+def _nothing_captured(truth: Recording) -> Report:
+    missed = truth.metadata.get("not_captured") or {"train": "no batch was recorded"}
+    findings = tuple(not_captured(split, "loss", "LossAudit", str(reason)) for split, reason in missed.items())
+    return Report(findings=findings, metadata=truth.metadata)
+
+
+def _failure(error: Exception) -> Finding:
+    return Finding(
+        AUDITED.code,
+        Verdict.UNDECIDABLE,
+        f"the audit failed with {type(error).__name__}: {error}. The training was not affected.",
+        severity="warning",
+        cause="audit-failed",
+        remedy="Please report this with the callbacks you used.",
+    )
+
+
+__all__ = ["AuditError", "LossAudit", "LossAuditWarning"]

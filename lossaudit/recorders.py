@@ -1,0 +1,107 @@
+"""Recorder: fills a Recording from a loop that its user wrote."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import SupportsFloat
+
+from lossaudit.recordings import Recording, Series
+
+
+
+@dataclass
+class _Column:
+    """What one series holds so far."""
+
+    values: list[float] = field(default_factory=list)
+    weights: list[float | None] = field(default_factory=list)
+    epochs: list[int] = field(default_factory=list)
+
+
+class Recorder:
+    """Records the batch losses of a loop of your own, and what the loop reports at the end of each epoch.
+
+    The batch losses are the truth; what `end_epoch` was given are claims. `audit(r.recording, r.recording)` judges them.
+
+    >>> recorder = Recorder()
+    >>> for loss, rows in [(1.0, 4), (2.0, 4), (9.0, 2)]:
+    ...     recorder.batch(loss, weight=rows)
+    >>> recorder.end_epoch(loss=3.0)
+    >>> recorder.recording.find(covers="batch").weights
+    array([4., 4., 2.])
+    """
+
+    def __init__(self) -> None:
+        self._batches: dict[tuple[str, str], _Column] = defaultdict(_Column)
+        self._reports: dict[tuple[str, str], _Column] = defaultdict(_Column)
+        self._epoch = 0
+
+    def batch(
+        self,
+        loss: SupportsFloat,
+        *,
+        weight: SupportsFloat | None = None,
+        split: str = "train",
+        tag: str = "loss",
+        **components: SupportsFloat,
+    ) -> None:
+        """Record one batch.
+
+        Args:
+            loss: the mean loss of the batch: a float, or a scalar tensor, which is read at once.
+            weight: rows of the batch.
+            split: `"train"`, `"validation"` or `"test"`.
+            tag: what the loss is called.
+            components: further losses of the same batch, by name.
+
+        Raises:
+            ValueError: `weight` is negative or not finite, or is given for some batches of a split and not for others.
+        """
+        rows = None if weight is None else _weight(weight, tag, self._epoch)
+        for name, value in {tag: loss, **components}.items():
+            column = self._batches[name, split]
+            if column.weights and (column.weights[-1] is None) != (rows is None):
+                raise ValueError(f"weight={weight!r}: give it for every batch or for none (tag={name!r}, split={split!r})")
+            _append(column, float(value), rows, self._epoch)
+
+    def end_epoch(self, **reported: SupportsFloat) -> None:
+        """Close the epoch, and record what the loop reports for it; `val_loss` is the validation loss."""
+        for name, value in reported.items():
+            split, tag = ("validation", name[4:]) if name.startswith("val_") else ("train", name)
+            _append(self._reports[tag, split], float(value), None, self._epoch)
+        self._epoch += 1
+
+    @property
+    def recording(self) -> Recording:
+        """All that was recorded so far."""
+        batches = [_series(key, column, "batch") for key, column in self._batches.items()]
+        return Recording([*batches, *(_series(key, column, "epoch") for key, column in self._reports.items())])
+
+
+def _weight(weight: SupportsFloat, tag: str, epoch: int) -> float:
+    rows = float(weight)
+    if not 0 <= rows < float("inf"):
+        raise ValueError(f"weight={rows:g} must be finite and not negative (tag={tag!r}, epoch={epoch})")
+    return rows
+
+
+def _append(column: _Column, value: float, weight: float | None, epoch: int) -> None:
+    column.values.append(value)
+    column.weights.append(weight)
+    column.epochs.append(epoch)
+
+
+def _series(key: tuple[str, str], column: _Column, covers: str) -> Series:
+    tag, split = key
+    weighed = covers == "batch" and column.weights[:1] != [None]
+    return Series(
+        column.values,
+        tag=tag,
+        split=split,
+        covers=covers,
+        weights=column.weights if weighed else None,
+        epochs=column.epochs,
+        steps=range(len(column.values)) if covers == "batch" else None,
+        origin=None if covers == "batch" else f"reported {'val_' if split == 'validation' else ''}{tag}",
+    )

@@ -1,0 +1,1 @@
+"""A Report as others read it: as a table in a terminal."""

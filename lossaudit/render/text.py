@@ -1,0 +1,82 @@
+"""A Report as text: a table of verdicts, then each finding with its cause and remedy."""
+
+from __future__ import annotations
+
+import io
+from typing import TextIO
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from lossaudit.findings import Finding, Report, Verdict
+
+_STYLES = {
+    Verdict.EXACT: "bold green",
+    Verdict.CONSISTENT: "green",
+    Verdict.SUSPECT: "yellow",
+    Verdict.WRONG: "bold red",
+    Verdict.UNDECIDABLE: "bold yellow",
+}
+
+
+def write(report: Report, file: TextIO) -> None:
+    """Write a report to a stream: in colour and as wide as the terminal, or plain where there is none."""
+    console = Console(file=file, highlight=False, soft_wrap=not file.isatty())
+    if report.verdicts:
+        console.print(verdict_table(report))
+    for finding in report.findings:
+        console.print(finding_text(finding))
+    for name in report.not_audited:
+        console.print(f"not audited: {name} (neither recognised nor named as the loss)", style="dim", markup=False)
+    console.print(summary(report))
+
+
+def as_text(report: Report) -> str:
+    """The report as plain text."""
+    buffer = io.StringIO()
+    write(report, buffer)
+    return buffer.getvalue()
+
+
+def verdict_table(report: Report) -> Table:
+    """One row for each claim: what it is called, what it holds, how many numbers, and the verdict."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("claim", overflow="fold")
+    table.add_column("split")
+    table.add_column("holds", overflow="fold")
+    table.add_column("numbers", justify="right")
+    table.add_column("verdict")
+    for one in report.verdicts:
+        row = (one.origin, one.split, one.quantity or "?", str(one.points))
+        table.add_row(*(Text(cell) for cell in row), styled(one.verdict))
+    return table
+
+
+def styled(verdict: Verdict) -> Text:
+    """A verdict in its colour."""
+    return Text(verdict.value, style=_STYLES[verdict])
+
+
+def finding_text(finding: Finding) -> Padding:
+    """A finding: its code, cause, message and remedy."""
+    text = Text.assemble((finding.code, _STYLES[finding.verdict]), " ")
+    if finding.causes:
+        text.append(" | ".join(finding.causes), style="bold").append("\n")
+    text.append(finding.message)
+    if finding.remedy:
+        text.append(f"\nRemedy: {finding.remedy}", style="italic")
+    return Padding(text, (0, 0, 1, 0))
+
+
+def summary(report: Report) -> Text:
+    """The report in one line."""
+    if not report.verdicts and not report.findings:
+        return Text("lossaudit: nothing to audit: no training was seen, so nothing can be said", style="bold yellow")
+    right = sum(one.verdict in (Verdict.EXACT, Verdict.CONSISTENT, Verdict.SUSPECT) for one in report.verdicts)
+    wrong = sum(one.verdict is Verdict.WRONG for one in report.verdicts)
+    open_ = sum(one.verdict is Verdict.UNDECIDABLE for one in report.verdicts) or int(report.status == 2)
+    style = ("bold green", "bold red", "bold yellow")[report.status]
+    return Text(f"lossaudit: {right} right, {wrong} wrong, {open_} undecided", style=style)

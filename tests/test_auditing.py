@@ -1,0 +1,129 @@
+"""audit() and diagnose() as a user calls them."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import lossaudit
+from lossaudit import AuditError, Recorder, Recording, Series, audit, diagnose
+from lossaudit.quantities import QUANTITIES
+from tests.runs import by_epoch, run, runs
+
+
+def epoch_means(recording):
+    return [np.average(losses, weights=rows) for losses, rows in by_epoch(recording.find(split="train"))]
+
+
+def test_a_mapping_a_series_and_a_recording_are_judged_alike():
+    means = epoch_means(run())
+    series = Series(means, covers="epoch")
+    reports = [audit(run(), claims) for claims in ({"loss": means}, series, Recording([series]))]
+    assert {report.verdicts[0].verdict for report in reports} == {"exact"}
+
+
+def test_the_names_of_a_mapping_say_the_split_and_what_a_number_covers():
+    report = audit(run(), {"val_batch_losses": run().find(split="validation").values, "train_loss": epoch_means(run())})
+    assert [(one.split, one.covers) for one in report.verdicts] == [("validation", "batch"), ("train", "epoch")]
+
+
+def test_a_name_that_promises_nothing_is_judged_only_if_recognised():
+    report = audit(run(), {"values": run().find(split="train").values, "accuracy": [0.1, 0.2, 0.3]})
+    assert [(one.origin, one.quantity) for one in report.verdicts] == [("values", "batch_loss")]
+    assert report.not_audited == ("accuracy",)
+
+
+def test_a_loop_audits_its_own_recorder():
+    recorder = Recorder()
+    for loss, rows in [(1.0, 4), (2.0, 4), (9.0, 2)]:
+        recorder.batch(loss, weight=rows)
+    recorder.end_epoch(loss=4.0)
+    report = audit(recorder.recording, recorder.recording)
+    assert [finding.cause for finding in report.findings] == ["short-last-batch-counted-as-full"]
+    assert [one.verdict for one in report.verdicts] == ["exact", "wrong"]
+
+
+def test_select_and_ignore_take_beginnings_of_codes():
+    claims = {"loss": [4.0, 4.0, 4.0], "val_loss": [None, None, None]}
+    assert {one.code for one in audit(run(), claims).findings} == {"LA101", "LA301"}
+    assert {one.code for one in audit(run(), claims, select=["LA3"]).findings} == {"LA301"}
+    assert {one.code for one in audit(run(), claims, ignore=["LA3"]).findings} == {"LA101"}
+
+
+@pytest.mark.parametrize(("truth", "claims"), [([1.0], {}), (run(), [1.0])])
+def test_a_truth_or_a_claim_of_another_kind_is_refused_with_its_type(truth, claims):
+    with pytest.raises(TypeError, match="list"):
+        audit(truth, claims)
+
+
+def test_raise_for_findings_raises_the_report():
+    report = audit(run(), {"loss": [4.0, 4.0, 4.0]})
+    with pytest.raises(AuditError, match="LA101 loss"):
+        report.raise_for_findings()
+    audit(run(), {"loss": epoch_means(run())}).raise_for_findings()
+
+
+def test_json_carries_the_names_of_the_attributes_and_a_schema_version():
+    report = json.loads(audit(run(), {"val_loss": [None] * 3}).to_json())
+    assert (report["schema"], report["ok"], report["status"]) == (1, False, 1)
+    assert report["findings"][0]["cause"] == "missing-key-recorded-as-nan"
+    assert report["findings"][0]["observed"] == "nan"
+    assert report["verdicts"][0]["verdict"] == "wrong"
+
+
+def test_the_function_is_not_shadowed_by_the_module_that_holds_it():
+    from lossaudit.auditing import audit as same
+
+    assert lossaudit.audit is same
+    assert callable(lossaudit.audit)
+
+
+EXAMPLES = {
+    "batch_loss": ([1.0, 2.0, 9.0, 0.5, 0.75, 3.0], ()),
+    "running_mean": ([1.0, 1.5, 3.0, 0.5, 0.625, 1.1], ("running-mean-read-as-batch-loss",)),
+    "unweighted_running_mean": ([1.0, 1.5, 4.0, 0.5, 0.625, 17 / 12], ("unweighted-running-mean-read-as-batch-loss",)),
+    "cumulative_mean": ([1.0, 1.5, 3.0, 32 / 14, 35 / 18, 2.05], ("state-not-reset",)),
+    "epoch_mean": ([3.0, 1.1], ()),
+    "mean_of_batch_means": ([4.0, 17 / 12], ("short-last-batch-counted-as-full",)),
+    "sum_of_batch_losses": ([12.0, 4.25], ("batch-losses-summed",)),
+    "last_batch": ([9.0, 3.0], ("last-batch-shown-as-epoch",)),
+    "first_batch": ([1.0, 0.5], ("first-batch-shown-as-epoch",)),
+    "mean_without_last_batch": ([1.5, 0.625], ("last-batch-dropped",)),
+    "batch_losses_over_rows": ([1.2, 0.425], ("sum-divided-by-wrong-count",)),
+}
+PROBE = Recording([Series(EXAMPLES["batch_loss"][0], weights=[4, 4, 2] * 2, epochs=[0, 0, 0, 1, 1, 1])])
+
+
+@pytest.mark.parametrize("quantity", EXAMPLES)
+def test_diagnose_says_what_a_list_of_numbers_is(quantity):
+    values, causes = EXAMPLES[quantity]
+    diagnosis = diagnose(PROBE, values)
+    assert (diagnosis.quantity, diagnosis.causes) == (quantity, causes), diagnosis
+    assert diagnosis.verdict in ("exact", "consistent")
+    assert quantity in str(diagnosis)
+
+
+def test_diagnose_gives_none_where_nothing_matches():
+    diagnosis = diagnose(PROBE, [3.5, 1.9])
+    assert (diagnosis.quantity, diagnosis.verdict) == (None, "wrong")
+    assert "unexplained" in str(diagnosis)
+
+
+def test_diagnose_refuses_a_split_without_truth():
+    with pytest.raises(LookupError, match="split='test'"):
+        diagnose(PROBE, [1.0], split="test")
+
+
+@given(recording=runs(), name=st.sampled_from(sorted(QUANTITIES)))
+def test_every_quantity_is_recognised_as_itself_or_as_what_equals_it(recording, name):
+    from lossaudit.truths import truth_about
+
+    about = truth_about(recording, "loss", "train", "float32")
+    for prediction in QUANTITIES[name](about):
+        diagnosis = diagnose(recording, prediction.values)
+        assert diagnosis.quantity is not None
+        assert diagnosis.verdict in ("exact", "consistent")
