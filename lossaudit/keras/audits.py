@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal, get_args
 
-import keras
 import numpy as np
 
 from lossaudit.auditing import report_on
 from lossaudit.checks import AUDITED, not_captured
 from lossaudit.claims import Claim, claim_named, is_plain
-from lossaudit.errors import AuditError
 from lossaudit.findings import Finding, Report, Verdict
+from lossaudit.keras.attachments import companions
 from lossaudit.keras.callbacks import LossRecorder
 from lossaudit.recordings import Recording
 
@@ -55,7 +53,7 @@ class LossAudit(LossRecorder):
         self.on_violation = on_violation
         self._select, self._ignore = tuple(select), tuple(ignore)
         self._others: list[Any] = []
-        self._older: dict[int, int] = {}
+        self._older: dict[int, int] | None = None
         self._report: Report | None = None
 
     @property
@@ -66,17 +64,17 @@ class LossAudit(LossRecorder):
     def set_model(self, model: Any) -> None:
         """Find the other callbacks: Keras hands a callback its model, but not its companions."""
         super().set_model(model)
-        self._others = [callback for callback in _companions() if callback is not self]
+        self._others = [callback for callback in companions() if callback is not self]
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Forget the report of an earlier training."""
         super().on_train_begin(logs)
-        self._report, self._older = None, {}
+        self._report, self._older = None, None
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Remember what the lists held before training: this audit has no truth for that."""
         super().on_epoch_begin(epoch, logs)
-        if not self._older:
+        if self._older is None:
             self._older = {id(values): len(values) for _, values in self._lists()}
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
@@ -100,7 +98,7 @@ class LossAudit(LossRecorder):
 
     def _claims(self, truth: Recording) -> Iterator[Claim]:
         for name, values in self._lists():
-            new = values[self._older.get(id(values), 0) :]
+            new = values[(self._older or {}).get(id(values), 0) :]
             if len(new):
                 yield _claim(name, new, truth)
 
@@ -123,24 +121,14 @@ class LossAudit(LossRecorder):
             warnings.warn(f"\n{report}", LossAuditWarning, stacklevel=2)
 
 
-def _companions() -> list[Any]:
-    """The callbacks of the CallbackList that is calling us: nothing else in Keras knows them all."""
-    frame = inspect.currentframe()
-    while frame is not None:
-        caller = frame.f_locals.get("self")
-        if isinstance(caller, keras.callbacks.CallbackList):
-            return list(caller.callbacks)
-        frame = frame.f_back
-    return []
-
-
 def _is_numeric(value: Any) -> bool:
-    """A one-dimensional array or list of numbers, in which None may stand for an absent one."""
+    """A one-dimensional array or list of floats, in which None may stand for an absent one; whole numbers are counts."""
     if isinstance(value, np.ndarray):
-        return value.ndim == 1 and value.dtype.kind in "fiu"
-    if not isinstance(value, (list, tuple)) or not value:
+        return value.ndim == 1 and value.dtype.kind == "f"
+    if not isinstance(value, (list, tuple)):
         return False
-    return all(one is None or (isinstance(one, (int, float, np.number)) and not isinstance(one, bool)) for one in value)
+    floats = any(isinstance(one, (float, np.floating)) for one in value)
+    return floats and all(one is None or isinstance(one, (int, float, np.number)) for one in value)
 
 
 def _claim(name: str, values: Any, truth: Recording) -> Claim:
@@ -169,5 +157,3 @@ def _failure(error: Exception) -> Finding:
         remedy="Please report this with the callbacks you used.",
     )
 
-
-__all__ = ["AuditError", "LossAudit", "LossAuditWarning"]

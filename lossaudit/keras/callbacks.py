@@ -1,0 +1,161 @@
+"""LossRecorder: a callback that captures the true loss of every batch, and judges nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from lossaudit.keras.attachments import Attachment, companions
+from lossaudit.keras.captures import Capture
+from lossaudit.keras.metrics import EVALUATION, TRAIN
+from lossaudit.recordings import Recording
+
+
+class LossRecorder(keras.callbacks.Callback):
+    """Captures value, rows, step, epoch and split of every batch from inside the training step.
+
+    While a training runs, a `RecordingMean` stands in the place of the model's loss tracker; it computes what the tracker
+    computes, so `History` and weights are bit for bit what they are without it. Afterwards the model is as it was.
+
+    Steps of train batches count from 0 over one `fit`; those of validation and test batches count the batches of their
+    split. An epoch of the split "test" is one evaluation outside `fit`'s own validation.
+
+    What bypasses the tracker, as a `train_step` with a loss of its own may, is not captured; the recording's
+    `metadata["not_captured"]` then says of which split, and `audit` reports it as LA401.
+    """
+
+    capacity = 4096
+    """Rows of the ring inside the graph, which is read before it is full."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._finished: list[Recording] = []
+        self._capture = Capture()
+        self._attachment: Attachment | None = None
+        self._leader: LossRecorder | None = None
+        self._in_fit = self._in_test = False
+        self._unread = 0
+
+    @property
+    def recording(self) -> Recording:
+        """What the latest `fit` did; so far, while it runs or if it was interrupted."""
+        if self._leader is not None:
+            return self._leader.recording
+        self.read()
+        return self._capture.recording
+
+    @property
+    def recordings(self) -> list[Recording]:
+        """The recordings of every `fit` that this recorder was given to, in order."""
+        if self._leader is not None:
+            return self._leader.recordings
+        return [*self._finished, self.recording]
+
+    def set_model(self, model: Any) -> None:
+        """Take the place of the loss tracker, unless a recorder beside this one has: then that one captures for both."""
+        super().set_model(model)
+        present = Attachment.of(model)
+        if present is not None and present.owner is not self and present.owner in companions():
+            self._leader, self._attachment = present.owner, None
+            return
+        if present is not None:
+            present.detach()
+        self._leader, self._in_fit, self._in_test = None, False, False
+        self._attach(model)
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Start a new recording."""
+        self.read()
+        if self._capture.seen:
+            self._finished.append(self._capture.recording)
+        self._capture = Capture(self._capture.metadata)
+        self._in_fit = True
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Remember which epoch the coming batches belong to."""
+        self.read()
+        self._capture.epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Count the batch."""
+        self._count("train")
+
+    def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Rows until now were not of this evaluation."""
+        self.read()
+        self._in_test = True
+        self._loop_rows_are_train(False)
+
+    def on_test_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Count the batch."""
+        self._count("validation" if self._in_fit else "test")
+
+    def on_test_end(self, logs: dict[str, float] | None = None) -> None:
+        """Rows until now were of this evaluation."""
+        self.read()
+        self._in_test = False
+        self._loop_rows_are_train(True)
+        if not self._in_fit:
+            self._detach()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Read the epoch's rows."""
+        self.read()
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        """Leave the model as it was."""
+        self._in_fit = False
+        self._detach()
+
+    def read(self) -> None:
+        """Move what the graph has recorded into memory."""
+        self._unread = 0
+        if self._attachment is not None:
+            rows = self._attachment.tracker.take()
+            self._capture.add(rows, in_validation=self._in_fit and self._in_test)
+            self._capture.metadata["lost"] = self._attachment.tracker.lost
+
+    def _attach(self, model: Any) -> None:
+        self._capture.metadata = _about(model)
+        if getattr(model, "_loss_tracker", None) is None:
+            return  # not compiled: `fit` and `evaluate` will say so
+        if getattr(model, "distribute_strategy", None) and model.distribute_strategy.num_replicas_in_sync > 1:
+            self._capture.metadata["unsupported"] = (
+                f"capture from {model.distribute_strategy.num_replicas_in_sync} replicas is not supported yet"
+            )
+            return
+        if self._attachment is None or not self._attachment.serves(model):
+            self._attachment = Attachment(model, self, self.capacity)
+        self._attachment.attach()
+
+    def _detach(self) -> None:
+        if self._attachment is not None and Attachment.of(self._attachment.model) is self._attachment:
+            self._attachment.detach()
+
+    def _count(self, split: str) -> None:
+        """Count a hook, and read the ring while the rows of the next execution still fit in."""
+        self._capture.seen[split] = self._capture.seen.get(split, 0) + 1
+        self._unread += 1
+        if (self._unread + 2) * self._capture.metadata["steps_per_execution"] >= self.capacity:
+            self.read()
+
+    def _loop_rows_are_train(self, is_train: bool) -> None:
+        """In a hand-written loop no `test_step` says which rows are of an evaluation; the hooks do."""
+        if self._attachment is not None:
+            self._attachment.tracker.kind = TRAIN if is_train else EVALUATION
+
+
+def _about(model: Any) -> dict[str, Any]:
+    """The set-up that the numbers come from."""
+    loss = getattr(model, "loss", None)
+    return {
+        "keras": keras.__version__,
+        "backend": keras.backend.backend(),
+        "dtype": str(getattr(getattr(model, "_loss_tracker", None), "dtype", "float32")),
+        "model": type(model).__name__,
+        "steps_per_execution": int(getattr(model, "steps_per_execution", 1)),
+        "jit_compile": bool(getattr(model, "jit_compile", False)),
+        "run_eagerly": bool(getattr(model, "run_eagerly", False)),
+        "reduction": getattr(loss, "reduction", None),
+    }

@@ -1,0 +1,86 @@
+"""Capture: what one `fit` left in the ring, sorted into splits, epochs and steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from lossaudit.keras.metrics import EVALUATION, RESET, TRAIN, Rows
+from lossaudit.recordings import Ints, Recording, Series
+
+
+@dataclass
+class Capture:
+    """The rows of one `fit`, as they come.
+
+    Args:
+        metadata: what is known of the set-up.
+        epoch: the epoch that coming rows belong to.
+        seen: how many batch hooks of each split were called.
+    """
+
+    metadata: dict[str, Any] = field(default_factory=dict)
+    epoch: int = 0
+    seen: dict[str, int] = field(default_factory=dict)
+    _rows: dict[str, list[Rows]] = field(default_factory=dict)
+    _epochs: dict[str, list[Ints]] = field(default_factory=dict)
+    _evaluations: int = 0
+    _resets: list[int] = field(default_factory=list)
+
+    def add(self, rows: Rows, *, in_validation: bool) -> None:
+        """Sort in rows of (kind, value, weight), shape (n, 3); those of an evaluation are validation only if `fit` ran it."""
+        kinds = rows[:, 0]
+        self._resets += [self._length("train") + int(n) for n in np.cumsum(kinds == TRAIN)[kinds == RESET]]
+        evaluations = self._evaluations + np.cumsum(kinds == RESET)
+        self._append("train", rows[kinds == TRAIN], np.full(np.sum(kinds == TRAIN), self.epoch))
+        evaluated = kinds == EVALUATION
+        if in_validation:
+            self._append("validation", rows[evaluated], np.full(evaluated.sum(), self.epoch))
+        else:
+            self._append("test", rows[evaluated], evaluations[evaluated])
+        self._evaluations = int(evaluations[-1]) if len(evaluations) else self._evaluations
+
+    @property
+    def recording(self) -> Recording:
+        """All rows so far."""
+        series = [self._series(split) for split in self._rows]
+        metadata = {**self.metadata, "resets": self._mid_epoch_resets(), "not_captured": self._not_captured()}
+        return Recording(series, metadata={name: value for name, value in metadata.items() if value not in (None, {}, [])})
+
+    def _append(self, split: str, rows: Rows, epochs: Ints) -> None:
+        if len(rows):
+            self._rows.setdefault(split, []).append(rows[:, 1:])
+            self._epochs.setdefault(split, []).append(epochs)
+
+    def _length(self, split: str) -> int:
+        return sum(map(len, self._rows.get(split, ())))
+
+    def _series(self, split: str) -> Series:
+        rows, epochs = np.concatenate(self._rows[split]), np.concatenate(self._epochs[split])
+        if split == "test":
+            epochs = np.unique(epochs, return_inverse=True)[1]
+        return Series(
+            rows[:, 0],
+            split=split,
+            weights=rows[:, 1],
+            epochs=epochs,
+            steps=np.arange(len(rows)),
+            dtype=self.metadata.get("dtype", "float32"),
+        )
+
+    def _mid_epoch_resets(self) -> list[int]:
+        """Train steps before which the mean was reset although the epoch went on, as `evaluate` in a batch hook does."""
+        epochs = np.concatenate([[], *self._epochs.get("train", [])])
+        return [step for step in self._resets if 0 < step < len(epochs) and epochs[step] == epochs[step - 1]]
+
+    def _not_captured(self) -> dict[str, str]:
+        """For each split of which fewer batches were captured than hooks were called, why."""
+        return {
+            split: self.metadata.get("unsupported")
+            or f"{hooks} batches of the {split} split were run, but the losses of {self._length(split)} were recorded: "
+            f"the step does not update the model's loss tracker"
+            for split, hooks in self.seen.items()
+            if self._length(split) < hooks
+        }

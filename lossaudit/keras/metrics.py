@@ -1,0 +1,154 @@
+"""RecordingMean: a keras.metrics.Mean that also keeps every value it averaged, inside the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+from numpy.typing import NDArray
+
+from lossaudit.errors import CaptureError
+from lossaudit.recordings import Recording, Series
+
+TRAIN, EVALUATION, RESET = 0, 1, 2
+"""Kinds of a row: a train batch, a batch of an evaluation, and a reset of the mean."""
+
+Rows = NDArray[np.floating[Any]]
+
+
+class RecordingMean(keras.metrics.Mean):
+    """The mean of Keras, bit for bit, with a memory of the values and weights it averaged.
+
+    It stands wherever a `keras.metrics.Mean` does: in a `train_step`, in a hand-written loop, under `tf.function`,
+    `jit_compile` and `run_eagerly`. Values go to a preallocated ring that a program reads when it reads `recording`.
+
+    Args:
+        name: name of the metric, and tag of the recorded series.
+        dtype: float type of the mean, as in `keras.metrics.Mean`.
+        capacity: how many updates and resets the ring holds between two readings; `reset_state` outside a graph reads it.
+
+    Raises:
+        ValueError: `capacity` is not at least 1.
+
+    >>> mean = RecordingMean(name="loss")
+    >>> for loss, rows in [(1.0, 4), (2.0, 4), (9.0, 2)]:
+    ...     mean.update_state(loss, sample_weight=rows)
+    >>> float(mean.result()), mean.recording.find(tag="loss").values.tolist()
+    (3.0, [1.0, 2.0, 9.0])
+    """
+
+    def __init__(self, name: str = "mean", dtype: Any = None, *, capacity: int = 65536) -> None:
+        if capacity < 1:
+            raise ValueError(f"capacity={capacity} must be at least 1")
+        super().__init__(name=name, dtype=dtype)
+        self.capacity = capacity
+        self.kind = TRAIN
+        self.lost = 0
+        self._read: list[Rows] = []
+        self._ring_dtype = "float64" if self.dtype == "float64" else "float32"
+        # Row 0 counts the rows written since the last reading, so that one write holds row and count together: an update
+        # that never runs, as for the batch after the last of a data set of unknown length, leaves no trace.
+        self.ring = self.add_variable((capacity + 1, 3), initializer="zeros", dtype=self._ring_dtype, name="ring")
+        # Not an attribute that Keras tracks: it has no state of its own that anybody should save or reset.
+        object.__setattr__(self, "_batch_mean", keras.metrics.Mean(name="batch_mean", dtype=dtype))
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        """Average as `keras.metrics.Mean` does, and keep the mean of `values` and the weight it was given.
+
+        Args:
+            values: a scalar, the mean loss of a batch, or an array, which Keras reduces to the mean of its samples.
+            sample_weight: None, a scalar, the rows of the batch, or an array that broadcasts to `values`.
+        """
+        super().update_state(values, sample_weight)
+        value, weight = self._mean_and_weight(values, sample_weight)
+        self._write(self.kind, value, weight)
+
+    def reset_state(self) -> None:
+        """Start a new mean, and mark where; outside a graph also the moment to empty the ring."""
+        super().reset_state()
+        self._write(RESET, 0, 0)
+        if keras.backend.backend() == "tensorflow" and tf.executing_eagerly():
+            self.drain()
+
+    @contextmanager
+    def recording_as(self, kind: int) -> Iterator[None]:
+        """Mark the rows that are written, or traced, inside the context as of that kind."""
+        before, self.kind = self.kind, kind
+        try:
+            yield
+        finally:
+            self.kind = before
+
+    def drain(self) -> Rows:
+        """Empty the ring into memory, and give all rows since the last `take`: kind, value and weight, shape (n, 3)."""
+        ring = ops.convert_to_numpy(self.ring)
+        written = int(ring[0, 0])
+        if written:
+            self._put([[0]], [[0.0, 0.0, 0.0]])
+            oldest = written % self.capacity if written > self.capacity else 0
+            self._read.append(np.roll(ring[1:], -oldest, axis=0)[: min(written, self.capacity)].copy())
+            self.lost += max(0, written - self.capacity)
+        return np.concatenate([ring[:0], *self._read])
+
+    def take(self) -> Rows:
+        """The rows since the last `take`, which are then forgotten here."""
+        rows = self.drain()
+        self._read = []
+        return rows
+
+    @property
+    def recording(self) -> Recording:
+        """All values so far, as one series; an epoch is what lies between two resets.
+
+        Raises:
+            CaptureError: more than `capacity` values came between two readings, and the oldest are gone.
+        """
+        rows = self.drain()
+        if self.lost:
+            raise CaptureError(
+                f"{self.lost} of {self.lost + len(rows)} values were overwritten before they were read: reset the mean or "
+                f"read `recording` more often, or make the ring larger than capacity={self.capacity}"
+            )
+        batches = rows[:, 0] != RESET
+        _, epochs = np.unique(np.cumsum(~batches)[batches], return_inverse=True)
+        values, weights = rows[batches, 1], rows[batches, 2]
+        return Recording([Series(values, tag=self.name, weights=weights, epochs=epochs, dtype=self.dtype)])
+
+    def get_config(self) -> dict[str, Any]:
+        """What Keras needs to make another one."""
+        return {**super().get_config(), "capacity": self.capacity}
+
+    def _mean_and_weight(self, values: Any, sample_weight: Any) -> tuple[Any, Any]:
+        values = ops.cast(values, self.dtype)
+        weight = ops.cast(1.0 if sample_weight is None else sample_weight, self.dtype)
+        if len(weight.shape) or (sample_weight is None and len(values.shape)):
+            zeros = [ops.zeros((), self.dtype)] * 2
+            total, count = self._batch_mean.stateless_update_state(zeros, values, sample_weight)
+            return ops.divide_no_nan(total, count), count
+        return (ops.mean(values) if len(values.shape) else values), weight
+
+    def _write(self, kind: int, value: Any, weight: Any) -> None:
+        written = self._written()
+        place = 1 + ops.mod(ops.cast(written, "int32"), self.capacity)
+        row = [ops.cast(cell, self._ring_dtype) for cell in (kind, value, weight)]
+        zero = ops.zeros((), self._ring_dtype)
+        indices = ops.stack([ops.zeros((), "int32"), place])[:, None]
+        self._put(indices, ops.stack([ops.stack([written + 1, zero, zero]), ops.stack(row)]))
+
+    def _written(self) -> Any:
+        """How many rows were written since the last reading; on TensorFlow without a copy of the ring."""
+        ring = self.ring.value
+        return (ring.sparse_read([0]) if hasattr(ring, "sparse_read") else ring[:1])[0, 0]
+
+    def _put(self, indices: Any, rows: Any) -> None:
+        """Write rows in place on TensorFlow, and as Keras can elsewhere."""
+        ring = self.ring.value
+        if hasattr(ring, "scatter_nd_update"):
+            ring.scatter_nd_update(indices, rows)
+        else:
+            self.ring.assign(ops.scatter_update(ring, ops.convert_to_tensor(indices), ops.convert_to_tensor(rows)))
