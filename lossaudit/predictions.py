@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lossaudit.accumulators import WeightedMean, replay_keras_mean
 from lossaudit.findings import Verdict
 from lossaudit.recordings import Floats, Ints
-from lossaudit.tolerances import decimals_bound, half_ulp, sequential_mean_bound
+from lossaudit.tolerances import decimals_bound, half_ulp, any_order_mean_bound
 from lossaudit.truths import Batches
 
 Pace = Literal["batch", "epoch"]
@@ -140,7 +140,7 @@ def _means_of_one_epoch(batches: Batches, dtype: str) -> Prediction:
     values, weights = batches.values, batches.weights
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         means = np.cumsum(values * weights) / np.cumsum(weights)
-        single, double = (sequential_mean_bound(values, weights, dtype=kind) for kind in (dtype, "float64"))
+        single, double = (any_order_mean_bound(values, weights, dtype=kind) for kind in (dtype, "float64"))
     stored = np.where(_rounded(values, dtype) == values, 0.0, half_ulp(values, dtype))
     storing = np.maximum.accumulate(stored)
     keras = [replay_keras_mean(values, weights, dtype=batches.dtype, fused=fused).mean for fused in (False, True)]
@@ -151,7 +151,7 @@ def _means_of_one_epoch(batches: Batches, dtype: str) -> Prediction:
         single.proven + storing,
         single.probable + storing,
         double.proven,
-        (*(way.astype(np.float64) for way in keras), _rounded(means, dtype)),
+        (*keras, _rounded(means, dtype)),
         batches.epochs,
         batches.steps,
     )
