@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import runpy
 import sys
 import traceback
@@ -70,6 +71,7 @@ def _codes(text: str) -> tuple[str, ...]:
 
 
 def _demo(options: argparse.Namespace) -> int:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # what TensorFlow says of the machine is not what was asked for
     from lossaudit import demo
 
     return demo.main(out=options.out, as_json=options.format == "json")

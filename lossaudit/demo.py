@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,14 @@ from rich.text import Text
 from sklearn.datasets import load_digits
 
 from lossaudit.auditing import audit
+from lossaudit.cases import EXPECTED
+from lossaudit.errors import CaptureError
 from lossaudit.findings import Report, Verdict
 from lossaudit.keras import LossRecorder
 from lossaudit.recorders import Recorder
-from lossaudit.recordings import Recording, Series
-from lossaudit.render.text import styled
+from lossaudit.recordings import Covers, Recording, Series, Split
+from lossaudit.render.text import finding_text, styled
+from lossaudit.truths import truth_about
 
 EPOCHS, BATCH_SIZE = 3, 96
 
@@ -35,12 +37,14 @@ class Example:
         habit: what the code does, in its own words.
         cause: the mistake that is planted in it; None where it is correct.
         logged: the numbers and what they promise to be.
+        expected: what the first of them should be.
         report: what the audit says.
     """
 
     habit: str
     cause: str | None
     logged: Series
+    expected: float
     report: Report
 
     @property
@@ -127,7 +131,7 @@ def fitted() -> tuple[Recording, list[Example]]:
     history, recorder = LossHistory(), LossRecorder()
     model = _model()
     train, validation = _digits()
-    model.fit(train, epochs=EPOCHS, validation_data=validation, callbacks=[history, recorder], verbose=0)
+    model.fit(train, epochs=EPOCHS, validation_data=validation, callbacks=[history, recorder], shuffle=False, verbose=0)
     truth = recorder.recording
     recorded = truth.find(split="train").values
     validated = truth.find(split="validation")
@@ -172,9 +176,15 @@ def looped() -> tuple[Recording, list[Example]]:
     ]
 
 
-def _example(where: str, habit: str, cause: str | None, values: Any, truth: Recording, **covers: Any) -> Example:
-    logged = Series(values, origin=f"{where}: {habit}", **covers)
-    return Example(habit, cause, logged, audit(truth, logged))
+def _example(
+    where: str, habit: str, cause: str | None, values: Any, truth: Recording, split: Split = "train", covers: Covers = "batch"
+) -> Example:
+    logged = Series(values, split=split, covers=covers, origin=f"{where}: {habit}")
+    about = truth_about(truth, logged.tag, logged.split, logged.dtype)
+    if about is None:
+        raise CaptureError(f"no batch of the split {split!r} was recorded")
+    expected = next(EXPECTED[covers](about)).values[0]
+    return Example(habit, cause, logged, float(expected), audit(truth, logged))
 
 
 def _digits() -> tuple[tf.data.Dataset, tf.data.Dataset]:
@@ -206,30 +216,32 @@ def _train_step(model: keras.Model) -> Any:
 
 def _show(console: Console, examples: list[Example]) -> None:
     """Truth, log, verdict and cause side by side, then the findings in full."""
-    table = Table(pad_edge=False)
-    for heading, justify in (("what the code does", "left"), ("truth", "right"), ("log", "right"), ("verdict", "left"), ("cause", "left")):
-        table.add_column(heading, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    table = Table("what the code does, and the cause", pad_edge=False)
+    for heading in ("truth", "log"):
+        table.add_column(heading, justify="right")
+    table.add_column("verdict")
     for example in examples:
-        truth, logged = _beside(example)
-        cause = ", ".join(finding.cause or "" for finding in example.report.findings)
-        table.add_row(Text(example.logged.origin or ""), truth, logged, styled(example.report.verdicts[0].verdict), cause)
+        truth, logged = _side_by_side(example)
+        causes = "".join(f"\n  {finding.cause}" for finding in example.report.findings)
+        what = Text.assemble(example.logged.origin or "", (causes, "bold red"))
+        table.add_row(what, f"{truth:.6f}", f"{logged:.6f}", styled(example.report.verdicts[0].verdict))
     console.print(table)
-    for example in examples:
-        for finding in example.report.findings:
-            console.print(f"\n{finding}", markup=False, soft_wrap=True)
-    named = sum(example.as_planted for example in examples if example.cause)
-    right = sum(example.as_planted for example in examples if not example.cause)
-    planted = sum(example.cause is not None for example in examples)
-    console.print(f"\n{named} of {planted} planted mistakes named, {right} of {len(examples) - planted} corrections called correct")
+    for finding in (finding for example in examples for finding in example.report.findings):
+        console.print(finding_text(finding), end="\n\n", soft_wrap=not console.is_terminal)
+    planted = [example for example in examples if example.cause]
+    correct = [example for example in examples if not example.cause]
+    console.print(
+        f"{sum(one.as_planted for one in planted)} of {len(planted)} planted mistakes named, "
+        f"{sum(one.as_planted for one in correct)} of {len(correct)} corrections called correct"
+    )
 
 
-def _beside(example: Example) -> tuple[str, str]:
-    """The first number where truth and log part; the first number of a log that is right."""
-    finding = next(iter(example.report.findings), None)
-    if finding is None:
-        return "", f"{example.logged.values[0]:.6f}"
-    truth = "" if finding.expected is None else f"{finding.expected:.6f}"
-    return truth, "" if finding.observed is None else f"{finding.observed:.6f}"
+def _side_by_side(example: Example) -> tuple[float, float]:
+    """Truth and log at the number that the first finding speaks of; at the first number where there is none."""
+    for finding in example.report.findings:
+        if finding.expected is not None and finding.observed is not None:
+            return finding.expected, finding.observed
+    return example.expected, float(example.logged.values[0])
 
 
 def _as_data(example: Example) -> dict[str, Any]:

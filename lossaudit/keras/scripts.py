@@ -27,7 +27,7 @@ def every_fit_audited() -> Iterator[list[Any]]:
     if "keras" in sys.modules:
         watch.found(sys.modules["keras"])
     else:
-        sys.meta_path.insert(0, watch)
+        watch.enter()
     try:
         yield audits
     finally:
@@ -85,15 +85,26 @@ class _Watch(importlib.abc.MetaPathFinder):
         self.name, self.found = name, found
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        """Find the module as usual, with a loader that reports when it is done."""
+        """Find the module as usual, with a loader that reports when it is done; many only look whether it is there."""
         if fullname != self.name:
             return None
         self.leave()
         spec = importlib.util.find_spec(fullname)
+        self.enter()
         if spec is not None and spec.loader is not None:
             execute = spec.loader.exec_module
-            spec.loader.exec_module = lambda module: (execute(module), self.found(module))[0]  # type: ignore[method-assign]
+
+            def execute_and_report(module: ModuleType) -> None:
+                execute(module)
+                self.leave()
+                self.found(module)
+
+            spec.loader.exec_module = execute_and_report  # type: ignore[method-assign]
         return spec
+
+    def enter(self) -> None:
+        """Start watching."""
+        sys.meta_path.insert(0, self)
 
     def leave(self) -> None:
         """Stop watching."""

@@ -7,7 +7,6 @@ from typing import TextIO
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -28,7 +27,7 @@ def write(report: Report, file: TextIO) -> None:
     if report.verdicts:
         console.print(verdict_table(report))
     for finding in report.findings:
-        console.print(finding_text(finding))
+        console.print(finding_text(finding), end="\n\n")
     for name in report.not_audited:
         console.print(f"not audited: {name} (neither recognised nor named as the loss)", style="dim", markup=False)
     console.print(summary(report))
@@ -60,7 +59,7 @@ def styled(verdict: Verdict) -> Text:
     return Text(verdict.value, style=_STYLES[verdict])
 
 
-def finding_text(finding: Finding) -> Padding:
+def finding_text(finding: Finding) -> Text:
     """A finding: its code, cause, message and remedy."""
     text = Text.assemble((finding.code, _STYLES[finding.verdict]), " ")
     if finding.causes:
@@ -68,7 +67,7 @@ def finding_text(finding: Finding) -> Padding:
     text.append(finding.message)
     if finding.remedy:
         text.append(f"\nRemedy: {finding.remedy}", style="italic")
-    return Padding(text, (0, 0, 1, 0))
+    return text
 
 
 def summary(report: Report) -> Text:
