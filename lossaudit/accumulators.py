@@ -166,7 +166,7 @@ class KerasMean:
             self._updates += len(columns)
 
     def merge_state(self, other: KerasMean) -> None:
-        """Add total and count of another metric in the metric's float type, as `keras.metrics.Mean.merge_state` does.
+        """Add total and count of another metric in the metric's float type, as a sum over two replicas does.
 
         Raises:
             ValueError: the other metric has another float type.
@@ -261,8 +261,8 @@ _Sums = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 def _accumulated(values: NDArray[Any], weights: NDArray[Any], dtype: str, start: tuple[float, float]) -> _Sums | None:
     """All updates at once; None where a subnormal number would have been flushed on the way."""
-    values, weights = values.astype(dtype), weights.astype(dtype)
     with np.errstate(all="ignore"):
+        values, weights = values.astype(dtype), weights.astype(dtype)
         products = values * weights
         total, count = (
             np.add.accumulate(np.concatenate([[first], column]).astype(dtype), dtype=dtype)[1:]

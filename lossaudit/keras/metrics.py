@@ -86,7 +86,7 @@ class RecordingMean(keras.metrics.Mean):
 
     def drain(self) -> Rows:
         """Empty the ring into memory, and give all rows since the last `take`: kind, value and weight, shape (n, 3)."""
-        ring = ops.convert_to_numpy(self.ring)
+        ring = self._as_numpy()
         written = int(ring[0, 0])
         if written:
             self._put([[0]], [[0.0, 0.0, 0.0]])
@@ -140,15 +140,20 @@ class RecordingMean(keras.metrics.Mean):
         indices = ops.stack([ops.zeros((), "int32"), place])[:, None]
         self._put(indices, ops.stack([ops.stack([written + 1, zero, zero]), ops.stack(row)]))
 
+    def _as_numpy(self) -> Rows:
+        ring = self.ring.value
+        # Keras 3.15 reads TensorFlow variables in a way of which numpy 2 warns.
+        return ring.numpy() if isinstance(ring, tf.Variable) else ops.convert_to_numpy(ring)  # type: ignore[no-any-return]
+
     def _written(self) -> Any:
         """How many rows were written since the last reading; on TensorFlow without a copy of the ring."""
         ring = self.ring.value
-        return (ring.sparse_read([0]) if hasattr(ring, "sparse_read") else ring[:1])[0, 0]
+        return (ring.sparse_read([0]) if isinstance(ring, tf.Variable) else ring[:1])[0, 0]
 
     def _put(self, indices: Any, rows: Any) -> None:
         """Write rows in place on TensorFlow, and as Keras can elsewhere."""
         ring = self.ring.value
-        if hasattr(ring, "scatter_nd_update"):
+        if isinstance(ring, tf.Variable):
             ring.scatter_nd_update(indices, rows)
         else:
             self.ring.assign(ops.scatter_update(ring, ops.convert_to_tensor(indices), ops.convert_to_tensor(rows)))
