@@ -137,7 +137,8 @@ class LossRecorder(keras.callbacks.Callback):
         """Count a hook, and read the ring while the rows of the next execution still fit in."""
         self._capture.seen[split] = self._capture.seen.get(split, 0) + 1
         self._unread += 1
-        if (self._unread + 2) * self._capture.metadata["steps_per_execution"] >= self.capacity:
+        rows = (self._unread + 2) * self._capture.metadata.get("steps_per_execution", 1)
+        if rows >= self.capacity:
             self.read()
 
     def _loop_rows_are_train(self, is_train: bool) -> None:

@@ -1,0 +1,245 @@
+"""LossRecorder in real trainings: it captures every batch, and the training cannot tell that it is there."""
+
+from __future__ import annotations
+
+import pickle
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lossaudit import audit
+from lossaudit.keras import LossRecorder
+from tests.keras.programs import Spy, data, fit, model, same_weights
+
+SETUPS = {
+    "graph": {},
+    "xla": {"jit_compile": True},
+    "eager": {"run_eagerly": True},
+    "4 steps an execution": {"steps_per_execution": 4},
+    "16 steps an execution": {"steps_per_execution": 16},
+    "regularised": {"regularizer": "l2"},
+    "noisy": {"noisy": True},
+    "metrics": {"metrics": ["mae"]},
+}
+
+
+@pytest.mark.parametrize("setup", SETUPS.values(), ids=SETUPS)
+def test_history_weights_and_events_are_the_same_bits_with_and_without(setup):
+    plain, recorded = model(**setup), model(**setup)
+    spies, recorder = [Spy(), Spy()], LossRecorder()
+    fit(plain, data(), epochs=2, validation_data=data(20), callbacks=[spies[0]])
+    fit(recorded, data(), epochs=2, validation_data=data(20), callbacks=[spies[1], recorder])
+    assert plain.history.history == recorded.history.history
+    assert same_weights(plain, recorded)
+    assert spies[0].events == spies[1].events
+
+
+@pytest.mark.parametrize("setup", SETUPS.values(), ids=SETUPS)
+def test_every_train_and_validation_batch_is_captured_with_rows_step_epoch_and_split(setup):
+    recorder = LossRecorder()
+    fit(model(**setup), data(50, 8), epochs=2, validation_data=data(20, 8), callbacks=[recorder])
+    train, validation = (recorder.recording.find(split=split) for split in ("train", "validation"))
+    assert train.weights.tolist() == [8, 8, 8, 8, 8, 8, 2] * 2
+    assert train.epochs.tolist() == [0] * 7 + [1] * 7
+    assert train.steps.tolist() == list(range(14))
+    assert validation.weights.tolist() == [8, 8, 4] * 2
+    assert validation.epochs.tolist() == [0] * 3 + [1] * 3
+
+
+def test_captured_losses_are_those_computed_by_hand():
+    frozen, recorder = model(optimizer=keras.optimizers.SGD(0.0), regularizer="l2"), LossRecorder()
+    fit(frozen, data(), callbacks=[recorder])
+    by_hand = [
+        float(tf.reduce_mean((frozen(x) - y) ** 2) + tf.add_n(frozen.losses)) for x, y in data()
+    ]
+    captured = recorder.recording.find(split="train").values
+    np.testing.assert_array_max_ulp(np.float32(captured), np.float32(by_hand), maxulp=8)
+
+
+def test_what_keras_reports_is_what_the_recording_says_it_should_be():
+    recorder = LossRecorder()
+    history = fit(model(), data(), epochs=3, validation_data=data(20), callbacks=[recorder]).history
+    report = audit(recorder.recording, history)
+    assert [one.verdict for one in report.verdicts] == ["exact", "exact"]
+
+
+def test_a_model_fitted_before_is_fitted_on_and_afterwards_as_if_there_had_been_no_recorder():
+    plain, recorded = model(optimizer="adam"), model(optimizer="adam")
+    for callbacks in ([], [LossRecorder()], []):
+        expected = fit(plain, data(), epochs=2, validation_data=data(20))
+        actual = fit(recorded, data(), epochs=2, validation_data=data(20), callbacks=callbacks)
+        assert actual.history == expected.history
+    assert same_weights(plain, recorded)
+    assert plain.get_metrics_result() == recorded.get_metrics_result()
+
+
+def test_after_training_the_model_has_its_own_tracker_and_functions_again():
+    network = model()
+    fit(network, data())
+    before = {name: value for name, value in vars(network).items() if "history" not in name}
+    fit(network, data(), callbacks=[LossRecorder()])
+    after = {name: value for name, value in vars(network).items() if "history" not in name}
+    assert after.keys() == before.keys()
+    assert all(after[name] is before[name] for name in ("_loss_tracker", "train_function", "test_function"))
+    assert len(network.metrics_variables) == 2
+
+
+def test_a_second_fit_with_the_same_recorder_traces_nothing_anew():
+    class Counting(keras.Sequential):
+        traced = 0
+
+        def train_step(self, batch):
+            Counting.traced += 1
+            return super().train_step(batch)
+
+    network = Counting([keras.Input((4,)), keras.layers.Dense(1)])
+    network.compile("sgd", "mse")
+    recorder = LossRecorder()
+    for _ in range(3):
+        fit(network, data(), epochs=2, callbacks=[recorder])
+    assert Counting.traced == 1
+
+
+def test_each_fit_has_a_recording_of_its_own_and_the_latest_is_at_hand():
+    network, recorder = model(), LossRecorder()
+    for rows in (50, 20):
+        fit(network, data(rows), callbacks=[recorder])
+    assert [len(recording.find(split="train")) for recording in recorder.recordings] == [7, 3]
+    assert len(recorder.recording.find(split="train")) == 3
+
+
+def test_epochs_count_from_the_initial_epoch():
+    recorder = LossRecorder()
+    fit(model(), data(8), initial_epoch=3, epochs=5, callbacks=[recorder])
+    assert recorder.recording.find(split="train").epochs.tolist() == [3, 4]
+
+
+def test_a_compiled_model_that_is_compiled_anew_is_captured_anew():
+    network, recorder = model(), LossRecorder()
+    fit(network, data(), callbacks=[recorder])
+    network.compile("sgd", "mae")
+    history = fit(network, data(), epochs=2, callbacks=[recorder]).history
+    assert audit(recorder.recording, history).ok
+
+
+class Interrupt(keras.callbacks.Callback):
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == 3:
+            raise self.error
+
+
+@pytest.mark.parametrize("error", [RuntimeError("broken"), KeyboardInterrupt()], ids=["error", "Ctrl-C"])
+def test_an_interrupted_fit_keeps_what_was_captured_and_the_model_goes_on_as_if_alone(error):
+    plain, recorded, recorder = model(), model(), LossRecorder()
+    for network, callbacks in ((plain, []), (recorded, [recorder])):
+        with pytest.raises(type(error)):
+            fit(network, data(), epochs=2, callbacks=[Interrupt(error), *callbacks])
+    assert len(recorder.recording.find(split="train")) == 4
+    histories = [fit(network, data(), epochs=2, validation_data=data(20)).history for network in (plain, recorded)]
+    assert histories[0] == histories[1]
+    assert same_weights(plain, recorded)
+    assert not [name for name in vars(recorded) if "lossaudit" in name or name.endswith("_step")]
+
+
+def test_evaluate_with_the_recorder_is_a_test_split():
+    network, recorder = model(), LossRecorder()
+    loss = network.evaluate(data(20), verbose=0, callbacks=[recorder])
+    report = audit(recorder.recording, {"test_loss": [loss]})
+    assert report.ok
+    assert len(recorder.recording.find(split="test")) == 3
+
+
+def test_evaluate_in_a_batch_hook_is_never_mixed_into_train_and_the_reset_is_noted():
+    class Evaluating(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 2:
+                self.model.evaluate(data(20), verbose=0)
+
+    recorder = LossRecorder()
+    fit(model(), data(), epochs=1, validation_data=data(10), callbacks=[Evaluating(), recorder])
+    recording = recorder.recording
+    lengths = {series.split: len(series) for series in recording.series}
+    assert lengths == {"train": 7, "validation": 2, "test": 3}
+    assert recording.metadata["resets"] == [3]
+
+
+def test_two_recorders_in_one_list_capture_the_same():
+    recorders = [LossRecorder(), LossRecorder()]
+    network = model()
+    for _ in range(2):
+        fit(network, data(), epochs=2, validation_data=data(20), callbacks=recorders)
+    one, other = (recorder.recording for recorder in recorders)
+    assert one.find(split="train").values.tolist() == other.find(split="train").values.tolist()
+    assert "_lossaudit_attachment" not in vars(network)
+
+
+def test_a_ring_smaller_than_an_epoch_loses_nothing():
+    class Small(LossRecorder):
+        capacity = 16
+
+    recorder = Small()
+    fit(model(), data(300, 4), epochs=2, validation_data=data(100, 4), callbacks=[recorder])
+    assert [len(series) for series in recorder.recording.series] == [150, 50]
+    assert recorder.recording.metadata["lost"] == 0
+
+
+def test_early_stopping_ends_the_recording_where_it_ends_the_training():
+    class Stop(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.stop_training = batch == 2
+
+    recorder = LossRecorder()
+    fit(model(), data(), epochs=3, callbacks=[Stop(), recorder])
+    assert len(recorder.recording.find(split="train")) == 3
+
+
+class OwnLoss(keras.Sequential):
+    """The `train_step` of many examples: a loss of its own that the tracker of Keras never sees."""
+
+    def train_step(self, batch):
+        x, y = batch
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((self(x, training=True) - y) ** 2)
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
+        return {"loss": loss}
+
+
+def test_a_step_that_bypasses_the_tracker_is_said_and_not_guessed():
+    network, recorder = OwnLoss([keras.Input((4,)), keras.layers.Dense(1)]), LossRecorder()
+    network.compile("sgd", "mse")
+    history = fit(network, data(), epochs=2, callbacks=[recorder]).history
+    assert history["loss"] == [0.0, 0.0]  # what Keras makes of it: the tracker was never updated
+    (finding,) = audit(recorder.recording, history).findings
+    assert (finding.code, finding.verdict) == ("LA401", "undecidable")
+    assert finding.message == (
+        "loss: 14 batches of the train split were run, but the losses of 0 were recorded: the step does not update the "
+        "model's loss tracker."
+    )
+    assert "self._loss_tracker.update_state(loss, sample_weight=rows)" in finding.remedy
+
+
+def test_a_model_can_be_saved_loaded_cloned_and_pickled_afterwards(tmp_path):
+    network = model()
+    fit(network, data(), callbacks=[LossRecorder()])
+    network.save(tmp_path / "model.keras")
+    others = [
+        keras.models.load_model(tmp_path / "model.keras"),
+        pickle.loads(pickle.dumps(network)),
+    ]
+    assert all(same_weights(network, other) for other in others)
+    assert len(keras.models.clone_model(network).get_weights()) == len(network.get_weights())
+
+
+def test_an_interrupted_model_can_be_saved(tmp_path):
+    network = model()
+    with pytest.raises(RuntimeError):
+        fit(network, data(), callbacks=[Interrupt(RuntimeError("broken")), LossRecorder()])
+    network.save(tmp_path / "model.keras")
+    assert same_weights(network, keras.models.load_model(tmp_path / "model.keras"))

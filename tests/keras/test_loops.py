@@ -1,0 +1,140 @@
+"""fit and fit_loop, callback-recorded and loop-computed losses, against each other: equal to the last bit."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lossaudit.keras import LossRecorder, fit_loop
+from tests.keras.programs import Spy, data, fit, model, same_weights
+
+
+def as_arrays(batches):
+    return [tuple(column.numpy() for column in batch) for batch in batches]
+
+
+def assert_same_training(one, other, *, epochs=2, batches=None, validation=None, loop_batches=None, recorders=None):
+    """Train one model with `fit` and its twin with `fit_loop`, and compare all that can be seen."""
+    batches = data() if batches is None else batches
+    spies, recorders = [Spy(), Spy()], recorders or [LossRecorder(), LossRecorder()]
+    fit(one, batches, epochs=epochs, validation_data=validation, callbacks=[spies[0], recorders[0]])
+    fit_loop(
+        other, loop_batches or batches, epochs=epochs, validation_data=validation, callbacks=[spies[1], recorders[1]]
+    )
+    assert spies[0].events == spies[1].events
+    assert one.history.history == other.history.history
+    assert same_weights(one, other)
+    for fitted, looped in zip(recorders[0].recording.series, recorders[1].recording.series, strict=True):
+        assert fitted.split == looped.split
+        for column in ("values", "weights", "epochs", "steps"):
+            assert np.array_equal(getattr(fitted, column), getattr(looped, column)), column
+
+
+@lru_cache(maxsize=None)
+def twins(optimizer, loss, regularizer, noisy):
+    """Two equal models and a recorder for each: `fit` is traced once, and weights are set back for every example."""
+    pair = [model(optimizer=optimizer, loss=loss, regularizer=regularizer, noisy=noisy, metrics=["mae"]) for _ in range(2)]
+    for network in pair:
+        network.optimizer.build(network.trainable_variables)
+    return pair, [LossRecorder(), LossRecorder()], [variable.numpy() for variable in (*pair[0].variables, *pair[0].optimizer.variables)]
+
+
+def set_back(network, state):
+    for variable, value in zip((*network.variables, *network.optimizer.variables), state, strict=True):
+        variable.assign(value)
+
+
+@given(
+    batch_size=st.integers(1, 16),
+    batches=st.integers(1, 5),
+    last=st.integers(1, 16),
+    epochs=st.integers(1, 3),
+    optimizer=st.sampled_from(["sgd", "adam"]),
+    loss=st.sampled_from(["mse", "mae"]),
+    regularizer=st.sampled_from([None, "l2"]),
+    noisy=st.booleans(),
+    weighted=st.booleans(),
+    held_out=st.integers(0, 20),
+)
+def test_fit_and_the_hand_written_loop_agree_bit_for_bit(
+    batch_size, batches, last, epochs, optimizer, loss, regularizer, noisy, weighted, held_out
+):
+    pair, recorders, state = twins(optimizer, loss, regularizer, noisy)
+    for network in pair:
+        set_back(network, state)
+    rows = batch_size * (batches - 1) + min(last, batch_size)
+    assert_same_training(
+        *pair,
+        recorders=recorders,
+        epochs=epochs,
+        batches=data(rows, batch_size, weighted=weighted),
+        validation=data(held_out, batch_size) if held_out else None,
+    )
+
+
+@pytest.mark.parametrize("setup", [{"jit_compile": True}, {"run_eagerly": True}], ids=["xla", "eager"])
+def test_they_agree_however_the_model_is_compiled(setup):
+    assert_same_training(model(**setup), model(**setup), validation=data(20))
+
+
+def test_they_agree_on_batches_of_arrays():
+    assert_same_training(model(), model(), loop_batches=as_arrays(data()), validation=data(20))
+
+
+@pytest.mark.parametrize("stopping_batch", [2, 6])
+def test_they_stop_at_the_same_batch(stopping_batch):
+    class Stop(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.stop_training |= batch == stopping_batch
+
+    spies = [Spy(), Spy()]
+    fit(model(), data(), epochs=3, validation_data=data(20), callbacks=[Stop(), spies[0]])
+    fit_loop(model(), data(), epochs=3, validation_data=data(20), callbacks=[Stop(), spies[1]])
+    assert spies[0].events == spies[1].events
+
+
+def test_they_stop_at_the_same_epoch():
+    spies = [Spy(), Spy()]
+    for train, spy in zip((fit, fit_loop), spies, strict=True):
+        stop = keras.callbacks.EarlyStopping("val_loss", min_delta=1e9)
+        train(model(), data(), epochs=9, validation_data=data(20), callbacks=[stop, spy])
+    assert spies[0].events == spies[1].events
+    assert [event[0] for event in spies[0].events].count("epoch_end") == 2
+
+
+def test_they_start_at_the_same_epoch():
+    one, other = model(), model()
+    fit(one, data(), initial_epoch=2, epochs=4)
+    fit_loop(other, data(), initial_epoch=2, epochs=4)
+    assert one.history.epoch == other.history.epoch == [2, 3]
+
+
+def test_the_learning_rate_schedule_of_keras_works_in_the_loop():
+    one, other = model(), model()
+    for train, network in ((fit, one), (fit_loop, other)):
+        train(network, data(), epochs=3, callbacks=[keras.callbacks.LearningRateScheduler(lambda epoch: 0.1 / (epoch + 1))])
+    assert same_weights(one, other)
+    assert float(other.optimizer.learning_rate) == float(np.float32(0.1 / 3))
+
+
+@pytest.mark.parametrize("name", ["data", "validation_data"])
+def test_an_iterator_is_refused_because_a_second_epoch_would_find_it_empty(name):
+    batches = {"data": data(), name: iter(as_arrays(data()))}
+    with pytest.raises(ValueError, match=rf"{name}=.* must be iterable anew for every epoch"):
+        fit_loop(model(), **batches)
+
+
+def test_no_batches_are_refused():
+    with pytest.raises(ValueError, match="data is empty"):
+        fit_loop(model(), [])
+
+
+def test_a_model_that_is_not_compiled_is_refused_by_name():
+    network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)], name="raw")
+    with pytest.raises(ValueError, match="model='raw' must be compiled"):
+        fit_loop(network, data())
