@@ -122,13 +122,13 @@ class LossAudit(LossRecorder):
 
 
 def _is_numeric(value: Any) -> bool:
-    """A one-dimensional array or list of floats, in which None may stand for an absent one; whole numbers are counts."""
+    """A one-dimensional array or list of floats, or of None for absent ones; whole numbers alone are counts."""
     if isinstance(value, np.ndarray):
         return value.ndim == 1 and value.dtype.kind == "f"
     if not isinstance(value, (list, tuple)):
         return False
-    floats = any(isinstance(one, (float, np.floating)) for one in value)
-    return floats and all(one is None or isinstance(one, (int, float, np.number)) for one in value)
+    only_counts = all(isinstance(one, (int, np.integer)) for one in value)
+    return not only_counts and all(one is None or isinstance(one, (int, float, np.number)) for one in value)
 
 
 def _claim(name: str, values: Any, truth: Recording) -> Claim:

@@ -1,0 +1,111 @@
+"""The file list is the architecture: imports go strictly downwards in this list."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "lossaudit"
+
+ORDER = [
+    "errors",
+    "exact",
+    "accumulators",
+    "tolerances",
+    "recordings",
+    "recorders",
+    "truths",
+    "findings",
+    "predictions",
+    "quantities",
+    "claims",
+    "causes",
+    "alignments",
+    "cases",
+    "checks",
+    "auditing",
+    "store",
+    "render",
+    "keras.metrics",
+    "keras.attachments",
+    "keras.captures",
+    "keras.callbacks",
+    "keras.audits",
+    "keras.scripts",
+    "keras.loops",
+    "testing",
+    "demo",
+    "pytest_plugin",
+    "cli",
+]
+LAZY = {
+    ("recordings", "store"),  # Recording.save is a method, and the file format is not the recording's business
+    ("keras.scripts", "keras.audits"),  # keras is watched for, not imported
+}
+PEERS = {"keras", "testing", "pytest_plugin"}
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+
+
+def place(module: str) -> int:
+    return next(index for index, name in enumerate(ORDER) if module == name or module.startswith(name + "."))
+
+
+def imports(path: Path) -> set[str]:
+    """Modules of the package that a file imports anywhere in it, but for type checking."""
+    tree = ast.parse(path.read_text("utf-8"))
+    checking = [node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)]
+    skipped = {id(child) for node in checking for child in ast.walk(node)}
+    found = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom)) and id(node) not in skipped]
+    names = {f"{node.module}.{alias.name}" for node in found if isinstance(node, ast.ImportFrom) for alias in node.names}
+    names |= {alias.name for node in found if isinstance(node, ast.Import) for alias in node.names}
+    inside = {name.removeprefix("lossaudit.") for name in names if name.startswith("lossaudit.")}
+    return {candidate for name in inside if (candidate := known(name))}
+
+
+def known(name: str) -> str | None:
+    """The module in which an imported name lives; None for one of the package itself."""
+    candidates = [name, name.rpartition(".")[0]]
+    return next((one for one in candidates if (PACKAGE / Path(*one.split("."))).with_suffix(".py").exists()), None)
+
+
+MODULES = {module_of(path): path for path in sorted(PACKAGE.rglob("*.py")) if module_of(path) not in ("__init__", "keras")}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_only_what_stands_above_it(module):
+    upwards = {other for other in imports(MODULES[module]) if place(other) > place(module)}
+    assert {(module, other) for other in upwards} <= LAZY
+
+
+def test_the_test_sees_imports_inside_functions_and_by_name():
+    assert "store" in imports(MODULES["recordings"])
+    assert "quantities" in imports(MODULES["causes"])
+
+
+@pytest.mark.parametrize("peer", sorted(PEERS))
+def test_keras_testing_and_the_plugin_do_not_import_one_another(peer):
+    for module, path in MODULES.items():
+        if module.partition(".")[0] == peer and module != "pytest_plugin":
+            assert not {other for other in imports(path) if other.partition(".")[0] in PEERS - {peer}}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_module_is_longer_than_400_lines(module):
+    assert len(MODULES[module].read_text("utf-8").splitlines()) <= 400
+
+
+def test_no_module_has_a_name_that_says_nothing():
+    parts = {part for module in MODULES for part in module.split(".")}
+    assert not parts & {"utils", "helpers", "common", "base", "core", "misc"}
+
+
+def test_no_tolerance_is_written_down_outside_of_the_module_that_derives_them():
+    for module, path in MODULES.items():
+        numbers = [node.value for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Constant)]
+        small = [value for value in numbers if isinstance(value, float) and 0 < abs(value) < 1e-3]
+        assert not small or module == "tolerances", (module, small)

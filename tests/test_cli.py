@@ -1,0 +1,159 @@
+"""The command as a user runs it, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import lossaudit
+from lossaudit.checks import RULES
+from lossaudit.cli import main
+
+SCRIPT = """
+import os
+os.environ["KERAS_BACKEND"] = "tensorflow"
+import sys
+import numpy as np
+import tensorflow as tf
+from beside import EPOCHS
+
+class BatchLossHistory(tf.keras.callbacks.Callback):
+    def on_train_begin(self, logs=None):
+        self.losses = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.losses.append(logs["loss"])
+
+x = np.random.default_rng(0).normal(size=(50, 4)).astype("float32")
+model = tf.keras.Sequential([tf.keras.layers.Dense(1)])
+model.compile("sgd", "mse")
+callbacks = [BatchLossHistory()] if "wrong" in sys.argv else []
+model.fit(x, x.sum(1, keepdims=True), batch_size=8, epochs=EPOCHS, verbose=0, callbacks=callbacks)
+print("the script's own output", sys.argv[1:])
+if "fail" in sys.argv:
+    raise RuntimeError("the script's own error")
+if "exit" in sys.argv:
+    sys.exit(3)
+"""
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    (tmp_path / "beside.py").write_text("EPOCHS = 2")
+    path = tmp_path / "train.py"
+    path.write_text(SCRIPT)
+    return path
+
+
+def command(*arguments: object) -> subprocess.CompletedProcess[str]:
+    program = [sys.executable, "-m", "lossaudit.cli", *map(str, arguments)]
+    return subprocess.run(program, capture_output=True, text=True, check=False)
+
+
+def test_a_script_with_a_wrong_list_is_told_so_and_keeps_its_own_output(script):
+    done = command("run", script, "wrong", "--epochs=9")
+    assert done.returncode == 1
+    assert done.stdout == "the script's own output ['wrong', '--epochs=9']\n"
+    assert "LA102 running-mean-read-as-batch-loss" in done.stderr
+    assert "BatchLossHistory.losses (train loss), epoch 0, batch 1 (step 1): logged" in done.stderr
+    assert "weighted by rows" in done.stderr
+    assert "LossRecorder()" in done.stderr
+
+
+def test_a_script_without_findings_exits_0_and_json_goes_to_a_file(script, tmp_path):
+    done = command("run", "--format", "json", "-o", tmp_path / "report.json", script)
+    assert done.returncode == 0
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["ok"]
+    assert [one["origin"] for one in report["verdicts"]] == ["History.history['loss']"]
+
+
+@pytest.mark.parametrize("way", ["fail", "exit"])
+def test_a_script_that_fails_exits_2_with_its_own_traceback_and_what_was_audited(script, way):
+    done = command("run", script, "wrong", way)
+    assert done.returncode == 2
+    assert "LA102" in done.stderr
+    if way == "fail":
+        assert 'train.py", line' in done.stderr
+        assert "RuntimeError: the script's own error" in done.stderr
+        assert "runpy" not in done.stderr
+
+
+def test_a_script_that_trains_nothing_cannot_be_judged(tmp_path):
+    (tmp_path / "idle.py").write_text("print('hello')")
+    done = command("run", tmp_path / "idle.py")
+    assert (done.returncode, done.stdout) == (2, "hello\n")
+    assert "nothing to audit" in done.stderr
+
+
+def test_select_and_ignore_choose_rules(script):
+    assert command("run", "--ignore", "LA102", script, "wrong").returncode == 0
+    assert command("run", "--select", "LA3,LA4", script, "wrong").returncode == 0
+
+
+def test_a_script_that_is_not_there_is_named(capsys):
+    assert main(["run", "nowhere.py"]) == 2
+    assert "SCRIPT='nowhere.py' is not a file" in capsys.readouterr().err
+
+
+def test_a_code_that_no_rule_has_is_refused(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["run", "--select", "LA9", "script.py"])
+    assert stopped.value.code == 2
+    assert "no rule begins with 'LA9'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_every_rule_is_explained(code, capsys):
+    assert main(["rule", code]) == 0
+    printed = capsys.readouterr().out
+    assert RULES[code].expects in printed
+    assert RULES[code].why in printed
+
+
+def test_all_rules_are_listed_also_as_json(capsys):
+    assert main(["rule"]) == 0
+    listed = capsys.readouterr().out
+    assert all(code in listed for code in RULES)
+    assert main(["rule", "--format", "json"]) == 0
+    assert [rule["code"] for rule in json.loads(capsys.readouterr().out)] == list(RULES)
+
+
+def test_an_unknown_rule_names_the_known_ones(capsys):
+    assert main(["rule", "LA999"]) == 2
+    assert "CODE='LA999' is not a rule; there are LA101" in capsys.readouterr().err
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["--version"])
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out == f"lossaudit {lossaudit.__version__}\n"
+
+
+def test_the_demo_names_every_planted_mistake_and_calls_every_correction_right(tmp_path):
+    done = command("demo", "--format", "json", "--out", tmp_path / "demo")
+    assert done.returncode == 0, done.stderr
+    examples = json.loads(done.stdout)
+    assert all(example["as_planted"] for example in examples)
+    assert sum(example["planted"] is not None for example in examples) == 8
+    for example in examples:
+        causes = [finding["cause"] for finding in example["report"]["findings"]]
+        verdict = example["report"]["verdicts"][0]["verdict"]
+        assert (causes, verdict) == ([example["planted"]], "wrong") if example["planted"] else verdict in ("exact", "consistent")
+    for name in ("fit", "loop"):
+        assert len(lossaudit.read(tmp_path / "demo" / f"{name}.lossaudit").find(split="train")) == 33
+    assert json.loads((tmp_path / "demo" / "reports.json").read_text()) == examples
+
+
+def test_the_demo_prints_truth_log_verdict_and_cause_side_by_side_in_80_columns():
+    done = command("demo")
+    assert done.returncode == 0, done.stderr
+    table = [line for line in done.stdout.splitlines() if line.startswith(("│", "┃"))]
+    assert all(len(line) <= 80 for line in table)
+    assert ["truth", "log", "verdict"] == table[0].replace("┃", " ").split()[-3:]
+    assert "8 of 8 planted mistakes named, 6 of 6 corrections called correct" in done.stdout
