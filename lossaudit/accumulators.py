@@ -274,7 +274,9 @@ def _accumulated(values: NDArray[Any], weights: NDArray[Any], dtype: str, start:
     return total.astype(np.float64), count.astype(np.float64)
 
 
-def _one_by_one(values: NDArray[Any], weights: NDArray[Any], dtype: str, fused: bool, start: tuple[float, float]) -> _Sums:
+def _one_by_one(
+    values: NDArray[Any], weights: NDArray[Any], dtype: str, fused: bool, start: tuple[float, float]
+) -> _Sums:
     rounding = _rounding(dtype)
     add_product = _fused(rounding) if fused else lambda total, a, b: rounding(total + rounding(a * b))
     total, count = start

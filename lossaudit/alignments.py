@@ -117,7 +117,9 @@ def _other_steps(logged: Ints, true: Ints) -> Iterator[Alignment]:
 
 def _shift(rows: Ints, places: int) -> Alignment:
     direction = "later" if places > 0 else "earlier"
-    explanation = f"each number stands {abs(places)} {'place' if abs(places) == 1 else 'places'} {direction} than it was measured"
+    explanation = (
+        f"each number stands {abs(places)} {'place' if abs(places) == 1 else 'places'} {direction} than it was measured"
+    )
     return Alignment(rows, "steps-shifted", explanation, "Log a number with the 0-based step it was measured at.")
 
 

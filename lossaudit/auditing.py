@@ -106,9 +106,7 @@ def _judge(truth: Recording, claim: Claim) -> tuple[Judgement | None, list[Findi
     if case.reading is None and not claim.certain:
         return None, []
     holds = case.reading.predictions[0].quantity if case.reading else None
-    judgement = Judgement(
-        claim.origin, case.verdict, series.tag, series.split, claim.promises, holds, case.numbers
-    )
+    judgement = Judgement(claim.origin, case.verdict, series.tag, series.split, claim.promises, holds, case.numbers)
     return judgement, [finding for check in CHECKS for finding in check(case)]
 
 
@@ -136,7 +134,12 @@ def _unpromised(claim: Claim, about: Truth) -> tuple[Judgement | None, list[Find
 def _as_expected(cases: list[Case]) -> Diagnosis | None:
     """The loss of each batch, or the mean of each epoch: nothing is wrong with these."""
     for case in cases:
-        if case.expected is not None and case.reading and case.reading.causes == (None,) and not case.reading.alignment.cause:
+        if (
+            case.expected is not None
+            and case.reading
+            and case.reading.causes == (None,)
+            and not case.reading.alignment.cause
+        ):
             return _diagnosis(case.claim, [case.expected.quantity], [], case.grade)
     return None
 
@@ -151,7 +154,11 @@ def _as_quantity(series: Series, about: Truth) -> Diagnosis | None:
     if not found:
         return None
     paces = {one.pace for _, one in found.values()}
-    causes = [cause.name for cause in CAUSES.values() if "batch" in cause.breaks and "batch" in paces or "epoch" in cause.breaks and "epoch" in paces]
+    causes = [
+        cause.name
+        for cause in CAUSES.values()
+        if "batch" in cause.breaks and "batch" in paces or "epoch" in cause.breaks and "epoch" in paces
+    ]
     causes = [name for name in causes if {one.quantity for one in CAUSES[name].predict(about)} & found.keys()]
     return _diagnosis(series, list(found), causes, min((grade for grade, _ in found.values()), key=GRADES.index))
 
@@ -161,7 +168,9 @@ def _as_mistake(cases: list[Case]) -> Diagnosis | None:
     for case in cases:
         if (reading := case.reading) is not None:
             causes = [cause.name for cause in reading.causes if cause] + [reading.alignment.cause or ""]
-            return _diagnosis(case.claim, [one.quantity for one in reading.predictions], [c for c in causes if c], case.grade)
+            return _diagnosis(
+                case.claim, [one.quantity for one in reading.predictions], [c for c in causes if c], case.grade
+            )
     return None
 
 

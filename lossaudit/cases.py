@@ -97,8 +97,10 @@ class Case:
             return Verdict.WRONG
         used = self._used(self.reading.alignment)
         return min(
-            (GRADES[one.take(self.reading.alignment.rows[used]).grade(*self._observed(used)).max()]
-             for one in self.reading.predictions),
+            (
+                GRADES[one.take(self.reading.alignment.rows[used]).grade(*self._observed(used)).max()]
+                for one in self.reading.predictions
+            ),
             key=GRADES.index,
         )
 

@@ -15,7 +15,9 @@ from lossaudit.predictions import Prediction
 from lossaudit.recordings import Covers
 from lossaudit.truths import Truth
 
-_RECORD = "Take the batch losses from `lossaudit.keras.LossRecorder()`: `recorder.recording.find(split={split!r}).values`."
+_RECORD = (
+    "Take the batch losses from `lossaudit.keras.LossRecorder()`: `recorder.recording.find(split={split!r}).values`."
+)
 _WEIGH = "Weight each batch by its rows: `mean.update_state(loss, sample_weight=len(x))`."
 _RESET = "Call `reset_state()` at the start of every epoch."
 _SEPARATE = "Use one metric for training and another for validation, or reset it between the two."
@@ -96,7 +98,9 @@ def first_batch_shown_as_epoch(truth: Truth) -> Iterator[Prediction]:
     yield from quantities.first_batch(truth)
 
 
-@cause("epoch", remedy="Count batches with `math.ceil(rows / batch_size)`; `rows // batch_size` loses the short last one.")
+@cause(
+    "epoch", remedy="Count batches with `math.ceil(rows / batch_size)`; `rows // batch_size` loses the short last one."
+)
 def last_batch_dropped(truth: Truth) -> Iterator[Prediction]:
     """the mean without the epoch's last batch of {last} rows."""
     yield from quantities.mean_without_last_batch(truth)
@@ -106,8 +110,9 @@ def last_batch_dropped(truth: Truth) -> Iterator[Prediction]:
 @cause("epoch", "epoch_so_far", "batch", remedy=_RESET)
 def state_not_reset(truth: Truth) -> Iterator[Prediction]:
     """the mean since the start of the run: the accumulator was not reset between epochs."""
-    yield from quantities.cumulative_mean(truth)
-    yield from quantities.unweighted_cumulative_mean(truth)
+    if len(truth.batches.ends) > 1:  # in a single epoch there is nothing to reset
+        yield from quantities.cumulative_mean(truth)
+        yield from quantities.unweighted_cumulative_mean(truth)
 
 
 @cause("epoch", "epoch_so_far", "batch", remedy=_SEPARATE)
@@ -130,7 +135,9 @@ def _over_both_splits(truth: Truth) -> Iterator[Prediction]:
     yield from quantities.cumulative_mean_over_train_and_validation(truth)
 
 
-@cause("epoch", remedy="Divide the sum of the batch losses by the number of batches, or better, weight them by their rows.")
+@cause(
+    "epoch", remedy="Divide the sum of the batch losses by the number of batches, or better, weight them by their rows."
+)
 def batch_losses_summed(truth: Truth) -> Iterator[Prediction]:
     """the sum of the {batches} batch losses, divided by nothing."""
     yield from quantities.sum_of_batch_losses(truth)

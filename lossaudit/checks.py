@@ -170,8 +170,13 @@ def _explained(case: Case, expected: Prediction) -> Finding:
     explanations = " Or it is ".join(cause.explanation.format(**facts) for cause in causes)
     more = f" Indistinguishable on this data. {_telling(case)}" if len(causes) > 1 else ""
     return _at(
-        case, beside, at, float(observed[at]), f"It is {explanations}{more}",
-        causes=tuple(cause.name for cause in causes), remedy=causes[0].remedy.format(**facts),
+        case,
+        beside,
+        at,
+        float(observed[at]),
+        f"It is {explanations}{more}",
+        causes=tuple(cause.name for cause in causes),
+        remedy=causes[0].remedy.format(**facts),
     )
 
 
@@ -192,16 +197,23 @@ def _suspect(case: Case, expected: Prediction) -> Finding:
     _, observed, beside = case.aligned(expected, case.reading.alignment)
     at = int(np.argmax(beside.grade(observed, case.claim.decimals)))
     return _at(
-        case, beside, at, float(observed[at]),
+        case,
+        beside,
+        at,
+        float(observed[at]),
         f"Rounding can explain it, but hardly ever does: the probable bound is {beside.bands[at]:.2g}.",
-        verdict=Verdict.SUSPECT, severity="warning",
+        verdict=Verdict.SUSPECT,
+        severity="warning",
     )
 
 
 def _undecidable(case: Case, reason: str) -> Finding:
     return _finding(
-        _VALUE_RULES[case.covers], case, f"{_name(case)}: cannot be judged: {reason}",
-        verdict=Verdict.UNDECIDABLE, severity="warning",
+        _VALUE_RULES[case.covers],
+        case,
+        f"{_name(case)}: cannot be judged: {reason}",
+        verdict=Verdict.UNDECIDABLE,
+        severity="warning",
     )
 
 
@@ -216,14 +228,26 @@ def _at(case: Case, expected: Prediction, at: int, observed: float, explanation:
     )
     on_step = case.covers != "epoch"
     return _finding(
-        _VALUE_RULES[case.covers], case, message,
-        epoch=epoch, step=step if on_step else None, observed=observed, expected=value, bound=bound, **fields,
+        _VALUE_RULES[case.covers],
+        case,
+        message,
+        epoch=epoch,
+        step=step if on_step else None,
+        observed=observed,
+        expected=value,
+        bound=bound,
+        **fields,
     )
 
 
 def _finding(rule: Rule, case: Case, message: str, **fields: object) -> Finding:
     causes = fields.pop("causes", None) or tuple(filter(None, [fields.pop("cause", None)]))
-    fields = {"verdict": Verdict.WRONG, "tag": case.claim.tag, "split": case.claim.split, "origin": case.claim.origin} | fields
+    fields = {
+        "verdict": Verdict.WRONG,
+        "tag": case.claim.tag,
+        "split": case.claim.split,
+        "origin": case.claim.origin,
+    } | fields
     return Finding(code=rule.code, message=message, cause=causes[0] if causes else None, causes=causes, **fields)
 
 
@@ -272,10 +296,10 @@ def _telling(case: Case) -> str:
     batches = case.truth.batches
     if case.claim.decimals is not None:
         return "A log with more digits would tell them apart."
-    if len(batches.ends) == 1:
-        return "A second epoch would tell them apart."
     if np.all(batches.weights == batches.weights[0]):
         return "A short last batch would tell them apart."
+    if len(batches.ends) == 1:
+        return "A second epoch would tell them apart."
     return "More epochs, or losses that differ more from batch to batch, would tell them apart."
 
 

@@ -111,7 +111,9 @@ def main(out: Path | None = None, *, as_json: bool = False) -> int:
     """Run the demo; 0 if every planted mistake was named and every correction called correct, 1 if not."""
     keras.utils.set_random_seed(0)
     console = Console(stderr=as_json, highlight=False)
-    console.print(f"Keras {keras.__version__}: {EPOCHS} epochs of scikit-learn's digits, batches of {BATCH_SIZE} rows\n")
+    console.print(
+        f"Keras {keras.__version__}: {EPOCHS} epochs of scikit-learn's digits, batches of {BATCH_SIZE} rows\n"
+    )
     fit_truth, fit_examples = fitted()
     loop_truth, loop_examples = looped()
     examples = [*fit_examples, *loop_examples]
@@ -177,7 +179,13 @@ def looped() -> tuple[Recording, list[Example]]:
 
 
 def _example(
-    where: str, habit: str, cause: str | None, values: Any, truth: Recording, split: Split = "train", covers: Covers = "batch"
+    where: str,
+    habit: str,
+    cause: str | None,
+    values: Any,
+    truth: Recording,
+    split: Split = "train",
+    covers: Covers = "batch",
 ) -> Example:
     logged = Series(values, split=split, covers=covers, origin=f"{where}: {habit}")
     about = truth_about(truth, logged.tag, logged.split, logged.dtype)

@@ -155,7 +155,9 @@ def pairs(values: Any, sample_weight: Any) -> Iterator[tuple[int | float, int | 
     try:
         weights = np.broadcast_to(weights, array.shape)
     except ValueError:
-        raise ValueError(f"sample_weight of shape {weights.shape} does not broadcast to values of shape {array.shape}") from None
+        raise ValueError(
+            f"sample_weight of shape {weights.shape} does not broadcast to values of shape {array.shape}"
+        ) from None
     return zip(array.ravel().tolist(), weights.ravel().tolist(), strict=True)
 
 
@@ -164,7 +166,7 @@ def rounded(exact: Fraction) -> float:
     try:
         return exact.numerator / exact.denominator
     except OverflowError:
-        return math.copysign(math.inf, exact.numerator)
+        return math.inf if exact > 0 else -math.inf
 
 
 def dumps(kind: type, state: dict[str, Any]) -> str:
@@ -185,7 +187,9 @@ def loads(kind: type[Stored], text: str) -> Stored:
             return kind.from_state(state)
     except (ValueError, AttributeError, LookupError, TypeError) as error:
         raise StateError(f"text={text!r:.80} is not the saved state of a {kind.__name__}: {error}") from error
-    raise StateError(f"text={text!r:.80} is a {found[0]} of version {found[1]}, not a {kind.__name__} of version {VERSION}")
+    raise StateError(
+        f"text={text!r:.80} is a {found[0]} of version {found[1]}, not a {kind.__name__} of version {VERSION}"
+    )
 
 
 def _numbers(name: str, values: Any) -> np.ndarray[Any, Any]:

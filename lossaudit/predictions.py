@@ -107,9 +107,7 @@ def each_batch(batches: Batches, dtype: str) -> Prediction:
     alone = _rounded(_rounded(values * weights, batches.dtype) / divisors, batches.dtype)
     rounding = half_ulp(values, dtype) + half_ulp(values * weights, dtype) / divisors
     exact = np.zeros(len(values))
-    return Prediction(
-        "batch_loss", "batch", values, rounding, rounding, exact, (alone,), batches.epochs, batches.steps
-    )
+    return Prediction("batch_loss", "batch", values, rounding, rounding, exact, (alone,), batches.epochs, batches.steps)
 
 
 def means_so_far(batches: Batches, dtype: str) -> Prediction:

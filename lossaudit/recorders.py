@@ -9,7 +9,6 @@ from typing import SupportsFloat
 from lossaudit.recordings import Recording, Series
 
 
-
 @dataclass
 class _Column:
     """What one series holds so far."""
@@ -58,11 +57,13 @@ class Recorder:
         Raises:
             ValueError: `weight` is negative or not finite, or is given for some batches of a split and not for others.
         """
-        rows = None if weight is None else _weight(weight, tag, self._epoch)
+        rows = None if weight is None else _weight(weight, tag, len(self._batches[tag, split].values))
         for name, value in {tag: loss, **components}.items():
             column = self._batches[name, split]
             if column.weights and (column.weights[-1] is None) != (rows is None):
-                raise ValueError(f"weight={weight!r}: give it for every batch or for none (tag={name!r}, split={split!r})")
+                raise ValueError(
+                    f"weight={weight!r}: give it for every batch or for none (tag={name!r}, split={split!r})"
+                )
             _append(column, float(value), rows, self._epoch)
 
     def end_epoch(self, **reported: SupportsFloat) -> None:
@@ -79,10 +80,10 @@ class Recorder:
         return Recording([*batches, *(_series(key, column, "epoch") for key, column in self._reports.items())])
 
 
-def _weight(weight: SupportsFloat, tag: str, epoch: int) -> float:
+def _weight(weight: SupportsFloat, tag: str, step: int) -> float:
     rows = float(weight)
     if not 0 <= rows < float("inf"):
-        raise ValueError(f"weight={rows:g} must be finite and not negative (tag={tag!r}, epoch={epoch})")
+        raise ValueError(f"weight={rows:g} must be finite and not negative (tag={tag!r}, step={step})")
     return rows
 
 

@@ -174,7 +174,9 @@ class Recording:
         import pandas as pd
 
         names = ("tag", "split", "covers", "epochs", "steps", "values", "weights", "dtype", "origin")
-        frames = [pd.DataFrame({name: getattr(one, name) for name in names}, index=range(len(one))) for one in self.series]
+        frames = [
+            pd.DataFrame({name: getattr(one, name) for name in names}, index=range(len(one))) for one in self.series
+        ]
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(names))
 
     def save(self, path: str | PathLike[str]) -> None:

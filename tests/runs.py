@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from lossaudit import Recording, Series
 
 
-def run(seed: int = 0, *, rows: int = 1000, batch_size: int = 96, epochs: int = 3, validation_rows: int = 230) -> Recording:
+def run(
+    seed: int = 0, *, rows: int = 1000, batch_size: int = 96, epochs: int = 3, validation_rows: int = 230
+) -> Recording:
     """A run of decaying, noisy float32 losses, with short last batches in both splits."""
     random = np.random.default_rng(seed)
     parts = [_split(random, "train", rows, batch_size, epochs)]
@@ -21,7 +23,9 @@ def _split(random: np.random.Generator, split: str, rows: int, batch_size: int, 
     sizes = [min(batch_size, rows - start) for start in range(0, rows, batch_size)]
     n = len(sizes) * epochs
     losses = np.float32(2.3 / np.sqrt(1 + np.arange(n)) * random.lognormal(sigma=0.4, size=n))
-    return Series(losses, split=split, weights=sizes * epochs, epochs=np.repeat(np.arange(epochs), len(sizes)), steps=range(n))
+    return Series(
+        losses, split=split, weights=sizes * epochs, epochs=np.repeat(np.arange(epochs), len(sizes)), steps=range(n)
+    )
 
 
 def by_epoch(series: Series) -> list[tuple[np.ndarray, np.ndarray]]:

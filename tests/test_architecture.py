@@ -58,10 +58,16 @@ def place(module: str) -> int:
 def imports(path: Path) -> set[str]:
     """Modules of the package that a file imports anywhere in it, but for type checking."""
     tree = ast.parse(path.read_text("utf-8"))
-    checking = [node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)]
+    checking = [
+        node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+    ]
     skipped = {id(child) for node in checking for child in ast.walk(node)}
-    found = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom)) and id(node) not in skipped]
-    names = {f"{node.module}.{alias.name}" for node in found if isinstance(node, ast.ImportFrom) for alias in node.names}
+    found = [
+        node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom)) and id(node) not in skipped
+    ]
+    names = {
+        f"{node.module}.{alias.name}" for node in found if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
     names |= {alias.name for node in found if isinstance(node, ast.Import) for alias in node.names}
     inside = {name.removeprefix("lossaudit.") for name in names if name.startswith("lossaudit.")}
     return {candidate for name in inside if (candidate := known(name))}
@@ -73,7 +79,9 @@ def known(name: str) -> str | None:
     return next((one for one in candidates if (PACKAGE / Path(*one.split("."))).with_suffix(".py").exists()), None)
 
 
-MODULES = {module_of(path): path for path in sorted(PACKAGE.rglob("*.py")) if module_of(path) not in ("__init__", "keras")}
+MODULES = {
+    module_of(path): path for path in sorted(PACKAGE.rglob("*.py")) if module_of(path) not in ("__init__", "keras")
+}
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -106,6 +114,8 @@ def test_no_module_has_a_name_that_says_nothing():
 
 def test_no_tolerance_is_written_down_outside_of_the_module_that_derives_them():
     for module, path in MODULES.items():
-        numbers = [node.value for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Constant)]
+        numbers = [
+            node.value for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Constant)
+        ]
         small = [value for value in numbers if isinstance(value, float) and 0 < abs(value) < 1e-3]
         assert not small or module == "tolerances", (module, small)

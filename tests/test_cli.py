@@ -144,7 +144,11 @@ def test_the_demo_names_every_planted_mistake_and_calls_every_correction_right(t
     for example in examples:
         causes = [finding["cause"] for finding in example["report"]["findings"]]
         verdict = example["report"]["verdicts"][0]["verdict"]
-        assert (causes, verdict) == ([example["planted"]], "wrong") if example["planted"] else verdict in ("exact", "consistent")
+        assert (
+            (causes, verdict) == ([example["planted"]], "wrong")
+            if example["planted"]
+            else verdict in ("exact", "consistent")
+        )
     for name in ("fit", "loop"):
         assert len(lossaudit.read(tmp_path / "demo" / f"{name}.lossaudit").find(split="train")) == 33
     assert json.loads((tmp_path / "demo" / "reports.json").read_text()) == examples

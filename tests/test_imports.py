@@ -16,7 +16,9 @@ SHOW = "import sys, json; print(json.dumps([name for name in {heavy!r} if name i
 
 def loaded_after(statement: str) -> list[str]:
     program = f"{statement}; {SHOW.format(heavy=HEAVY)}"
-    return json.loads(subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout)
+    return json.loads(
+        subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
+    )
 
 
 @pytest.mark.parametrize("module", ["lossaudit", "lossaudit.pytest_plugin", "lossaudit.keras", "lossaudit.cli"])
@@ -29,8 +31,12 @@ def test_the_test_can_fail():
 
 
 def test_a_pytest_run_that_does_not_use_the_plugin_loads_no_heavy_package(pytester):
-    pytester.makepyfile(f"def test_nothing(): {SHOW.format(heavy=HEAVY[:3]).replace('print(', 'found = (')}; assert found == '[]'")
-    pytester.runpytest_subprocess("-p", "lossaudit.pytest_plugin", "-p", "no:hypothesispytest").assert_outcomes(passed=1)
+    pytester.makepyfile(
+        f"def test_nothing(): {SHOW.format(heavy=HEAVY[:3]).replace('print(', 'found = (')}; assert found == '[]'"
+    )
+    pytester.runpytest_subprocess("-p", "lossaudit.pytest_plugin", "-p", "no:hypothesispytest").assert_outcomes(
+        passed=1
+    )
 
 
 @pytest.mark.parametrize("name", lossaudit.__all__)

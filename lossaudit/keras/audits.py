@@ -156,4 +156,3 @@ def _failure(error: Exception) -> Finding:
         cause="audit-failed",
         remedy="Please report this with the callbacks you used.",
     )
-

@@ -47,7 +47,9 @@ class Capture:
         """All rows so far."""
         series = [self._series(split) for split in self._rows]
         metadata = {**self.metadata, "resets": self._mid_epoch_resets(), "not_captured": self._not_captured()}
-        return Recording(series, metadata={name: value for name, value in metadata.items() if value not in (None, {}, [])})
+        return Recording(
+            series, metadata={name: value for name, value in metadata.items() if value not in (None, {}, [])}
+        )
 
     def _append(self, split: str, rows: Rows, epochs: Ints) -> None:
         if len(rows):

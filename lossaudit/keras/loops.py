@@ -50,7 +50,13 @@ def fit_loop(
     if validation_data is not None:
         validation = _Batches("validation_data", validation_data)
     callbacks = keras.callbacks.CallbackList(
-        callbacks, add_history=True, add_progbar=verbose != 0, model=model, verbose=verbose, epochs=epochs, steps=len(train)
+        callbacks,
+        add_history=True,
+        add_progbar=verbose != 0,
+        model=model,
+        verbose=verbose,
+        epochs=epochs,
+        steps=len(train),
     )
     train_on, evaluate_on = train.traced(model, _train_step), validation and validation.traced(model, _test_step)
 
@@ -130,7 +136,9 @@ class _Batches:
         if iter(data) is data:
             raise ValueError(f"{name}={data!r:.80} must be iterable anew for every epoch, not an iterator")
         self._data = data
-        self._spec = data.element_spec if isinstance(data, tf.data.Dataset) else tf.nest.map_structure(_spec, _first(name, data))
+        self._spec = (
+            data.element_spec if isinstance(data, tf.data.Dataset) else tf.nest.map_structure(_spec, _first(name, data))
+        )
 
     def __iter__(self) -> Any:
         return iter(self._data)

@@ -20,7 +20,13 @@ def data(rows: int = 50, batch_size: int = 8, *, seed: int = 0, weighted: bool =
 
 
 def model(
-    *, optimizer: Any = "sgd", loss: Any = "mse", regularizer: str | None = None, noisy: bool = False, seed: int = 1, **compiled: Any
+    *,
+    optimizer: Any = "sgd",
+    loss: Any = "mse",
+    regularizer: str | None = None,
+    noisy: bool = False,
+    seed: int = 1,
+    **compiled: Any,
 ) -> keras.Model:
     """A compiled two-layer model with the same weights for the same seed."""
     keras.utils.set_random_seed(seed)

@@ -149,7 +149,9 @@ def test_the_report_of_an_interrupted_training_covers_what_there_was():
         fit(model(), data(), epochs=5, callbacks=[history, audit, Interrupt()])
     causes = {finding.origin: finding.cause for finding in audit.report.findings}
     assert causes["BatchLossHistory.losses"] == "running-mean-read-as-batch-loss"
-    assert causes["History.history['loss']"] == "batches-missing"  # the interrupt came before History had the second epoch
+    assert (
+        causes["History.history['loss']"] == "batches-missing"
+    )  # the interrupt came before History had the second epoch
 
 
 def test_a_recorder_in_the_same_list_and_the_audit_do_not_disturb_one_another():

@@ -51,9 +51,7 @@ def test_every_train_and_validation_batch_is_captured_with_rows_step_epoch_and_s
 def test_captured_losses_are_those_computed_by_hand():
     frozen, recorder = model(optimizer=keras.optimizers.SGD(0.0), regularizer="l2"), LossRecorder()
     fit(frozen, data(), callbacks=[recorder])
-    by_hand = [
-        float(tf.reduce_mean((frozen(x) - y) ** 2) + tf.add_n(frozen.losses)) for x, y in data()
-    ]
+    by_hand = [float(tf.reduce_mean((frozen(x) - y) ** 2) + tf.add_n(frozen.losses)) for x, y in data()]
     captured = recorder.recording.find(split="train").values
     np.testing.assert_array_max_ulp(np.float32(captured), np.float32(by_hand), maxulp=8)
 

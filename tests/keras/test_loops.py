@@ -38,10 +38,16 @@ def assert_same_training(one, other, *, epochs=2, batches=None, validation=None,
 @lru_cache(maxsize=None)
 def twins(optimizer, loss, regularizer, noisy):
     """Two equal models and a recorder for each: `fit` is traced once, and weights are set back for every example."""
-    pair = [model(optimizer=optimizer, loss=loss, regularizer=regularizer, noisy=noisy, metrics=["mae"]) for _ in range(2)]
+    pair = [
+        model(optimizer=optimizer, loss=loss, regularizer=regularizer, noisy=noisy, metrics=["mae"]) for _ in range(2)
+    ]
     for network in pair:
         network.optimizer.build(network.trainable_variables)
-    return pair, [LossRecorder(), LossRecorder()], [variable.numpy() for variable in (*pair[0].variables, *pair[0].optimizer.variables)]
+    return (
+        pair,
+        [LossRecorder(), LossRecorder()],
+        [variable.numpy() for variable in (*pair[0].variables, *pair[0].optimizer.variables)],
+    )
 
 
 def set_back(network, state):
@@ -117,7 +123,12 @@ def test_they_start_at_the_same_epoch():
 def test_the_learning_rate_schedule_of_keras_works_in_the_loop():
     one, other = model(), model()
     for train, network in ((fit, one), (fit_loop, other)):
-        train(network, data(), epochs=3, callbacks=[keras.callbacks.LearningRateScheduler(lambda epoch: 0.1 / (epoch + 1))])
+        train(
+            network,
+            data(),
+            epochs=3,
+            callbacks=[keras.callbacks.LearningRateScheduler(lambda epoch: 0.1 / (epoch + 1))],
+        )
     assert same_weights(one, other)
     assert float(other.optimizer.learning_rate) == float(np.float32(0.1 / 3))
 

@@ -1,0 +1,76 @@
+"""The README does what it says."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+
+SETTING = """
+import keras
+import numpy as np
+import tensorflow as tf
+
+keras.utils.set_random_seed(0)
+x = np.random.default_rng(0).normal(size=(10, 4)).astype("float32")
+data = tf.data.Dataset.from_tensor_slices((x, x.sum(1, keepdims=True))).batch(4)
+model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+model.compile("sgd", "mse")
+train_step = tf.function(lambda x, y: tf.reduce_mean((model(x) - y) ** 2))
+"""
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_every_python_block_runs_and_prints_what_its_comments_say():
+    program = SETTING + "\n".join(blocks("python"))
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    promised = ["False", *re.findall(r"print\(.*\)  # (\S+)", README)]
+    assert [line for line in done.stdout.splitlines() if line in promised] == promised
+
+
+def test_the_printed_finding_is_the_one_that_this_training_gives():
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    from lossaudit.keras import LossAudit
+
+    namespace = {"keras": keras}
+    exec(blocks("python")[0], namespace)
+    targets = np.sqrt(np.repeat([1.0, 2.0, 9.0], [4, 4, 2]))[:, None]
+    data = tf.data.Dataset.from_tensor_slices((np.zeros((10, 1), np.float32), targets.astype(np.float32))).batch(4)
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="zeros")])
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    history, audit = namespace["BatchLossHistory"](), LossAudit("ignore")
+    model.fit(data, verbose=0, shuffle=False, callbacks=[history, audit])
+    assert [round(loss, 6) for loss in history.losses] == [1.0, 1.5, 3.0]
+    numbers = re.compile(r"\d+\.\d+")
+    (finding,) = audit.report.findings
+    assert numbers.sub("#", str(finding)) == numbers.sub("#", blocks("text")[0].strip())
+
+
+@pytest.mark.parametrize("target", re.findall(r"\]\((?!http)([^)#]+)", README))
+def test_links_inside_the_repository_lead_somewhere(target):
+    assert (ROOT / target).exists()
+
+
+def test_ci_runs_exactly_the_two_commands():
+    ci = (ROOT / ".ci" / "run").read_text("utf-8")
+    for name in ("test", "run"):
+        assert f"eval \"$(readme_command 'command: {name}')\"" in ci
+        command = subprocess.run(
+            ["bash", "-c", f"cd '{ROOT}'; {ci[ci.index('readme_command()') :].splitlines()[0]}; readme_command 'command: {name}'"],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert command.stdout.strip().startswith("python -m pip install -e")
+        assert len(command.stdout.strip().splitlines()) == 1
