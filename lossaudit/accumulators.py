@@ -1,7 +1,7 @@
 """SumCount, WeightedMean and KerasMean: the three means that are in use, as reference implementations.
 
-All of them speak Keras: `update_state(values, sample_weight=None)`, `result()`, `reset_state()`, `merge_state(other)`. An
-array is a stream of numbers, one update for each.
+All of them speak Keras: `update_state(values, sample_weight=None)`, `result()`, `reset_state()`,
+`merge_state(other)`. An array is a stream of numbers, one update for each.
 """
 
 from __future__ import annotations
@@ -103,8 +103,8 @@ class WeightedMean:
 class SumCount(WeightedMean):
     """Σ of batch values / number of updates: the mean of batch means. Exact, rounded once.
 
-    It is what a loop reports that divides the sum of its batch losses by the number of batches: right only if all batches
-    have the same number of rows. Therefore `sample_weight` is checked, and by definition does not count.
+    It is what a loop reports that divides the sum of its batch losses by the number of batches: right only if all
+    batches have the same number of rows. Therefore `sample_weight` is checked, and by definition does not count.
 
     >>> mean = SumCount()
     >>> mean.update_state([1.0, 2.0, 9.0], sample_weight=[4, 4, 2])
@@ -128,9 +128,10 @@ class SumCount(WeightedMean):
 class KerasMean:
     """What `keras.metrics.Mean` holds after the same updates, bit for bit.
 
-    total ← fl(total + fl(w·l)) and count ← fl(count + w) in the metric's float type; the result is fl(total / count), and 0
-    where count is 0. An update with an array is one update for each of its numbers: in which order Keras itself would add
-    up an array is not specified. Subnormal float32 numbers are flushed to zero, as TensorFlow does on a CPU.
+    total ← fl(total + fl(w·l)) and count ← fl(count + w) in the metric's float type; the result is fl(total / count),
+    and 0
+    where count is 0. An update with an array is one update for each of its numbers: in which order Keras itself would
+    add up an array is not specified. Subnormal float32 numbers are flushed to zero, as TensorFlow does on a CPU.
 
     Args:
         dtype: float type of the metric: "float32", "float64", "float16" or "bfloat16".
@@ -289,7 +290,7 @@ def _one_by_one(
 
 
 def _fused(rounding: Callable[[float], float]) -> Callable[[float, float, float], float]:
-    """total + a·b, rounded once: the float64 sum is first rounded to odd, which makes the second rounding harmless.
+    """Total + a·b, rounded once: the float64 sum is first rounded to odd, which makes the second rounding harmless.
 
     Boldo and Melquiond 2008, "Emulation of a FMA and correctly rounded sums"; a·b of two float32 is exact in float64.
     """

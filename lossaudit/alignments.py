@@ -66,10 +66,10 @@ def with_gaps(claim: Series, expected: Prediction) -> Iterator[Alignment]:
         return
     for description, kept in _patterns(expected, len(claim)):
         yield _gap(kept, f"{missing} of {len(expected)} numbers are missing: {description}")
-    kept = _subsequence(claim, expected)
-    if kept is not None:
-        first = np.setdiff1d(np.arange(len(expected)), kept)[0]
-        yield _gap(kept, f"{missing} of {len(expected)} numbers are missing, the first at position {first}")
+    found = _subsequence(claim, expected)
+    if found is not None:
+        first = np.setdiff1d(np.arange(len(expected)), found)[0]
+        yield _gap(found, f"{missing} of {len(expected)} numbers are missing, the first at position {first}")
 
 
 def after_others(claim: Series, expected: Prediction) -> Iterator[Alignment]:

@@ -53,7 +53,7 @@ def audit(
 def report_on(
     truth: Recording, claims: Iterable[Claim], *, select: Iterable[str] = (), ignore: Iterable[str] = ()
 ) -> Report:
-    """Judge claims one by one; one that promises nothing, or may be of another loss, counts only if it is recognised."""
+    """Judge claims one by one; one that promises nothing, or may be of another loss, must be recognised."""
     judgements: list[Judgement] = []
     findings: list[Finding] = []
     skipped: list[str] = []
@@ -157,7 +157,7 @@ def _as_quantity(series: Series, about: Truth) -> Diagnosis | None:
     causes = [
         cause.name
         for cause in CAUSES.values()
-        if "batch" in cause.breaks and "batch" in paces or "epoch" in cause.breaks and "epoch" in paces
+        if ("batch" in cause.breaks and "batch" in paces) or ("epoch" in cause.breaks and "epoch" in paces)
     ]
     causes = [name for name in causes if {one.quantity for one in CAUSES[name].predict(about)} & found.keys()]
     return _diagnosis(series, list(found), causes, min((grade for grade, _ in found.values()), key=GRADES.index))

@@ -68,7 +68,7 @@ class Case:
 
     @cached_property
     def reading(self) -> Reading | None:
-        """The simplest explanation: in place before moved, the expected quantity before a mistake; None if there is none."""
+        """The simplest explanation, in place before moved and expected before mistaken; None if there is none."""
         if self.expected is None:
             return None
         moved = [alignment for find in ALIGNMENTS for alignment in find(self.claim, self.expected)]
@@ -109,7 +109,7 @@ class Case:
         """Mistakes that would have logged other numbers, which this log is too coarse to tell from the right ones."""
         if self.expected is None or self.reading is None or self.grade is Verdict.EXACT:
             return ()
-        found = [
+        found: list[tuple[Cause | None, Prediction]] = [
             (cause, one)
             for cause, one in self._mistakes
             if self._explains(self.reading.alignment, one) and one.differs_from(self.expected).any()

@@ -61,8 +61,8 @@ def cause(*breaks: Covers, remedy: str) -> Callable[[_Predict], _Predict]:
 
 @cause("batch", remedy=_RECORD)
 def running_mean_read_as_batch_loss(truth: Truth) -> Iterator[Prediction]:
-    """the mean of the epoch so far, weighted by rows: Keras resets its loss metric once an epoch, so what a callback gets
-    after a batch is not the loss of that batch.
+    """the mean of the epoch so far, weighted by rows: Keras resets its loss metric once an epoch, so what a callback
+    gets after a batch is not the loss of that batch.
     """
     yield from quantities.running_mean(truth)
 
@@ -81,7 +81,9 @@ def batch_loss_read_as_running_mean(truth: Truth) -> Iterator[Prediction]:
 
 @cause("epoch", "epoch_so_far", remedy=_WEIGH)
 def short_last_batch_counted_as_full(truth: Truth) -> Iterator[Prediction]:
-    """the unweighted mean of the batch losses: the last batch, {last} rows, counts as much as the full ones, {full} rows."""
+    """the unweighted mean of the batch losses: the last batch, {last} rows, counts as much as the full ones, {full}
+    rows.
+    """
     yield from quantities.mean_of_batch_means(truth)
     yield from quantities.unweighted_running_mean(truth)
 

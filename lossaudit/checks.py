@@ -6,6 +6,7 @@ To add a check, write its Rule and a function of a case that yields findings, an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -18,16 +19,16 @@ EPOCH = Rule(
     "LA101",
     "epoch-value-is-weighted-mean",
     "The value logged for an epoch is the mean of its batch losses, each weighted by its rows.",
-    "A loop that divides by the number of batches gives the few rows of a short last batch as much weight as those of a "
-    "full one; a variable that is read after the loop holds the last batch alone; an accumulator that is not reset mixes "
-    "epochs.",
+    "A loop that divides by the number of batches gives the few rows of a short last batch as much weight as those of "
+    "a full one; a variable that is read after the loop holds the last batch alone; an accumulator that is not reset "
+    "mixes epochs.",
 )
 BATCH = Rule(
     "LA102",
     "batch-value-is-batch-loss",
     "The value logged for a batch is the loss of that batch.",
-    "In Keras since TensorFlow 2.2, logs['loss'] in on_train_batch_end is the mean of the epoch so far, not the loss of "
-    "the batch: spikes are flattened, the curve jumps at every epoch, and each number mixes old weights with new.",
+    "In Keras since TensorFlow 2.2, logs['loss'] in on_train_batch_end is the mean of the epoch so far, not the loss "
+    "of the batch: spikes are flattened, the curve jumps at every epoch, and each number mixes old weights with new.",
 )
 SO_FAR = Rule(
     "LA103",
@@ -40,15 +41,15 @@ STEPS = Rule(
     "LA201",
     "numbers-stand-at-their-step",
     "Each number is logged with the 0-based step, or at the position, at which it was measured.",
-    "A counter that starts at 1, restarts with every epoch, or is read before it is increased moves a whole curve; nothing "
-    "in the curve shows it.",
+    "A counter that starts at 1, restarts with every epoch, or is read before it is increased moves a whole curve; "
+    "nothing in the curve shows it.",
 )
 COMPLETE = Rule(
     "LA202",
     "no-number-is-missing",
     "A log without steps holds a number for every batch or epoch.",
-    "With steps_per_execution a hook runs once for several batches; n // batch_size loses the short last one; a callback "
-    "that logs now and then must say when.",
+    "With steps_per_execution a hook runs once for several batches; n // batch_size loses the short last one; a "
+    "callback that logs now and then must say when.",
 )
 FOUNDED = Rule(
     "LA203",
@@ -60,8 +61,8 @@ PRESENT = Rule(
     "LA301",
     "no-number-is-absent",
     "A number was logged wherever the true losses are finite.",
-    "logs.get('val_loss', nan) in a batch hook, or a key that is not among the logs, records NaN or None for ever, and a "
-    "plot shows an empty axis.",
+    "logs.get('val_loss', nan) in a batch hook, or a key that is not among the logs, records NaN or None for ever, and "
+    "a plot shows an empty axis.",
 )
 CAPTURED = Rule(
     "LA401",
@@ -98,7 +99,7 @@ def check_presence(case: Case) -> Iterator[Finding]:
         f"{_name(case)}: {int(case.absent.sum())} of {len(case.claim)} numbers are NaN or None, the first at position "
         f"{position}, but every true loss is finite. The key was absent from the logs when it was read.",
         cause="missing-key-recorded-as-nan",
-        remedy="Read only keys that the logs have: batch logs hold no `val_` keys, and validation has hooks of its own.",
+        remedy="Read only keys that the logs have: batch logs hold no `val_` keys; validation has hooks of its own.",
         observed=float("nan"),
     )
 
@@ -217,7 +218,7 @@ def _undecidable(case: Case, reason: str) -> Finding:
     )
 
 
-def _at(case: Case, expected: Prediction, at: int, observed: float, explanation: str, **fields: object) -> Finding:
+def _at(case: Case, expected: Prediction, at: int, observed: float, explanation: str, **fields: Any) -> Finding:
     """A finding at one number of the log."""
     epoch, step, bound = int(expected.epochs[at]), int(expected.steps[at]), float(expected.bounds[at])
     value = float(expected.values[at])
@@ -240,7 +241,7 @@ def _at(case: Case, expected: Prediction, at: int, observed: float, explanation:
     )
 
 
-def _finding(rule: Rule, case: Case, message: str, **fields: object) -> Finding:
+def _finding(rule: Rule, case: Case, message: str, **fields: Any) -> Finding:
     causes = fields.pop("causes", None) or tuple(filter(None, [fields.pop("cause", None)]))
     fields = {
         "verdict": Verdict.WRONG,
@@ -284,7 +285,7 @@ def _additions_of(case: Case, epoch: int, last_step: int | None = None) -> int:
     return len(steps) if last_step is None else int(np.sum(steps <= last_step))
 
 
-def _facts(case: Case, epoch: int) -> dict[str, object]:
+def _facts(case: Case, epoch: int) -> dict[str, str]:
     """What explanations and remedies speak of: the batches and rows of the epoch in question."""
     weights = case.truth.batches.weights[case.truth.batches.epochs == epoch]
     numbers = {"batches": len(weights), "rows": weights.sum(), "full": weights.max(), "last": weights[-1]}
@@ -304,6 +305,6 @@ def _telling(case: Case) -> str:
 
 
 def _digits(value: float, other: float) -> str:
-    """Nine significant digits, which tell any two float32 apart; all of them where nine would print the other value too."""
+    """Nine significant digits, which tell any two float32 apart; all digits where nine would not part the two."""
     short, beside = f"{value:.9g}", f"{other:.9g}"
     return str(float(short)) if short != beside else repr(value)

@@ -27,8 +27,8 @@ _BATCH = frozenset({"batch", "batches", "step", "steps", "iteration", "iteration
 _EPOCH = frozenset({"epoch", "epochs"})
 _MEAN = frozenset({"avg", "average", "averages", "cumulative", "mean", "means", "running", "smooth", "smoothed"})
 _PLAIN = frozenset(
-    "all array by data end history list log logged logs my per record recorded records result results "
-    "series so far total totals value values".split()
+    {"all", "array", "by", "data", "end", "far", "history", "list", "log", "logged", "logs", "my", "per", "record"}
+    | {"recorded", "records", "result", "results", "series", "so", "total", "totals", "value", "values"}
 )
 _LOSS = frozenset({"loss", "losses", "objective", "cost", "costs"})
 
@@ -111,7 +111,7 @@ def promised(words: frozenset[str], length: int, epochs: int) -> Covers | None:
 
 
 def _split(words: frozenset[str], truth: Recording) -> Split:
-    named = next((split for word, split in _SPLITS.items() if word in words), "train")
+    named: Split = next((split for word, split in _SPLITS.items() if word in words), "train")
     recorded = {series.split for series in truth.series}
     # Many programs call their only held-out data "test" or "eval", whether fit validated on it or evaluate ran on it.
     if named == "test" and "test" not in recorded and "validation" in recorded:

@@ -136,17 +136,20 @@ def fitted() -> tuple[Recording, list[Example]]:
     model.fit(train, epochs=EPOCHS, validation_data=validation, callbacks=[history, recorder], shuffle=False, verbose=0)
     truth = recorder.recording
     recorded = truth.find(split="train").values
-    validated = truth.find(split="validation")
-    per_epoch = model.history.history
+    validated = truth.find(split="validation").values
+    val_loss = model.history.history["val_loss"]
+    each_batch = "losses.append(logs['loss']) after each batch"
+    missing = "logs.get('val_loss', nan) after each batch"
     return truth, [
-        _example("fit", "losses.append(logs['loss']) after each batch", "running-mean-read-as-batch-loss", history.losses, truth),
+        _example("fit", each_batch, "running-mean-read-as-batch-loss", history.losses, truth),
         _example("fit", "recorder.recording of LossRecorder", None, recorded, truth),
-        _example("fit", "logs.get('val_loss', nan) after each batch", "missing-key-recorded-as-nan", history.val_losses, truth,
-                 split="validation"),
-        _example("fit", "recorder.recording, split='validation'", None, validated.values, truth, split="validation"),
-        _example("fit", "losses.append(logs['loss']) after each epoch", None, history.epoch_losses, truth, covers="epoch"),
-        _example("fit", "History.history['val_loss']", None, per_epoch["val_loss"], truth, split="validation", covers="epoch"),
-    ]  # fmt: skip
+        _example("fit", missing, "missing-key-recorded-as-nan", history.val_losses, truth, "validation"),
+        _example("fit", "recorder.recording, split='validation'", None, validated, truth, "validation"),
+        _example(
+            "fit", "losses.append(logs['loss']) after each epoch", None, history.epoch_losses, truth, covers="epoch"
+        ),
+        _example("fit", "History.history['val_loss']", None, val_loss, truth, "validation", "epoch"),
+    ]
 
 
 def looped() -> tuple[Recording, list[Example]]:
@@ -211,7 +214,6 @@ def _model() -> keras.Model:
 
 
 def _train_step(model: keras.Model) -> Any:
-    @tf.function(reduce_retracing=True)
     def step(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             loss = model.compute_loss(x, y, model(x, training=True))
@@ -219,7 +221,7 @@ def _train_step(model: keras.Model) -> Any:
         model.optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
         return loss
 
-    return step
+    return tf.function(step, reduce_retracing=True)
 
 
 def _show(console: Console, examples: list[Example]) -> None:

@@ -29,7 +29,8 @@ class _Stored(Protocol):
 class ExactSum:
     """Σ w·x, exact: the state has no error, and the result is rounded once to float64.
 
-    Laws: merging is associative and commutative, merging an empty sum changes nothing, and any split and order of the same
+    Laws: merging is associative and commutative, merging an empty sum changes nothing, and any split and order of the
+        same
     values gives the same state, byte for byte in JSON. NaN and infinities are counted, and give what IEEE 754 says.
 
     >>> total = ExactSum()

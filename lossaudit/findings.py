@@ -53,7 +53,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Finding:
-    """One broken expectation: where, what was logged, what was expected, how far apart they may be, why, and the way out."""
+    """One broken expectation: where, observed, expected, how far apart they may be, why, and the way out."""
 
     code: str
     verdict: Verdict
@@ -173,7 +173,7 @@ class Report:
         return "\n".join(lines)
 
     def to_json(self) -> str:
-        """The report as one JSON object with a schema version; NaN and infinities as strings, which JSON has no numbers for."""
+        """The report as one JSON object with a schema version; NaN and infinities, which JSON lacks, as strings."""
         content = {
             "schema": SCHEMA_VERSION,
             "ok": self.ok,

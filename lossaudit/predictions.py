@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lossaudit.accumulators import WeightedMean, replay_keras_mean
 from lossaudit.findings import Verdict
 from lossaudit.recordings import Floats, Ints
-from lossaudit.tolerances import decimals_bound, half_ulp, any_order_mean_bound
+from lossaudit.tolerances import any_order_mean_bound, decimals_bound, half_ulp
 from lossaudit.truths import Batches
 
 Pace = Literal["batch", "epoch"]

@@ -21,7 +21,8 @@ class _Column:
 class Recorder:
     """Records the batch losses of a loop of your own, and what the loop reports at the end of each epoch.
 
-    The batch losses are the truth; what `end_epoch` was given are claims. `audit(r.recording, r.recording)` judges them.
+    The batch losses are the truth; what `end_epoch` was given are claims. `audit(r.recording, r.recording)` judges
+    them.
 
     >>> recorder = Recorder()
     >>> for loss, rows in [(1.0, 4), (2.0, 4), (9.0, 2)]:
@@ -95,13 +96,13 @@ def _append(column: _Column, value: float, weight: float | None, epoch: int) -> 
 
 def _series(key: tuple[str, str], column: _Column, covers: str) -> Series:
     tag, split = key
-    weighed = covers == "batch" and column.weights[:1] != [None]
+    weights = [weight for weight in column.weights if weight is not None]
     return Series(
         column.values,
         tag=tag,
         split=split,
         covers=covers,
-        weights=column.weights if weighed else None,
+        weights=weights or None,
         epochs=column.epochs,
         steps=range(len(column.values)) if covers == "batch" else None,
         origin=None if covers == "batch" else f"reported {'val_' if split == 'validation' else ''}{tag}",

@@ -37,7 +37,8 @@ class Series:
         origin: where the numbers come from: a file, a callback's attribute.
 
     Raises:
-        ValueError: a column has another length, a weight is negative or not finite, or a name is not one of those above.
+        ValueError: a column has another length, a weight is negative or not finite, or a name is not one of those
+            above.
 
     >>> Series([1.0, 2.0, 9.0], weights=[4, 4, 2]).split
     'train'
@@ -189,7 +190,7 @@ class Recording:
 def _column(name: str, values: object, kind: type[np.generic], length: int | None = None) -> NDArray[Any]:
     """A read-only one-dimensional copy, of the given length."""
     array = np.asarray(values)
-    if array.dtype == object or array.dtype.kind not in "fiub" and not _is_foreign_float(array):
+    if array.dtype == object or (array.dtype.kind not in "fiub" and not _is_foreign_float(array)):
         raise ValueError(f"{name} must be numbers, not {array.dtype}: {values!r:.80}")
     if array.ndim != 1:
         raise ValueError(f"{name} must have one dimension, not shape {array.shape}")

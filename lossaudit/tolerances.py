@@ -1,7 +1,7 @@
-"""Proven bounds of float accumulation: how far a correct program may be from the exact mean, and how far it hardly ever is.
+"""Proven bounds of float accumulation: how far a correct program may be from the exact mean, and hardly ever is.
 
-u = 2^-p is the unit roundoff of a float type with p bits, h(x) half an ulp at |x|, φ the largest number that is flushed to
-zero. Nothing here is tuned; each bound follows from the number of terms and their magnitudes.
+u = 2^-p is the unit roundoff of a float type with p bits, h(x) half an ulp at |x|, φ the largest number that is
+flushed to zero. Nothing here is tuned; each bound follows from the number of terms and their magnitudes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ class Bound:
 
     Args:
         proven: never exceeded, shape (n,).
-        probable: exceeded with probability 1e-9 if rounding errors are mean-independent, shape (n,); constant losses break
+        probable: exceeded with probability 1e-9 if rounding errors are mean-independent, shape (n,); constant losses
+            break
             that, so it may only warn.
     """
 
@@ -43,12 +44,12 @@ def half_ulp(x: ArrayLike, dtype: str = "float32") -> Floats:
     """
     exponents = np.frexp(np.abs(np.asarray(x, dtype=np.float64)))[1]
     least = _LEAST_EXPONENT[dtype] + 1
-    with np.errstate(over="ignore"):
-        return np.where(np.isfinite(x), np.ldexp(1.0, np.maximum(exponents, least) - 1 - PRECISIONS[dtype]), np.inf)
+    half = np.ldexp(np.float64(0.5), np.maximum(exponents, least) - PRECISIONS[dtype])
+    return np.where(np.isfinite(x), half, np.float64(np.inf))
 
 
 def decimals_bound(decimals: int) -> float:
-    """The most that rounding to so many digits after the point moves a number, widened by the rounding of its binary form.
+    """The most that rounding to so many digits after the point moves a number, the next float64 up.
 
     >>> decimals_bound(2) >= 0.005
     True
@@ -57,11 +58,12 @@ def decimals_bound(decimals: int) -> float:
 
 
 def any_order_mean_bound(values: ArrayLike, weights: ArrayLike, *, dtype: str = "float32") -> Bound:
-    """How far Σ w·l / Σ w may be from the exact mean of the first k pairs, for each k, summed in any order, fused or not.
+    """How far Σ w·l / Σ w of the first k pairs may be from the exact mean, for each k, in any order, fused or not.
 
-    A sum of k terms p errs by at most k·u·Σ|p| in any order (Lange and Rump 2017, BIT 57; Rump 2012), here with the rounding
-    of each product, the flushing of subnormals, the rounding of the count unless all weights are integers that it holds
-    exactly, and the rounding of the quotient. The probable bound is Azuma and Hoeffding's for the sequential order.
+    A sum of k terms p errs by at most k·u·Σ|p| in any order (Lange and Rump 2017, BIT 57; Rump 2012), here with the
+    rounding of each product, the flushing of subnormals, the rounding of the count unless all weights are integers that
+    it holds exactly, and the rounding of the quotient. The probable bound is Azuma and Hoeffding's for the sequential
+    order.
 
     Args:
         values: batch losses, shape (n,).
@@ -79,7 +81,8 @@ def any_order_mean_bound(values: ArrayLike, weights: ArrayLike, *, dtype: str = 
         probable = np.minimum(summing, math.sqrt(2 * math.log(2 / _FAILURE)) * np.sqrt(np.cumsum(steps)))
         counting = _count_error(weights, counts, terms, u)
         tail = np.abs(totals) * counting / (counts * (counts - counting))
-        return Bound(*(_quotient(error, totals, counts, counting, tail, dtype) for error in (summing, probable)))
+        proven, probable = (_quotient(error, totals, counts, counting, tail, dtype) for error in (summing, probable))
+        return Bound(proven, probable)
 
 
 def _second_order(terms: NDArray[np.int64], u: float) -> Floats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,7 +125,9 @@ class Truth:
         train, validation = self.splits["train"], self.splits["validation"]
         order = np.argsort(np.concatenate([train.epochs * 2, validation.epochs * 2 + 1]), kind="stable")
         names = ("values", "weights", "epochs", "steps")
-        both = {name: np.concatenate([getattr(train, name), getattr(validation, name)])[order] for name in names}
+        both: dict[str, Any] = {
+            name: np.concatenate([getattr(train, name), getattr(validation, name)])[order] for name in names
+        }
         ours = np.repeat([self.split == "train", self.split == "validation"], [len(train), len(validation)])
         return replace(train, **both, weights_known=train.weights_known and validation.weights_known), ours[order]
 
@@ -132,5 +135,7 @@ class Truth:
 def truth_about(recording: Recording, tag: str, split: str, dtype: str) -> Truth | None:
     """What a recording knows about a claim; None where it holds no batch of that tag and split."""
     recorded = [one for one in recording.select(tag=tag, covers="batch") if len(one)]
-    splits = {one.split: Batches.of(recording.find(tag=tag, split=one.split, covers="batch")) for one in recorded}
+    splits: dict[str, Batches] = {
+        one.split: Batches.of(recording.find(tag=tag, split=one.split, covers="batch")) for one in recorded
+    }
     return Truth(splits, split, dtype) if split in splits else None

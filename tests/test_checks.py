@@ -43,8 +43,9 @@ def test_a_batch_value_message_names_the_first_batch_at_which_the_mistake_shows(
     finding = only(audit(TINY, {"batch_losses": [1.0, 1.5, 3.0, 0.5, 0.625, 1.1]}))
     assert finding.message == (
         "batch_losses (train loss), epoch 0, batch 1 (step 1): logged 1.5, but the loss of that batch is 2.0 "
-        f"(bound {finding.bound:.2g}, float32). It is the mean of the epoch so far, weighted by rows: Keras resets its loss "
-        "metric once an epoch, so what a callback gets after a batch is not the loss of that batch."
+        f"(bound {finding.bound:.2g}, float32). It is the mean of the epoch so far, weighted by rows: "
+        "Keras resets its loss metric once an epoch, so what a callback gets after a batch "
+        "is not the loss of that batch."
     )
     assert finding.remedy == (
         "Take the batch losses from `lossaudit.keras.LossRecorder()`: `recorder.recording.find(split='train').values`."
@@ -77,7 +78,8 @@ def test_steps_that_restart_with_every_epoch_are_found():
     finding = only(audit(run(), Series(train.values, steps=np.arange(len(train)) % 11)))
     assert (finding.code, finding.cause) == ("LA201", "steps-restarted")
     assert finding.message == (
-        "train loss: the numbers are in order, but from position 11 on they stand at step 0 where the truth has step 11."
+        "train loss: the numbers are in order, but from position 11 on they stand at step 0 "
+        "where the truth has step 11."
     )
 
 
@@ -193,7 +195,8 @@ def test_unknown_rows_are_undecidable():
     truth = Recording([Series([1.0, 2.0, 9.0], epochs=[0, 0, 0])])
     finding = only(audit(truth, {"epoch_loss": [4.0]}))
     assert finding.message == (
-        "epoch_loss (train loss): cannot be judged: the rows of the batches are unknown, so no weighted mean can be formed"
+        "epoch_loss (train loss): cannot be judged: the rows of the batches are unknown, "
+        "so no weighted mean can be formed"
     )
 
 

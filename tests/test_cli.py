@@ -159,5 +159,5 @@ def test_the_demo_prints_truth_log_verdict_and_cause_side_by_side_in_80_columns(
     assert done.returncode == 0, done.stderr
     table = [line for line in done.stdout.splitlines() if line.startswith(("│", "┃"))]
     assert all(len(line) <= 80 for line in table)
-    assert ["truth", "log", "verdict"] == table[0].replace("┃", " ").split()[-3:]
+    assert table[0].replace("┃", " ").split()[-3:] == ["truth", "log", "verdict"]
     assert "8 of 8 planted mistakes named, 6 of 6 corrections called correct" in done.stdout

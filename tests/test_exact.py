@@ -6,6 +6,7 @@ import json
 import math
 import random
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -63,7 +64,7 @@ def test_any_split_and_any_order_give_the_same_bytes(kind, stream, cuts, seed):
     whole = filled(kind, stream)
     shuffled = random.Random(seed).sample(stream, len(stream))
     bounds = [0, *sorted(cuts), len(stream)]
-    parts = [filled(kind, shuffled[start:end]) for start, end in zip(bounds, bounds[1:], strict=False)]
+    parts = [filled(kind, shuffled[start:end]) for start, end in pairwise(bounds)]
     merged = kind()
     for part in parts:
         merged.merge_state(part)
@@ -134,7 +135,7 @@ def test_weights_that_do_not_broadcast_and_values_that_are_no_numbers_are_refuse
 def test_what_is_not_finite_is_what_ieee_says(kind, values, result):
     accumulator = kind()
     accumulator.update_state(values)
-    assert accumulator.result() == result or math.isnan(result) and math.isnan(accumulator.result())
+    assert accumulator.result() == result or (math.isnan(result) and math.isnan(accumulator.result()))
 
 
 @pytest.mark.parametrize("kind", [ExactSum, WeightedMean, KerasMean])
@@ -197,7 +198,7 @@ def test_the_state_of_another_class_or_version_or_with_a_wrong_field_is_refused(
 
 
 def test_a_keras_mean_of_another_type_is_not_merged_and_an_unknown_type_not_made():
-    with pytest.raises(ValueError, match="other.dtype='float16' must be 'float32'"):
+    with pytest.raises(ValueError, match=r"other\.dtype='float16' must be 'float32'"):
         KerasMean().merge_state(KerasMean("float16"))
     with pytest.raises(ValueError, match="dtype='int8' must be one of"):
         KerasMean("int8")

@@ -66,11 +66,10 @@ def test_links_inside_the_repository_lead_somewhere(target):
 
 def test_ci_runs_exactly_the_two_commands():
     ci = (ROOT / ".ci" / "run").read_text("utf-8")
+    function = next(line for line in ci.splitlines() if line.startswith("readme_command()"))
     for name in ("test", "run"):
         assert f"eval \"$(readme_command 'command: {name}')\"" in ci
-        command = subprocess.run(
-            ["bash", "-c", f"cd '{ROOT}'; {ci[ci.index('readme_command()') :].splitlines()[0]}; readme_command 'command: {name}'"],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        assert command.stdout.strip().startswith("python -m pip install -e")
-        assert len(command.stdout.strip().splitlines()) == 1
+        program = f"cd '{ROOT}'; {function}; readme_command 'command: {name}'"
+        command = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=True).stdout
+        assert command.startswith("python -m pip install -e")
+        assert len(command.strip().splitlines()) == 1

@@ -27,11 +27,12 @@ class LossAuditWarning(UserWarning):
 class LossAudit(LossRecorder):
     """Audits History and every list of numbers that the other callbacks of the run hold as public attributes.
 
-    It is given to `fit` beside the callbacks it audits, records the true loss of every batch, and at the end of training
-    says what each list holds, whether that is what its name promises, and why not.
+    It is given to `fit` beside the callbacks it audits, records the true loss of every batch, and at the end of
+    training says what each list holds, whether that is what its name promises, and why not.
 
     Args:
-        on_violation: at the end of training, `"warn"` prints the report, as a warning if it has findings; `"raise"` raises
+        on_violation: at the end of training, `"warn"` prints the report, as a warning if it has findings; `"raise"`
+            raises
             AuditError if it has findings; `"ignore"` keeps the report to itself.
         select: beginnings of the rule codes to look for; all if empty.
         ignore: beginnings of the rule codes to leave out.

@@ -15,7 +15,8 @@ from lossaudit.recordings import Recording
 class LossRecorder(keras.callbacks.Callback):
     """Captures value, rows, step, epoch and split of every batch from inside the training step.
 
-    While a training runs, a `RecordingMean` stands in the place of the model's loss tracker; it computes what the tracker
+    While a training runs, a `RecordingMean` stands in the place of the model's loss tracker; it computes what the
+    tracker
     computes, so `History` and weights are bit for bit what they are without it. Afterwards the model is as it was.
 
     Steps of train batches count from 0 over one `fit`; those of validation and test batches count the batches of their
@@ -53,7 +54,7 @@ class LossRecorder(keras.callbacks.Callback):
         return [*self._finished, self.recording]
 
     def set_model(self, model: Any) -> None:
-        """Take the place of the loss tracker, unless a recorder beside this one has: then that one captures for both."""
+        """Take the place of the loss tracker, unless a recorder beside this one captures for both."""
         super().set_model(model)
         present = Attachment.of(model)
         if present is not None and present.owner is not self and present.owner in companions():

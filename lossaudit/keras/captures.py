@@ -30,7 +30,7 @@ class Capture:
     _resets: list[int] = field(default_factory=list)
 
     def add(self, rows: Rows, *, in_validation: bool) -> None:
-        """Sort in rows of (kind, value, weight), shape (n, 3); those of an evaluation are validation only if `fit` ran it."""
+        """Sort in rows of (kind, value, weight), shape (n, 3); an evaluation is validation only if `fit` ran it."""
         kinds = rows[:, 0]
         self._resets += [self._length("train") + int(n) for n in np.cumsum(kinds == TRAIN)[kinds == RESET]]
         evaluations = self._evaluations + np.cumsum(kinds == RESET)
@@ -73,7 +73,7 @@ class Capture:
         )
 
     def _mid_epoch_resets(self) -> list[int]:
-        """Train steps before which the mean was reset although the epoch went on, as `evaluate` in a batch hook does."""
+        """Train steps before which the mean was reset in mid-epoch, as `evaluate` in a batch hook does."""
         epochs = np.concatenate([[], *self._epochs.get("train", [])])
         return [step for step in self._resets if 0 < step < len(epochs) and epochs[step] == epochs[step - 1]]
 

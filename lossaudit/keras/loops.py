@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sized
 from typing import Any
 
 import keras
@@ -27,7 +27,8 @@ def fit_loop(
 
     Args:
         model: a compiled model that uses the `train_step` of Keras.
-        data: batches `(x, y)` or `(x, y, sample_weight)`: a `tf.data.Dataset`, or anything that can be iterated anew for
+        data: batches `(x, y)` or `(x, y, sample_weight)`: a `tf.data.Dataset`, or anything that can be iterated anew
+            for
             every epoch and yields arrays.
         epochs: the epoch to stop before.
         validation_data: batches to evaluate after each epoch, of the same kinds as `data`.
@@ -41,14 +42,13 @@ def fit_loop(
     Raises:
         ValueError: the model is not compiled, or `data` is an iterator, which a second epoch would find empty.
 
-    Unlike `fit` it runs one batch at a time whatever `steps_per_execution` is, and does not announce, after the last batch
-    of a data set of unknown length, one more that does not come.
+    Unlike `fit` it runs one batch at a time whatever `steps_per_execution` is, and does not announce, after the last
+    batch of a data set of unknown length, one more that does not come.
     """
     if not model.compiled:
         raise ValueError(f"model={model.name!r} must be compiled before it is trained")
-    train, validation = _Batches("data", data), None
-    if validation_data is not None:
-        validation = _Batches("validation_data", validation_data)
+    train = _Batches("data", data)
+    validation = None if validation_data is None else _Batches("validation_data", validation_data)
     callbacks = keras.callbacks.CallbackList(
         callbacks,
         add_history=True,
@@ -56,9 +56,10 @@ def fit_loop(
         model=model,
         verbose=verbose,
         epochs=epochs,
-        steps=len(train),
+        steps=train.number,
     )
-    train_on, evaluate_on = train.traced(model, _train_step), validation and validation.traced(model, _test_step)
+    train_on = train.traced(model, _train_step)
+    evaluate_on = validation.traced(model, _test_step) if validation else None
 
     model.stop_training = False
     callbacks.on_train_begin()
@@ -72,7 +73,7 @@ def fit_loop(
             if model.stop_training:
                 break
         logs = dict(model.get_metrics_result())
-        if validation is not None and evaluate_on is not None:
+        if validation and evaluate_on:
             evaluated = _evaluate(model, validation, evaluate_on, callbacks)
             logs |= {f"val_{name}": value for name, value in evaluated.items()}
         callbacks.on_epoch_end(epoch, logs)
@@ -93,7 +94,7 @@ def _train_step(model: Any, batch: Any) -> Logs:
         scaled_loss = model.optimizer.scale_loss(loss)
     gradients = tape.gradient(scaled_loss, model.trainable_weights)
     model.optimizer.apply_gradients(zip(gradients, model.trainable_weights, strict=True))
-    return model.compute_metrics(x, y, y_pred, sample_weight)  # type: ignore[no-any-return]
+    return model.compute_metrics(x, y, y_pred, sample_weight)
 
 
 def _test_step(model: Any, batch: Any) -> Logs:
@@ -102,7 +103,7 @@ def _test_step(model: Any, batch: Any) -> Logs:
     y_pred = model(x, training=False)
     loss = model.compute_loss(x, y, y_pred, sample_weight, training=False)
     _loss_tracker(model).update_state(loss, sample_weight=_rows(x))
-    return model.compute_metrics(x, y, y_pred, sample_weight)  # type: ignore[no-any-return]
+    return model.compute_metrics(x, y, y_pred, sample_weight)
 
 
 def _evaluate(model: Any, batches: _Batches, step: Step, callbacks: Any) -> Logs:
@@ -128,8 +129,9 @@ def _rows(x: Any) -> Any:
 class _Batches:
     """Batches for several epochs, of which any length of the first dimension is to be traced as one.
 
-    With the length of a batch in its type, a step would be traced once for full batches and once for the short last one,
-    and each time with another order of summation: the last bits of loss and weights would differ from those of `fit`.
+    With the length of a batch in its type, a step would be traced once for full batches and once for the short last
+    one, and each time with another order of summation: the last bits of loss and weights would differ from those of
+    `fit`.
     """
 
     def __init__(self, name: str, data: Iterable[Any]) -> None:
@@ -143,8 +145,13 @@ class _Batches:
     def __iter__(self) -> Any:
         return iter(self._data)
 
-    def __len__(self) -> int:
-        return len(self._data) if hasattr(self._data, "__len__") else sum(1 for _ in self._data)
+    @property
+    def number(self) -> int | None:
+        """How many batches there are; None where only iterating would tell."""
+        if isinstance(self._data, tf.data.Dataset):
+            number = int(self._data.cardinality())
+            return number if number >= 0 else None
+        return len(self._data) if isinstance(self._data, Sized) else None
 
     def traced(self, model: Any, step: Callable[[Any, Any], Logs]) -> Step:
         """The step as a graph, compiled as the model says."""
@@ -154,7 +161,7 @@ class _Batches:
 
         if model.run_eagerly:
             return on_batch
-        return tf.function(on_batch, input_signature=[self._spec], jit_compile=model.jit_compile)  # type: ignore[no-any-return]
+        return tf.function(on_batch, input_signature=[self._spec], jit_compile=model.jit_compile)
 
 
 def _first(name: str, data: Iterable[Any]) -> Any:

@@ -30,7 +30,8 @@ class RecordingMean(keras.metrics.Mean):
     Args:
         name: name of the metric, and tag of the recorded series.
         dtype: float type of the mean, as in `keras.metrics.Mean`.
-        capacity: how many updates and resets the ring holds between two readings; `reset_state` outside a graph reads it.
+        capacity: how many updates and resets the ring holds between two readings; `reset_state` outside a graph reads
+            it.
 
     Raises:
         ValueError: `capacity` is not at least 1.
@@ -51,8 +52,8 @@ class RecordingMean(keras.metrics.Mean):
         self.lost = 0
         self._read: list[Rows] = []
         self._ring_dtype = "float64" if self.dtype == "float64" else "float32"
-        # Row 0 counts the rows written since the last reading, so that one write holds row and count together: an update
-        # that never runs, as for the batch after the last of a data set of unknown length, leaves no trace.
+        # Row 0 counts the rows written since the last reading, so that one write holds row and count together:
+        # an update that never runs, as for the batch after the last of a data set of unknown length, leaves no trace.
         self.ring = self.add_variable((capacity + 1, 3), initializer="zeros", dtype=self._ring_dtype, name="ring")
         # Not an attribute that Keras tracks: it has no state of its own that anybody should save or reset.
         object.__setattr__(self, "_batch_mean", keras.metrics.Mean(name="batch_mean", dtype=dtype))
@@ -111,8 +112,8 @@ class RecordingMean(keras.metrics.Mean):
         rows = self.drain()
         if self.lost:
             raise CaptureError(
-                f"{self.lost} of {self.lost + len(rows)} values were overwritten before they were read: reset the mean or "
-                f"read `recording` more often, or make the ring larger than capacity={self.capacity}"
+                f"{self.lost} of {self.lost + len(rows)} values were overwritten before they were read: reset the mean "
+                f"or read `recording` more often, or make the ring larger than capacity={self.capacity}"
             )
         batches = rows[:, 0] != RESET
         _, epochs = np.unique(np.cumsum(~batches)[batches], return_inverse=True)
@@ -143,7 +144,7 @@ class RecordingMean(keras.metrics.Mean):
     def _as_numpy(self) -> Rows:
         ring = self.ring.value
         # Keras 3.15 reads TensorFlow variables in a way of which numpy 2 warns.
-        return ring.numpy() if isinstance(ring, tf.Variable) else ops.convert_to_numpy(ring)  # type: ignore[no-any-return]
+        return ring.numpy() if isinstance(ring, tf.Variable) else ops.convert_to_numpy(ring)
 
     def _written(self) -> Any:
         """How many rows were written since the last reading; on TensorFlow without a copy of the ring."""

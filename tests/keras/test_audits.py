@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 
 import keras
-import numpy as np
 import pytest
 
 from lossaudit import AuditError

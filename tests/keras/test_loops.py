@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,7 +36,7 @@ def assert_same_training(one, other, *, epochs=2, batches=None, validation=None,
             assert np.array_equal(getattr(fitted, column), getattr(looped, column)), column
 
 
-@lru_cache(maxsize=None)
+@cache
 def twins(optimizer, loss, regularizer, noisy):
     """Two equal models and a recorder for each: `fit` is traced once, and weights are set back for every example."""
     pair = [
@@ -149,3 +150,15 @@ def test_a_model_that_is_not_compiled_is_refused_by_name():
     network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)], name="raw")
     with pytest.raises(ValueError, match="model='raw' must be compiled"):
         fit_loop(network, data())
+
+
+def test_data_of_unknown_length_is_trained_on_without_counting_it_first():
+    def batches():
+        yield from as_arrays(data())
+
+    signature = tuple(tf.TensorSpec((None, *column.shape[1:]), tf.float32) for column in as_arrays(data())[0])
+    unknown = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    one, other = model(), model()
+    fit_loop(one, unknown, epochs=2)
+    fit(other, data(), epochs=2)
+    assert one.history.history == other.history.history
