@@ -87,7 +87,7 @@ def any_order_mean_bound(values: ArrayLike, weights: ArrayLike, *, dtype: str = 
 
 def _second_order(terms: NDArray[np.int64], u: float) -> Floats:
     """Room for products of rounding errors, and for evaluating the bound itself in float64."""
-    return 1 + (terms + 4) * max(u, 2.0**-53) * 2
+    return 1 + (terms.astype(np.float64) + 4) * (max(u, 2.0**-53) * 2)
 
 
 def _count_error(weights: Floats, counts: Floats, terms: NDArray[np.int64], u: float) -> Floats:
