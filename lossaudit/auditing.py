@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from lossaudit.cases import Case
 from lossaudit.causes import CAUSES
 from lossaudit.checks import CHECKS, not_captured
@@ -14,6 +16,9 @@ from lossaudit.predictions import GRADES, Prediction
 from lossaudit.quantities import QUANTITIES, definition
 from lossaudit.recordings import Covers, Recording, Series
 from lossaudit.truths import Truth, truth_about
+
+_SILENT = np.errstate(all="ignore")
+"""NaN, infinities and empty epochs are data here; every function says what it makes of them."""
 
 COVERS: tuple[Covers, ...] = ("batch", "epoch")
 """What a list without a promise may cover."""
@@ -50,6 +55,7 @@ def audit(
     return report_on(truth, claims_of(claims, truth), select=select, ignore=ignore)
 
 
+@_SILENT
 def report_on(
     truth: Recording, claims: Iterable[Claim], *, select: Iterable[str] = (), ignore: Iterable[str] = ()
 ) -> Report:
@@ -67,6 +73,7 @@ def report_on(
     return Report(tuple(judgements), tuple(findings), tuple(skipped), truth.metadata).selected(select, ignore)
 
 
+@_SILENT
 def diagnose(truth: Recording, values: Any, *, split: str = "train", tag: str = "loss") -> Diagnosis:
     """Say what a list of numbers is.
 

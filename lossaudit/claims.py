@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lossaudit.recordings import Covers, Recording, Series, Split
+from lossaudit.recordings import Covers, Floats, Recording, Series, Split
 
 _SPLITS: dict[str, Split] = {
     "train": "train",
@@ -76,11 +76,18 @@ def claim_named(name: str, values: Series | Iterable[float | None], truth: Recor
     """A claim whose name says which split and tag it speaks of, and what it covers; None among its values is NaN."""
     if isinstance(values, Series):
         return Claim(values, values.covers)
-    numbers = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+    numbers = _numbers(name, values)
     words = words_of(name)
     split, tag = _split(words, truth), _tag(words, truth)
     promises = promised(words, len(numbers), _epochs(truth, tag, split))
     return Claim(Series(numbers, tag=tag, split=split, covers=promises or "batch", origin=name), promises)
+
+
+def _numbers(name: str, values: Iterable[float | None]) -> Floats:
+    try:
+        return np.array([np.nan if value is None else float(value) for value in values], dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name}={values!r:.80} must be a series of numbers: {error}") from error
 
 
 def words_of(name: str) -> frozenset[str]:

@@ -60,6 +60,12 @@ def test_a_truth_or_a_claim_of_another_kind_is_refused_with_its_type(truth, clai
         audit(truth, claims)
 
 
+@pytest.mark.parametrize("values", [3.0, "abc", [[1.0]]])
+def test_a_claim_that_is_no_series_of_numbers_is_refused_by_name(values):
+    with pytest.raises(TypeError, match="epoch_loss=.* must be a series of numbers"):
+        audit(run(), {"epoch_loss": values})
+
+
 def test_raise_for_findings_raises_the_report():
     report = audit(run(), {"loss": [4.0, 4.0, 4.0]})
     with pytest.raises(AuditError, match="LA101 loss"):
