@@ -7,6 +7,7 @@ All of them speak Keras: `update_state(values, sample_weight=None)`, `result()`,
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,13 +17,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lossaudit.errors import EmptyError
-from lossaudit.exact import ExactSum, dumps, loads, pairs, rounded
+from lossaudit.exact import ExactSum, Stored, columns, rounded
 
 PRECISIONS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
 """Bits of the significand of each float type."""
 
 
-class WeightedMean:
+class WeightedMean(Stored):
     """Σ w·l / Σ w: the mean over all rows of batches of any size. Exact, rounded once.
 
     Laws: those of `ExactSum`; any split of the batches over epochs, threads or replicas merges to the same bytes.
@@ -50,9 +51,9 @@ class WeightedMean:
         Raises:
             ValueError: a weight is negative or not finite.
         """
-        for value, weight in pairs(values, sample_weight):
-            self._total.update_state(value, sample_weight=weight)
-            self._weight.update_state(weight)
+        array, weights = columns(values, sample_weight)
+        self._total.update_state(array, sample_weight=weights)
+        self._weight.update_state(weights)
 
     def merge_state(self, other: WeightedMean) -> None:
         """Add what another mean holds, which stays as it is."""
@@ -78,15 +79,6 @@ class WeightedMean:
         """
         mean, special = self.fraction(), self._total.non_finite()
         return rounded(mean) if special is None else special
-
-    def to_json(self) -> str:
-        """The state as canonical JSON: equal states are equal bytes."""
-        return dumps(type(self), self.state())
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """A mean with the state that `to_json` wrote; StateError if it is damaged or another's."""
-        return loads(cls, text)
 
     def state(self) -> dict[str, Any]:
         """The state as JSON values."""
@@ -122,16 +114,17 @@ class SumCount(WeightedMean):
         Raises:
             ValueError: a weight is negative or not finite.
         """
-        super().update_state([value for value, _ in pairs(values, sample_weight)])
+        array, _ = columns(values, sample_weight)
+        super().update_state(array)
 
 
-class KerasMean:
+class KerasMean(Stored):
     """What `keras.metrics.Mean` holds after the same updates, bit for bit.
 
-    total ← fl(total + fl(w·l)) and count ← fl(count + w) in the metric's float type; the result is fl(total / count),
-    and 0
-    where count is 0. An update with an array is one update for each of its numbers: in which order Keras itself would
-    add up an array is not specified. Subnormal float32 numbers are flushed to zero, as TensorFlow does on a CPU.
+    total ← fl(total + fl(w·l)) and count ← fl(count + w) in the metric's float type; the result is fl(total / count), and
+    0 where count is 0. An update with an array is one update for each of its numbers: in which order Keras itself would
+    add up an array is not specified. Subnormal float32 and bfloat16 numbers are flushed to zero, as TensorFlow does on
+    a CPU.
 
     Args:
         dtype: float type of the metric: "float32", "float64", "float16" or "bfloat16".
@@ -160,11 +153,12 @@ class KerasMean:
         Raises:
             ValueError: a weight is negative or not finite.
         """
-        columns = np.array(list(pairs(values, sample_weight)), dtype=np.float64).reshape(-1, 2)
-        if len(columns):
-            replay = replay_keras_mean(*columns.T, dtype=self.dtype, fused=self.fused, start=(self._total, self._count))
+        array, weights = columns(values, sample_weight)
+        if len(array):
+            start = (self._total, self._count)
+            replay = replay_keras_mean(array, weights, dtype=self.dtype, fused=self.fused, start=start)
             self._total, self._count = float(replay.total[-1]), float(replay.count[-1])
-            self._updates += len(columns)
+            self._updates += len(array)
 
     def merge_state(self, other: KerasMean) -> None:
         """Add total and count of another metric in the metric's float type, as a sum over two replicas does.
@@ -188,15 +182,6 @@ class KerasMean:
             raise EmptyError("result() of nothing: call update_state() first")
         with np.errstate(all="ignore"):
             return _rounding(self.dtype)(float(np.float64(self._total) / self._count)) if self._count else 0.0
-
-    def to_json(self) -> str:
-        """The state as canonical JSON: equal states are equal bytes."""
-        return dumps(type(self), self.state())
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """A metric with the state that `to_json` wrote; StateError if it is damaged or another's."""
-        return loads(cls, text)
 
     def state(self) -> dict[str, Any]:
         """The state as JSON values."""
@@ -257,6 +242,8 @@ def replay_keras_mean(
     return Replay(total, count, _rounded(mean, dtype))
 
 
+_SINGLE = struct.Struct("f")
+
 _Sums = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
@@ -311,20 +298,36 @@ def _fused(rounding: Callable[[float], float]) -> Callable[[float, float, float]
 
 def _rounding(dtype: str) -> Callable[[float], float]:
     """Rounding of one float64 number to a float type."""
-    return lambda number: float(_rounded(np.float64(number), dtype))
+    if dtype == "float64":
+        return float
+    if dtype != "float32":
+        return lambda number: float(_rounded(np.float64(number), dtype))
+    pack, unpack, tiny = _SINGLE.pack, _SINGLE.unpack, float(np.finfo(np.float32).tiny)
+
+    def rounding(number: float) -> float:
+        try:
+            (narrow,) = unpack(pack(number))
+        except OverflowError:
+            return math.copysign(math.inf, number)
+        return narrow if abs(narrow) >= tiny or narrow != narrow else 0.0
+
+    return rounding
 
 
 def _rounded(values: Any, dtype: str) -> NDArray[np.float64]:
     """float64 numbers rounded to a float type, subnormal float32 flushed to zero; still float64."""
     values = np.asarray(values, dtype=np.float64)
     with np.errstate(all="ignore"):
-        if dtype == "bfloat16":
-            bits = values.astype(np.float32).view(np.uint32)
-            nearest = (bits + 0x7FFF + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)
-            return np.where(np.isfinite(values), nearest.view(np.float32), values).astype(np.float64)
-        narrow = values.astype(dtype)
-        flushed = _subnormal(narrow) if dtype == "float32" else np.False_
-        return np.where(flushed, 0.0, narrow).astype(np.float64)
+        narrow = _bfloat16(values) if dtype == "bfloat16" else values.astype(dtype)
+    flushed = _subnormal(narrow) if dtype in ("float32", "bfloat16") else np.False_
+    return np.where(flushed, 0.0, narrow).astype(np.float64)
+
+
+def _bfloat16(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rounded to nearest, ties to even, by the upper half of the bits of a float32."""
+    bits = values.astype(np.float32).view(np.uint32)
+    nearest = (bits + 0x7FFF + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)
+    return np.where(np.isfinite(values), nearest.view(np.float32), values).astype(np.float64)
 
 
 def _subnormal(values: NDArray[Any]) -> NDArray[np.bool_]:

@@ -156,7 +156,7 @@ def _patterns(expected: Prediction, length: int) -> Iterator[tuple[str, Ints]]:
 def _subsequence(claim: Series, expected: Prediction) -> Ints | None:
     """The first rows, in order, whose numbers are the log's bit for bit; None where there are none."""
     places: dict[float, list[int]] = {}
-    for way in (expected.values, *expected.replays):
+    for way in (expected.values, *(way() for way in expected.ways)):
         for row, value in enumerate(way.tolist()):
             insort(places.setdefault(value, []), row)
     kept, start = [], 0

@@ -9,29 +9,65 @@ from __future__ import annotations
 
 import json
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Self
 
 import numpy as np
 
 from lossaudit.errors import EmptyError, StateError
 
 VERSION = 1
-Stored = TypeVar("Stored", bound="_Stored")
+_CHUNK = 2**18
+_FEW = 32
+"""Below this many numbers, a loop is faster than array arithmetic."""
+
+Array = np.ndarray[Any, np.dtype[Any]]
 
 
-class _Stored(Protocol):
+class Stored(ABC):
+    """An accumulator whose state is written as canonical JSON: equal states are equal bytes."""
+
+    def to_json(self) -> str:
+        """The state, with its class and version."""
+        fields = {"class": type(self).__name__, "version": VERSION, **self.state()}
+        return json.dumps(fields, sort_keys=True, separators=(",", ":"))
+
     @classmethod
-    def from_state(cls, state: dict[str, Any]) -> Self: ...
+    def from_json(cls, text: str) -> Self:
+        """An accumulator with the state that `to_json` wrote.
+
+        Raises:
+            StateError: the text is damaged, or of another class or version.
+        """
+        try:
+            state = json.loads(text)
+            found = state.pop("class"), state.pop("version")
+            if found == (cls.__name__, VERSION):
+                return cls.from_state(state)
+        except (ValueError, AttributeError, LookupError, TypeError) as error:
+            raise StateError(f"text={text!r:.80} is not the saved state of a {cls.__name__}: {error}") from error
+        raise StateError(
+            f"text={text!r:.80} is a {found[0]} of version {found[1]}, not a {cls.__name__} of version {VERSION}"
+        )
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """The state as JSON values."""
+
+    @classmethod
+    @abstractmethod
+    def from_state(cls, state: dict[str, Any]) -> Self:
+        """An accumulator with the state that `state` gave; refuses what it cannot have given."""
 
 
-class ExactSum:
+class ExactSum(Stored):
     """Σ w·x, exact: the state has no error, and the result is rounded once to float64.
 
     Laws: merging is associative and commutative, merging an empty sum changes nothing, and any split and order of the
-        same
-    values gives the same state, byte for byte in JSON. NaN and infinities are counted, and give what IEEE 754 says.
+    same values gives the same state, byte for byte in JSON. NaN and infinities are counted, and give what IEEE 754
+    says.
 
     >>> total = ExactSum()
     >>> total.update_state([1e16, 1.0, -1e16])
@@ -57,8 +93,9 @@ class ExactSum:
         Raises:
             ValueError: a weight is negative or not finite.
         """
-        for value, weight in pairs(values, sample_weight):
-            self._add(value, weight)
+        array, weights = columns(values, sample_weight)
+        for start in range(0, array.size, _CHUNK):
+            self._add_chunk(array[start : start + _CHUNK], weights[start : start + _CHUNK])
 
     def merge_state(self, other: ExactSum) -> None:
         """Add what another sum holds, which stays as it is."""
@@ -91,19 +128,6 @@ class ExactSum:
             return math.inf if self._positive else -math.inf
         return None
 
-    def to_json(self) -> str:
-        """The state as canonical JSON: equal states are equal bytes."""
-        return dumps(type(self), self.state())
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """A sum with the state that `to_json` wrote.
-
-        Raises:
-            StateError: the text is damaged, or of another class or version.
-        """
-        return loads(cls, text)
-
     def state(self) -> dict[str, Any]:
         """The state as JSON values."""
         return {
@@ -127,6 +151,16 @@ class ExactSum:
             raise ValueError("not the state of a sum")
         return total
 
+    def _add_chunk(self, values: Array, weights: Array) -> None:
+        """Add many at once those whose products float64 arithmetic can split, and the others one by one."""
+        together = _is_ordinary(values) & _is_ordinary(weights) & (len(values) > _FEW)
+        for value, weight in zip(values[~together].tolist(), weights[~together].tolist(), strict=True):
+            self._add(value, weight)
+        self._count += int(together.sum())
+        for part in _products(values[together].astype(np.float64), weights[together].astype(np.float64)):
+            for numerator, exponent in _sums_by_exponent(part):
+                self._add_dyadic(numerator, exponent)
+
     def _add(self, value: int | float, weight: int | float) -> None:
         self._count += 1
         if isinstance(value, float) and not math.isfinite(value):
@@ -146,20 +180,19 @@ class ExactSum:
         self._numerator, self._exponent = total >> zeros, least + zeros if total else 0
 
 
-def pairs(values: Any, sample_weight: Any) -> Iterator[tuple[int | float, int | float]]:
-    """Each value with its weight, as Python numbers, which hold integers and floats of any numpy type exactly."""
+def columns(values: Any, sample_weight: Any) -> tuple[Array, Array]:
+    """Values and their weights, each of shape (n,), in the types they came in."""
     array = _numbers("values", values)
     weights = _numbers("sample_weight", 1 if sample_weight is None else sample_weight)
     bad = ~(np.isfinite(weights) & (weights >= 0))
     if bad.any():
         raise ValueError(f"sample_weight={weights[bad][0]:g} must be finite and not negative")
     try:
-        weights = np.broadcast_to(weights, array.shape)
+        return array.ravel(), np.broadcast_to(weights, array.shape).ravel()
     except ValueError:
         raise ValueError(
             f"sample_weight of shape {weights.shape} does not broadcast to values of shape {array.shape}"
         ) from None
-    return zip(array.ravel().tolist(), weights.ravel().tolist(), strict=True)
 
 
 def rounded(exact: Fraction) -> float:
@@ -170,33 +203,43 @@ def rounded(exact: Fraction) -> float:
         return math.inf if exact > 0 else -math.inf
 
 
-def dumps(kind: type, state: dict[str, Any]) -> str:
-    """Canonical JSON of a state, with its class and version."""
-    return json.dumps({"class": kind.__name__, "version": VERSION, **state}, sort_keys=True, separators=(",", ":"))
-
-
-def loads(kind: type[Stored], text: str) -> Stored:
-    """An object of a class from the JSON text that `dumps` wrote of it.
-
-    Raises:
-        StateError: the text is damaged, or of another class or version.
-    """
-    try:
-        state = json.loads(text)
-        found = state.pop("class"), state.pop("version")
-        if found == (kind.__name__, VERSION):
-            return kind.from_state(state)
-    except (ValueError, AttributeError, LookupError, TypeError) as error:
-        raise StateError(f"text={text!r:.80} is not the saved state of a {kind.__name__}: {error}") from error
-    raise StateError(
-        f"text={text!r:.80} is a {found[0]} of version {found[1]}, not a {kind.__name__} of version {VERSION}"
-    )
-
-
-def _numbers(name: str, values: Any) -> np.ndarray[Any, Any]:
+def _numbers(name: str, values: Any) -> Array:
     array = np.asarray(values)
     if array.dtype.kind == "V" and np.can_cast(array.dtype, np.float64):
         array = array.astype(np.float64)  # bfloat16 and its kin
     if array.dtype.kind not in "fiu":
         raise TypeError(f"{name} must be numbers, not {array.dtype}: {values!r:.80}")
     return array
+
+
+def _is_ordinary(numbers: Array) -> Array:
+    """Zero, or so far from the ends of float64 that a product of two and its rounding error are floats too."""
+    with np.errstate(invalid="ignore"):
+        size = np.abs(numbers.astype(np.float64))
+        return (numbers == 0) | ((size > 2.0**-400) & (size < (2.0**53 if numbers.dtype.kind in "iu" else 2.0**400)))
+
+
+def _products(a: Array, b: Array) -> tuple[Array, Array]:
+    """a·b as the sum of its rounded value and the rounding error, both exact (Dekker 1971, Veltkamp's splitting)."""
+    product = a * b
+    (a_high, a_low), (b_high, b_low) = _split(a), _split(b)
+    return product, ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+
+
+def _split(x: Array) -> tuple[Array, Array]:
+    scaled = x * (2.0**27 + 1)
+    high = scaled - (scaled - x)
+    return high, x - high
+
+
+def _sums_by_exponent(x: Array) -> Iterator[tuple[int, int]]:
+    """Sums of all numbers of one binary exponent, as integers times powers of two.
+
+    Each significand is cut into 27 and 26 bits, so that float64 bins hold the sums of 2^26 of them exactly.
+    """
+    significands, exponents = np.frexp(x)
+    integers = np.ldexp(significands, 53).astype(np.int64)
+    found, bins = np.unique(exponents, return_inverse=True)
+    high, low = (np.bincount(bins, weights=part) for part in (integers >> 26, integers & (2**26 - 1)))
+    for exponent, upper, lower in zip(found.tolist(), high.tolist(), low.tolist(), strict=True):
+        yield (int(upper) << 26) + int(lower), exponent - 53

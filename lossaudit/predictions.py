@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +22,8 @@ Pace = Literal["batch", "epoch"]
 GRADES = (Verdict.EXACT, Verdict.CONSISTENT, Verdict.SUSPECT, Verdict.WRONG)
 """The verdicts of a comparison, from best to worst; `Prediction.grade` gives indices into it."""
 
+Way = Callable[[], Floats]
+
 _COLUMNS = ("values", "bounds", "bands", "slack", "epochs", "steps")
 
 
@@ -34,7 +38,7 @@ class Prediction:
         bounds: proven bound of |logged - value| for a float accumulation, shape (m,).
         bands: probabilistic bound, which may only warn, shape (m,).
         slack: proven bound of the error of `values` themselves, shape (m,).
-        replays: what known programs print bit for bit, each of shape (m,).
+        ways: what known programs print bit for bit, each of shape (m,); computed only where it decides.
         epochs: epoch of each number, shape (m,).
         steps: step of each number, shape (m,).
     """
@@ -45,7 +49,7 @@ class Prediction:
     bounds: Floats
     bands: Floats
     slack: Floats
-    replays: tuple[Floats, ...]
+    ways: tuple[Way, ...]
     epochs: Ints
     steps: Ints
 
@@ -59,7 +63,7 @@ class Prediction:
     def take(self, rows: NDArray[Any]) -> Prediction:
         """The numbers that an index or a mask picks."""
         columns = {name: getattr(self, name)[rows] for name in _COLUMNS}
-        return replace(self, **columns, replays=tuple(replay[rows] for replay in self.replays))
+        return replace(self, **columns, ways=tuple(partial(_picked, way, rows) for way in self.ways))
 
     def once_an_epoch(self, rows: Ints) -> Prediction:
         """The picked numbers, one of each epoch, shown as the epoch's."""
@@ -75,23 +79,31 @@ class Prediction:
             bounds=self.bounds * size + rounding,
             bands=self.bands * size + rounding,
             slack=self.slack * size + half_ulp(values, "float64"),
-            replays=(),
+            ways=(),
         )
 
     def grade(self, observed: Floats, decimals: int | None = None) -> Ints:
         """Index into GRADES of each observed number, shape (m,), which a log may have rounded to `decimals` digits."""
         rounding = 0.0 if decimals is None else decimals_bound(decimals)
-        with np.errstate(invalid="ignore"):
-            distance = np.abs(observed - self.values)
+        distance = np.abs(observed - self.values)
         near, probable = distance <= self.bounds + rounding, distance <= self.bands + rounding
-        same = ~np.isfinite(self.values) & _identical(observed, self.values)
-        for way in (self.values, *self.replays) if decimals is None else ():
-            same |= _identical(observed, way)
+        same = self._same_bits(observed, self.ways) & (np.isnan(self.values) | (decimals is None))
         return np.select([same, near & probable, near], [0, 1, 2], default=3)
 
     def matches(self, observed: Floats, decimals: int | None = None) -> NDArray[np.bool_]:
         """Where an observed number is the predicted one as far as can be proved, shape (m,)."""
-        return self.grade(observed, decimals) < GRADES.index(Verdict.WRONG)
+        rounding = 0.0 if decimals is None else decimals_bound(decimals)
+        near = np.abs(observed - self.values) <= self.bounds + rounding
+        undefined = ~np.isfinite(self.values)
+        return near | (undefined & self._same_bits(observed, self.ways)) if undefined.any() else near
+
+    def _same_bits(self, observed: Floats, ways: tuple[Way, ...]) -> NDArray[np.bool_]:
+        same = _identical(observed, self.values)
+        for way in ways:
+            if same.all():
+                break
+            same |= _identical(observed, way())
+        return same
 
     def differs_from(self, other: Prediction) -> NDArray[np.bool_]:
         """Where the numbers of two predictions are not the same in exact arithmetic, shape (m,)."""
@@ -107,15 +119,17 @@ def each_batch(batches: Batches, dtype: str) -> Prediction:
     alone = _rounded(_rounded(values * weights, batches.dtype) / divisors, batches.dtype)
     rounding = half_ulp(values, dtype) + half_ulp(values * weights, dtype) / divisors
     exact = np.zeros(len(values))
-    return Prediction("batch_loss", "batch", values, rounding, rounding, exact, (alone,), batches.epochs, batches.steps)
+    return Prediction(
+        "batch_loss", "batch", values, rounding, rounding, exact, (lambda: alone,), batches.epochs, batches.steps
+    )
 
 
 def means_so_far(batches: Batches, dtype: str) -> Prediction:
     """The mean of the epoch so far, weighted by rows, after each batch."""
     parts = [_means_of_one_epoch(batches.where(group), dtype) for group in batches.groups()]
     columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS}
-    replays = tuple(np.concatenate(ways) for ways in zip(*(part.replays for part in parts), strict=True))
-    return Prediction("running_mean", "batch", **columns, replays=replays)
+    ways = tuple(partial(_joined, ways) for ways in zip(*(part.ways for part in parts), strict=True))
+    return Prediction("running_mean", "batch", **columns, ways=ways)
 
 
 def means_of_epochs(batches: Batches, dtype: str) -> Prediction:
@@ -123,13 +137,13 @@ def means_of_epochs(batches: Batches, dtype: str) -> Prediction:
     so_far = means_so_far(batches, dtype).once_an_epoch(batches.ends)
     groups = [batches.where(group) for group in batches.groups()]
     exact = np.array([_exact_mean(group) for group in groups])
-    ways = np.array([_numpy_means(group) for group in groups]).T
+    numpy_means = np.array([_numpy_means(group) for group in groups]).T
     return replace(
         so_far,
         quantity="epoch_mean",
         values=exact,
         slack=half_ulp(exact, "float64"),
-        replays=(*so_far.replays, _rounded(exact, dtype), *ways),
+        ways=(lambda: _rounded(exact, dtype), *(partial(np.copy, way) for way in numpy_means), *so_far.ways),
     )
 
 
@@ -141,7 +155,7 @@ def _means_of_one_epoch(batches: Batches, dtype: str) -> Prediction:
         single, double = (any_order_mean_bound(values, weights, dtype=kind) for kind in (dtype, "float64"))
     stored = np.where(_rounded(values, dtype) == values, 0.0, half_ulp(values, dtype))
     storing = np.maximum.accumulate(stored)
-    keras = [replay_keras_mean(values, weights, dtype=batches.dtype, fused=fused).mean for fused in (False, True)]
+    plain, fused = (cache(partial(_replayed, batches, fused)) for fused in (False, True))
     return Prediction(
         "running_mean",
         "batch",
@@ -149,10 +163,22 @@ def _means_of_one_epoch(batches: Batches, dtype: str) -> Prediction:
         single.proven + storing,
         single.probable + storing,
         double.proven,
-        (*keras, _rounded(means, dtype)),
+        (plain, lambda: _rounded(means, dtype), fused),
         batches.epochs,
         batches.steps,
     )
+
+
+def _replayed(batches: Batches, fused: bool) -> Floats:
+    return replay_keras_mean(batches.values, batches.weights, dtype=batches.dtype, fused=fused).mean
+
+
+def _joined(ways: tuple[Way, ...]) -> Floats:
+    return np.concatenate([way() for way in ways])
+
+
+def _picked(way: Way, rows: NDArray[Any]) -> Floats:
+    return way()[rows]
 
 
 def _exact_mean(batches: Batches) -> float:

@@ -29,6 +29,7 @@ ORDER = [
     "store",
     "render",
     "keras.metrics",
+    "keras.callers",
     "keras.attachments",
     "keras.captures",
     "keras.callbacks",

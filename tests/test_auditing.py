@@ -62,7 +62,7 @@ def test_a_truth_or_a_claim_of_another_kind_is_refused_with_its_type(truth, clai
 
 @pytest.mark.parametrize("values", [3.0, "abc", [[1.0]]])
 def test_a_claim_that_is_no_series_of_numbers_is_refused_by_name(values):
-    with pytest.raises(TypeError, match="epoch_loss=.* must be a series of numbers"):
+    with pytest.raises(TypeError, match=r"epoch_loss=.* must be a series of numbers"):
         audit(run(), {"epoch_loss": values})
 
 

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
-import keras
-
+from lossaudit.keras.callers import Training
 from lossaudit.keras.metrics import EVALUATION, TRAIN, RecordingMean
 
 _MARK = "_lossaudit_attachment"
-_WRAPPED = ("train_step", "test_step", "make_train_function")
+_GUARDED = ("make_train_function", "make_test_function", "reset_metrics")
+"""Methods of which every training and evaluation calls one before its first batch."""
 
 
 class Attachment:
     """Lets the loss tracker of a compiled model keep what it averages, until `detach` leaves the model as it was.
 
     What Keras compiled before is put aside and put back, and what it compiles meanwhile is kept for the next time, so
-    that neither the model nor a second attachment is traced again.
+    that neither the model nor a second attachment is traced again. An exception leaves the model attached; the next
+    training or evaluation, which is not the one this was made for, detaches it first.
 
     Args:
         model: a compiled model.
@@ -44,31 +44,40 @@ class Attachment:
     def attach(self) -> None:
         """Put the recording tracker in; before Keras traces the step."""
         model = self.model
-        self._put_aside = (model.train_function, model.test_function)
-        self._history = getattr(model, "history", None)
+        self._history, self._training = getattr(model, "history", None), None
         _copy(self.original, self.tracker)
-        steps = {
+        replaced = {
+            "_loss_tracker": self.tracker,
             "train_step": self._marked(model.train_step, TRAIN),
             "test_step": self._marked(model.test_step, EVALUATION),
-            "make_train_function": self._make_train_function,
+            **{name: self._guarded(getattr(model, name)) for name in _GUARDED},
+            _MARK: self,
         }
+        self._before = {name: vars(model)[name] for name in replaced if name in vars(model)}
+        self._replaced = tuple(replaced)
         # Not through Keras, which would track the metric as one of a layer, and the functions as state.
-        for name, value in {"_loss_tracker": self.tracker, _MARK: self, **steps}.items():
+        for name, value in replaced.items():
             object.__setattr__(model, name, value)
+        self._put_aside = (model.train_function, model.test_function)
         model.train_function, model.test_function = self._compiled
+
+    def belongs_to(self, training: Training) -> None:
+        """Say which training this is for, once it has begun."""
+        self._training = training
 
     def detach(self) -> None:
         """Put the original tracker back, with the state it would have had, and what Keras had compiled with it."""
         model = self.model
         self.owner.read()
         _copy(self.tracker, self.original)
-        object.__setattr__(model, "_loss_tracker", self.original)
-        for name in (*_WRAPPED, _MARK):
+        for name in self._replaced:
             object.__delattr__(model, name)
+        for name, value in self._before.items():
+            object.__setattr__(model, name, value)
         self._compiled = (model.train_function, model.test_function)
         model.train_function, model.test_function = self._put_aside
 
-    def _marked(self, step: Callable[[Any], Any], kind: int) -> Callable[[Any], Any]:
+    def _marked(self, step: Callable[..., Any], kind: int) -> Callable[..., Any]:
         """The step, whose rows are traced as rows of that kind."""
 
         def marked(*args: Any, **kwargs: Any) -> Any:
@@ -77,23 +86,20 @@ class Attachment:
 
         return marked
 
-    def _make_train_function(self, force: bool = False) -> Any:
-        """Leave the model first if this is another `fit` than ours, which an exception must have ended."""
-        if getattr(self.model, "history", None) is not self._history:
-            self.detach()
-            return self.model.make_train_function(force)
-        return type(self.model).make_train_function(self.model, force)
+    def _guarded(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        """The method, which leaves the model first if whoever calls it is not the training this was made for."""
 
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            if self._is_for_another():
+                self.detach()
+            return method(*args, **kwargs)
 
-def companions() -> list[Any]:
-    """The callbacks of the CallbackList that is calling: Keras hands a callback its model, but not its companions."""
-    frame = inspect.currentframe()
-    while frame is not None:
-        caller = frame.f_locals.get("self")
-        if isinstance(caller, keras.callbacks.CallbackList):
-            return list(caller.callbacks)
-        frame = frame.f_back
-    return []
+        return guarded
+
+    def _is_for_another(self) -> bool:
+        """Whether another `fit` gave the model its History, or the training was left by an exception."""
+        another = getattr(self.model, "history", None) is not self._history
+        return another or (self._training is not None and self._training.is_over)
 
 
 def _copy(source: Any, target: Any) -> None:

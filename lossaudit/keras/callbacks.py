@@ -6,18 +6,22 @@ from typing import Any
 
 import keras
 
-from lossaudit.keras.attachments import Attachment, companions
+from lossaudit.keras.attachments import Attachment
+from lossaudit.keras.callers import Training, companions
 from lossaudit.keras.captures import Capture
 from lossaudit.keras.metrics import EVALUATION, TRAIN
 from lossaudit.recordings import Recording
+
+_HOOKS_AHEAD = 3
+"""Executions for which the ring keeps room: one that a hook announces, one that it does not, and marks of resets."""
 
 
 class LossRecorder(keras.callbacks.Callback):
     """Captures value, rows, step, epoch and split of every batch from inside the training step.
 
     While a training runs, a `RecordingMean` stands in the place of the model's loss tracker; it computes what the
-    tracker
-    computes, so `History` and weights are bit for bit what they are without it. Afterwards the model is as it was.
+    tracker computes, so `History` and weights are bit for bit what they are without it. Afterwards the model is as it
+    was; after an exception it is so as soon as something else trains or evaluates it.
 
     Steps of train batches count from 0 over one `fit`; those of validation and test batches count the batches of their
     split. An epoch of the split "test" is one evaluation outside `fit`'s own validation.
@@ -27,7 +31,7 @@ class LossRecorder(keras.callbacks.Callback):
     """
 
     capacity = 4096
-    """Rows of the ring inside the graph, which is read before it is full."""
+    """Rows of the ring inside the graph, which is read before it is full; more if one execution writes more."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,6 +76,7 @@ class LossRecorder(keras.callbacks.Callback):
             self._finished.append(self._capture.recording)
         self._capture = Capture(self._capture.metadata)
         self._in_fit = True
+        self._join_training()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Remember which epoch the coming batches belong to."""
@@ -85,6 +90,8 @@ class LossRecorder(keras.callbacks.Callback):
     def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
         """Rows until now were not of this evaluation."""
         self.read()
+        if not self._in_fit:
+            self._join_training()
         self._in_test = True
         self._loop_rows_are_train(False)
 
@@ -113,9 +120,8 @@ class LossRecorder(keras.callbacks.Callback):
         """Move what the graph has recorded into memory."""
         self._unread = 0
         if self._attachment is not None:
-            rows = self._attachment.tracker.take()
-            self._capture.add(rows, in_validation=self._in_fit and self._in_test)
-            self._capture.metadata["lost"] = self._attachment.tracker.lost
+            rows, lost = self._attachment.tracker.take()
+            self._capture.add(rows, lost, in_validation=self._in_fit and self._in_test)
 
     def _attach(self, model: Any) -> None:
         self._capture.metadata = _about(model)
@@ -127,8 +133,12 @@ class LossRecorder(keras.callbacks.Callback):
             )
             return
         if self._attachment is None or not self._attachment.serves(model):
-            self._attachment = Attachment(model, self, self.capacity)
+            self._attachment = Attachment(model, self, max(self.capacity, _HOOKS_AHEAD * model.steps_per_execution))
         self._attachment.attach()
+
+    def _join_training(self) -> None:
+        if self._attachment is not None:
+            self._attachment.belongs_to(Training())
 
     def _detach(self) -> None:
         if self._attachment is not None and Attachment.of(self._attachment.model) is self._attachment:
@@ -138,7 +148,7 @@ class LossRecorder(keras.callbacks.Callback):
         """Count a hook, and read the ring while the rows of the next execution still fit in."""
         self._capture.seen[split] = self._capture.seen.get(split, 0) + 1
         self._unread += 1
-        rows = (self._unread + 2) * self._capture.metadata.get("steps_per_execution", 1)
+        rows = (self._unread + _HOOKS_AHEAD - 1) * self._capture.metadata.get("steps_per_execution", 1)
         if rows >= self.capacity:
             self.read()
 

@@ -28,24 +28,30 @@ class Capture:
     _epochs: dict[str, list[Ints]] = field(default_factory=dict)
     _evaluations: int = 0
     _resets: list[int] = field(default_factory=list)
+    _lost: dict[str, int] = field(default_factory=dict)
 
-    def add(self, rows: Rows, *, in_validation: bool) -> None:
-        """Sort in rows of (kind, value, weight), shape (n, 3); an evaluation is validation only if `fit` ran it."""
+    def add(self, rows: Rows, lost: int = 0, *, in_validation: bool) -> None:
+        """Sort in rows of (kind, value, weight), shape (n, 3); an evaluation is validation only if `fit` ran it.
+
+        Rows that were lost before them may be of any split that is among them, of which no series is made then.
+        """
         kinds = rows[:, 0]
         self._resets += [self._length("train") + int(n) for n in np.cumsum(kinds == TRAIN)[kinds == RESET]]
         evaluations = self._evaluations + np.cumsum(kinds == RESET)
         self._append("train", rows[kinds == TRAIN], np.full(np.sum(kinds == TRAIN), self.epoch))
         evaluated = kinds == EVALUATION
-        if in_validation:
-            self._append("validation", rows[evaluated], np.full(evaluated.sum(), self.epoch))
-        else:
-            self._append("test", rows[evaluated], evaluations[evaluated])
+        split = "validation" if in_validation else "test"
+        self._append(
+            split, rows[evaluated], np.full(evaluated.sum(), self.epoch) if in_validation else evaluations[evaluated]
+        )
         self._evaluations = int(evaluations[-1]) if len(evaluations) else self._evaluations
+        for name in {"train" if kind == TRAIN else split for kind in kinds[kinds != RESET]} if lost else ():
+            self._lost[name] = self._lost.get(name, 0) + lost
 
     @property
     def recording(self) -> Recording:
         """All rows so far."""
-        series = [self._series(split) for split in self._rows]
+        series = [self._series(split) for split in self._rows if split not in self._lost]
         metadata = {**self.metadata, "resets": self._mid_epoch_resets(), "not_captured": self._not_captured()}
         return Recording(
             series, metadata={name: value for name, value in metadata.items() if value not in (None, {}, [])}
@@ -78,11 +84,16 @@ class Capture:
         return [step for step in self._resets if 0 < step < len(epochs) and epochs[step] == epochs[step - 1]]
 
     def _not_captured(self) -> dict[str, str]:
-        """For each split of which fewer batches were captured than hooks were called, why."""
-        return {
+        """For each split of which fewer batches were captured than hooks were called, or rows were lost, why."""
+        missing = {
             split: self.metadata.get("unsupported")
             or f"{hooks} batches of the {split} split were run, but the losses of {self._length(split)} were recorded: "
             f"the step does not update the model's loss tracker"
             for split, hooks in self.seen.items()
             if self._length(split) < hooks
         }
+        lost = {
+            split: f"{rows} losses were overwritten before they were read: more were written than batches announced"
+            for split, rows in self._lost.items()
+        }
+        return missing | lost

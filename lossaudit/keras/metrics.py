@@ -49,7 +49,7 @@ class RecordingMean(keras.metrics.Mean):
         super().__init__(name=name, dtype=dtype)
         self.capacity = capacity
         self.kind = TRAIN
-        self.lost = 0
+        self._lost = 0
         self._read: list[Rows] = []
         self._ring_dtype = "float64" if self.dtype == "float64" else "float32"
         # Row 0 counts the rows written since the last reading, so that one write holds row and count together:
@@ -93,14 +93,14 @@ class RecordingMean(keras.metrics.Mean):
             self._put([[0]], [[0.0, 0.0, 0.0]])
             oldest = written % self.capacity if written > self.capacity else 0
             self._read.append(np.roll(ring[1:], -oldest, axis=0)[: min(written, self.capacity)].copy())
-            self.lost += max(0, written - self.capacity)
+            self._lost += max(0, written - self.capacity)
         return np.concatenate([ring[:0], *self._read])
 
-    def take(self) -> Rows:
-        """The rows since the last `take`, which are then forgotten here."""
-        rows = self.drain()
-        self._read = []
-        return rows
+    def take(self) -> tuple[Rows, int]:
+        """The rows since the last `take`, which are then forgotten here, and how many more were overwritten."""
+        rows, lost = self.drain(), self._lost
+        self._read, self._lost = [], 0
+        return rows, lost
 
     @property
     def recording(self) -> Recording:
@@ -110,9 +110,9 @@ class RecordingMean(keras.metrics.Mean):
             CaptureError: more than `capacity` values came between two readings, and the oldest are gone.
         """
         rows = self.drain()
-        if self.lost:
+        if self._lost:
             raise CaptureError(
-                f"{self.lost} of {self.lost + len(rows)} values were overwritten before they were read: reset the mean "
+                f"{self._lost} of {self._lost + len(rows)} values were overwritten before they were read: reset the mean "
                 f"or read `recording` more often, or make the ring larger than capacity={self.capacity}"
             )
         batches = rows[:, 0] != RESET
