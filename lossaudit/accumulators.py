@@ -121,10 +121,10 @@ class SumCount(WeightedMean):
 class KerasMean(Stored):
     """What `keras.metrics.Mean` holds after the same updates, bit for bit.
 
-    total ← fl(total + fl(w·l)) and count ← fl(count + w) in the metric's float type; the result is fl(total / count), and
-    0 where count is 0. An update with an array is one update for each of its numbers: in which order Keras itself would
-    add up an array is not specified. Subnormal float32 and bfloat16 numbers are flushed to zero, as TensorFlow does on
-    a CPU.
+    total ← fl(total + fl(w·l)) and count ← fl(count + w) in the metric's float type; the result is fl(total / count),
+    and 0 where count is 0. An update with an array is one update for each of its numbers: in which order Keras itself
+    would add up an array is not specified. Subnormal float32 and bfloat16 numbers are flushed to zero, as TensorFlow
+    does on a CPU.
 
     Args:
         dtype: float type of the metric: "float32", "float64", "float16" or "bfloat16".

@@ -84,9 +84,9 @@ def _run(options: argparse.Namespace) -> int:
     if not options.script.is_file():
         print(f"lossaudit run: SCRIPT={str(options.script)!r} is not a file", file=sys.stderr)
         return CANNOT_JUDGE
-    with every_fit_audited() as audits, _as_main_program(options.script, options.arguments):
+    with every_fit_audited() as reports, _as_main_program(options.script, options.arguments):
         finished = _finishes(options.script)
-    report = Report.joined([audit.report for audit in audits]).selected(options.select, options.ignore)
+    report = Report.joined(reports).selected(options.select, options.ignore)
     with _stream(options.output) as stream:
         _write(report, options.format, stream)
     return report.status if finished else CANNOT_JUDGE

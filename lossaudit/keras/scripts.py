@@ -13,30 +13,32 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from lossaudit.findings import Report
+
 
 @contextmanager
-def every_fit_audited() -> Iterator[list[Any]]:
-    """Add a LossAudit to the callbacks of every `fit` while the context lasts, and give them all, in order.
+def every_fit_audited() -> Iterator[list[Report]]:
+    """Add a LossAudit to the callbacks of every `fit` while the context lasts, and collect their reports, in order.
 
     Keras is not imported here but watched for, so that a program may choose its back end and devices before it does.
     A `fit` that has a LossAudit among its callbacks already keeps that one.
     """
-    audits: list[Any] = []
+    reports: list[Report] = []
     undo: list[Callable[[], None]] = []
-    watch = _Watch("keras", lambda module: undo.append(_audit_every_fit(module, audits)))
+    watch = _Watch("keras", lambda module: undo.append(_audit_every_fit(module, reports)))
     if "keras" in sys.modules:
         watch.found(sys.modules["keras"])
     else:
         watch.enter()
     try:
-        yield audits
+        yield reports
     finally:
         watch.leave()
         for step in undo:
             step()
 
 
-def _audit_every_fit(keras: ModuleType, audits: list[Any]) -> Callable[[], None]:
+def _audit_every_fit(keras: ModuleType, reports: list[Report]) -> Callable[[], None]:
     """Replace `keras.Model.fit`, and give what puts the original back."""
     original, model = keras.Model.fit, keras.Model
     own = "fit" in vars(model)
@@ -44,29 +46,32 @@ def _audit_every_fit(keras: ModuleType, audits: list[Any]) -> Callable[[], None]
     @functools.wraps(original)
     def fit(self: Any, *args: Any, **kwargs: Any) -> Any:
         call = inspect.signature(original).bind(self, *args, **kwargs)
-        call.arguments["callbacks"] = _with_audit(call.arguments.get("callbacks"), self, audits)
-        return original(*call.args, **call.kwargs)
+        call.arguments["callbacks"], audit = _with_audit(call.arguments.get("callbacks"), self)
+        try:
+            return original(*call.args, **call.kwargs)
+        finally:
+            reports.append(audit.report)
 
     model.fit = fit
     return lambda: setattr(model, "fit", original) if own else delattr(model, "fit")
 
 
-def _with_audit(callbacks: Any, model: Any, audits: list[Any]) -> Any:
-    """The callbacks of a `fit`, with a LossAudit among them."""
+def _with_audit(callbacks: Any, model: Any) -> tuple[Any, Any]:
+    """The callbacks of a `fit` with a LossAudit among them, and that one."""
     from keras.callbacks import CallbackList
 
     from lossaudit.keras.audits import LossAudit
 
-    listed = callbacks.callbacks if isinstance(callbacks, CallbackList) else _flat(callbacks)
+    ready = isinstance(callbacks, CallbackList)
+    listed = callbacks.callbacks if ready else _flat(callbacks)
     audit = next((one for one in listed if isinstance(one, LossAudit)), None)
     if audit is None:
         audit = LossAudit(on_violation="ignore")
         listed.append(audit)
-        if isinstance(callbacks, CallbackList):
+        if ready:
             callbacks.set_model(model)
             audit.set_params(callbacks.params)
-    audits.append(audit)
-    return callbacks if isinstance(callbacks, CallbackList) else listed
+    return callbacks if ready else listed, audit
 
 
 def _flat(callbacks: Any) -> list[Any]:
