@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,12 +24,14 @@ class Alignment:
         cause: the mistake that moved the numbers; None where they stand where they should.
         explanation: the mistake as a sentence.
         remedy: how to mend it.
+        founded: False where some numbers have no truth beside them, so that nothing can be said of those.
     """
 
     rows: Ints
     cause: str | None = None
     explanation: str = ""
     remedy: str = ""
+    founded: bool = True
 
     @property
     def placed(self) -> NDArray[np.bool_]:
@@ -78,11 +80,14 @@ def after_others(claim: Series, expected: Prediction) -> Iterator[Alignment]:
     if _axis(claim, expected) is None and older > 0:
         rows = np.concatenate([np.full(older, NOWHERE), np.arange(len(expected))])
         explanation = f"the first {older} of {len(claim)} numbers have no truth beside them"
-        yield Alignment(rows, "numbers-without-truth", explanation, "Record the truth from the first number on.")
+        remedy = "Record the truth from the first number on."
+        yield Alignment(rows, "numbers-without-truth", explanation, remedy, founded=False)
 
 
-ALIGNMENTS: tuple[Callable[[Series, Prediction], Iterator[Alignment]], ...] = (shifted, with_gaps, after_others)
-"""Where the numbers of a log may stand, if not in place; tried in this order."""
+def moved(claim: Series, expected: Prediction) -> Iterator[Alignment]:
+    """Every way in which numbers may stand elsewhere, or be missing."""
+    for find in (shifted, with_gaps, after_others):
+        yield from find(claim, expected)
 
 
 def _axis(claim: Series, expected: Prediction) -> tuple[Ints, Ints] | None:

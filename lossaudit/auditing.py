@@ -12,7 +12,7 @@ from lossaudit.causes import CAUSES
 from lossaudit.checks import CHECKS, not_captured
 from lossaudit.claims import Claim, claims_of
 from lossaudit.findings import Diagnosis, Finding, Judgement, Report, Verdict
-from lossaudit.predictions import GRADES, Prediction
+from lossaudit.predictions import GRADES, Pace
 from lossaudit.quantities import QUANTITIES, definition
 from lossaudit.recordings import Covers, Recording, Series
 from lossaudit.truths import Truth, truth_about
@@ -141,43 +141,37 @@ def _unpromised(claim: Claim, about: Truth) -> tuple[Judgement | None, list[Find
 def _as_expected(cases: list[Case]) -> Diagnosis | None:
     """The loss of each batch, or the mean of each epoch: nothing is wrong with these."""
     for case in cases:
-        if (
-            case.expected is not None
-            and case.reading
-            and case.reading.causes == (None,)
-            and not case.reading.alignment.cause
-        ):
+        if case.right and case.expected is not None:
             return _diagnosis(case.claim, [case.expected.quantity], [], case.grade)
     return None
 
 
 def _as_quantity(series: Series, about: Truth) -> Diagnosis | None:
     """Any other quantity, number by number."""
-    found: dict[str, tuple[Verdict, Prediction]] = {}
+    found: dict[tuple[str, Pace], int] = {}
     for name, predict in QUANTITIES.items():
         for one in predict(about):
             if len(one) == len(series) > 0 and one.matches(series.values, series.decimals).all():
-                found.setdefault(name, (GRADES[one.grade(series.values, series.decimals).max()], one))
+                found[name, one.pace] = int(one.grade(series.values, series.decimals).max())
     if not found:
         return None
-    paces = {one.pace for _, one in found.values()}
     causes = [
         cause.name
         for cause in CAUSES.values()
-        if ("batch" in cause.breaks and "batch" in paces) or ("epoch" in cause.breaks and "epoch" in paces)
+        if any((one.quantity, one.pace) in found and one.pace in cause.breaks for one in cause.predict(about))
     ]
-    causes = [name for name in causes if {one.quantity for one in CAUSES[name].predict(about)} & found.keys()]
-    return _diagnosis(series, list(found), causes, min((grade for grade, _ in found.values()), key=GRADES.index))
+    names = list(dict.fromkeys(name for name, _ in found))
+    return _diagnosis(series, names, causes, GRADES[min(found.values())])
 
 
 def _as_mistake(cases: list[Case]) -> Diagnosis | None:
     """A known mistake that moved the numbers or lost some."""
     for case in cases:
         if (reading := case.reading) is not None:
-            causes = [cause.name for cause in reading.causes if cause] + [reading.alignment.cause or ""]
-            return _diagnosis(
-                case.claim, [one.quantity for one in reading.predictions], [c for c in causes if c], case.grade
-            )
+            names = [cause.name for cause in reading.causes if cause]
+            moved = [reading.alignment.cause] if reading.alignment.cause else []
+            quantities = [one.quantity for one in reading.predictions]
+            return _diagnosis(case.claim, quantities, names + moved, case.grade)
     return None
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossaudit import quantities
-from lossaudit.alignments import ALIGNMENTS, Alignment, in_place
+from lossaudit.alignments import Alignment, in_place, moved
 from lossaudit.causes import CAUSES, Cause
 from lossaudit.findings import Verdict
 from lossaudit.predictions import GRADES, Pace, Prediction
@@ -68,48 +68,42 @@ class Case:
 
     @cached_property
     def reading(self) -> Reading | None:
-        """The simplest explanation, in place before moved and expected before mistaken; None if there is none."""
-        if self.expected is None:
-            return None
-        moved = [alignment for find in ALIGNMENTS for alignment in find(self.claim, self.expected)]
-        for alignments in (list(in_place(self.claim, self.expected)), moved):
-            for candidates in ([(None, self.expected)], self._mistakes):
-                for alignment in alignments:
-                    found = [(cause, one) for cause, one in candidates if self._explains(alignment, one)]
-                    if found:
-                        causes, predictions = zip(*_one_of_each_cause(found), strict=True)
-                        return Reading(alignment, predictions, causes)
-        return None
+        """The simplest explanation of all numbers; None if there is none."""
+        return next(self._readings(), None)
 
     @cached_property
     def verdict(self) -> Verdict:
         """What can be said of the claim as a whole."""
-        if self.expected is None or not self._numbers.any():
+        if self.expected is None or not self.numbers:
             return Verdict.WRONG if self.absent.any() else Verdict.UNDECIDABLE
-        if self.reading is None or self.reading.causes != (None,) or self.reading.alignment.cause or self.absent.any():
+        if self.reading is None or self.reading.causes != (None,) or self.absent.any():
             return Verdict.WRONG
+        if self.reading.alignment.cause is not None:
+            return Verdict.WRONG if self.reading.alignment.founded else Verdict.UNDECIDABLE
         return Verdict.UNDECIDABLE if self.lookalikes else self.grade
+
+    @property
+    def right(self) -> bool:
+        """Whether the numbers are the expected ones, in place."""
+        return self.reading is not None and self.reading.causes == (None,) and self.reading.alignment.cause is None
 
     @cached_property
     def grade(self) -> Verdict:
         """How well the numbers match what the reading says they are: the worst verdict of any of them."""
         if self.reading is None:
             return Verdict.WRONG
-        used = self._used(self.reading.alignment)
-        return min(
-            (
-                GRADES[one.take(self.reading.alignment.rows[used]).grade(*self._observed(used)).max()]
-                for one in self.reading.predictions
-            ),
-            key=GRADES.index,
-        )
+        grades = []
+        for prediction in self.reading.predictions:
+            _, observed, beside = self.aligned(prediction, self.reading.alignment)
+            grades.append(beside.grade(observed, self.claim.decimals).max())
+        return GRADES[min(grades)]
 
     @cached_property
     def lookalikes(self) -> tuple[Cause, ...]:
         """Mistakes that would have logged other numbers, which this log is too coarse to tell from the right ones."""
         if self.expected is None or self.reading is None or self.grade is Verdict.EXACT:
             return ()
-        found: list[tuple[Cause | None, Prediction]] = [
+        found = [
             (cause, one)
             for cause, one in self._mistakes
             if self._explains(self.reading.alignment, one) and one.differs_from(self.expected).any()
@@ -119,35 +113,38 @@ class Case:
     @property
     def numbers(self) -> int:
         """How many logged numbers there are to judge."""
-        return int(self._numbers.sum())
+        return int(np.sum(~self.absent))
 
     def aligned(self, prediction: Prediction, alignment: Alignment) -> tuple[NDArray[np.int64], Floats, Prediction]:
         """Positions in the log, the numbers there, and the predicted numbers beside them."""
-        used = self._used(alignment)
+        used = alignment.placed & ~self.absent
         return np.flatnonzero(used), self.claim.values[used], prediction.take(alignment.rows[used])
 
-    @property
-    def _numbers(self) -> NDArray[np.bool_]:
-        return ~self.absent
+    def _readings(self) -> Iterator[Reading]:
+        """Every explanation, numbers in place before numbers moved, the expected ones before those of a mistake."""
+        if self.expected is None:
+            return
+        for find in (in_place, moved):
+            alignments = list(find(self.claim, self.expected))
+            for candidates in ([(None, self.expected)], self._mistakes):
+                for alignment in alignments:
+                    found = [(cause, one) for cause, one in candidates if self._explains(alignment, one)]
+                    if found:
+                        causes, predictions = zip(*_one_of_each_cause(found), strict=True)
+                        yield Reading(alignment, predictions, causes)
 
     @cached_property
-    def _mistakes(self) -> list[tuple[Cause, Prediction]]:
+    def _mistakes(self) -> list[tuple[Cause | None, Prediction]]:
         """What each known mistake that breaks this promise would have logged."""
         pace = PACES[self.covers]
         broken = [cause for cause in CAUSES.values() if self.covers in cause.breaks]
         return [(cause, one) for cause in broken for one in cause.predict(self.truth) if one.pace == pace]
 
-    def _used(self, alignment: Alignment) -> NDArray[np.bool_]:
-        return alignment.placed & self._numbers
-
-    def _observed(self, used: NDArray[np.bool_]) -> tuple[Floats, int | None]:
-        return self.claim.values[used], self.claim.decimals
-
     def _explains(self, alignment: Alignment, prediction: Prediction) -> bool:
-        used = self._used(alignment)
-        if not used.any() or (alignment.cause is None and not np.all(alignment.placed)):
+        if alignment.cause is None and not np.all(alignment.placed):
             return False
-        return bool(prediction.take(alignment.rows[used]).matches(*self._observed(used)).all())
+        _, observed, beside = self.aligned(prediction, alignment)
+        return len(observed) > 0 and bool(beside.matches(observed, self.claim.decimals).all())
 
 
 def _one_of_each_cause(found: list[tuple[Cause | None, Prediction]]) -> list[tuple[Cause | None, Prediction]]:

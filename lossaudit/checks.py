@@ -6,12 +6,12 @@ To add a check, write its Rule and a function of a case that yields findings, an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 
 from lossaudit.cases import Case
 from lossaudit.findings import Finding, Rule, Verdict
+from lossaudit.messages import at_number, facts, finding, name, telling
 from lossaudit.predictions import Prediction
 from lossaudit.recordings import Covers
 
@@ -93,10 +93,10 @@ def check_presence(case: Case) -> Iterator[Finding]:
     if not case.absent.any():
         return
     position = int(np.flatnonzero(case.absent)[0])
-    yield _finding(
+    yield finding(
         PRESENT,
         case,
-        f"{_name(case)}: {int(case.absent.sum())} of {len(case.claim)} numbers are NaN or None, the first at position "
+        f"{name(case)}: {int(case.absent.sum())} of {len(case.claim)} numbers are NaN or None, the first at position "
         f"{position}, but every true loss is finite. The key was absent from the logs when it was read.",
         cause="missing-key-recorded-as-nan",
         remedy="Read only keys that the logs have: batch logs hold no `val_` keys; validation has hooks of its own.",
@@ -109,13 +109,12 @@ def check_order(case: Case) -> Iterator[Finding]:
     alignment = case.reading.alignment if case.reading else None
     if alignment is None or alignment.cause is None:
         return
-    founded = alignment.cause != "numbers-without-truth"
-    yield _finding(
+    yield finding(
         _MOVED_RULES[alignment.cause],
         case,
-        f"{_name(case)}: {alignment.explanation}.",
-        verdict=Verdict.WRONG if founded else Verdict.UNDECIDABLE,
-        severity="error" if founded else "warning",
+        f"{name(case)}: {alignment.explanation}.",
+        verdict=Verdict.WRONG if alignment.founded else Verdict.UNDECIDABLE,
+        severity="error" if alignment.founded else "warning",
         cause=alignment.cause,
         remedy=alignment.remedy,
     )
@@ -134,7 +133,7 @@ def check_values(case: Case) -> Iterator[Finding]:
         yield _explained(case, case.expected)
     elif case.lookalikes:
         names = ", ".join(cause.name for cause in case.lookalikes)
-        yield _undecidable(case, f"the numbers are too coarse: {names} would have logged the same. {_telling(case)}")
+        yield _undecidable(case, f"the numbers are too coarse: {names} would have logged the same. {telling(case)}")
     elif case.grade is Verdict.SUSPECT:
         yield _suspect(case, case.expected)
 
@@ -165,19 +164,20 @@ def _explained(case: Case, expected: Prediction) -> Finding:
     causes = [cause for cause in reading.causes if cause is not None]
     index, observed, beside = case.aligned(expected, reading.alignment)
     mistaken = reading.predictions[0].take(reading.alignment.rows[index])
-    telling = np.abs(mistaken.values - beside.values) > mistaken.bounds + beside.bounds
-    at = int(np.flatnonzero(telling if telling.any() else ~beside.matches(observed, case.claim.decimals))[0])
-    facts = _facts(case, int(beside.epochs[at]))
-    explanations = " Or it is ".join(cause.explanation.format(**facts) for cause in causes)
-    more = f" Indistinguishable on this data. {_telling(case)}" if len(causes) > 1 else ""
-    return _at(
+    apart = np.abs(mistaken.values - beside.values) > mistaken.bounds + beside.bounds
+    at = int(np.flatnonzero(apart if apart.any() else ~beside.matches(observed, case.claim.decimals))[0])
+    words = facts(case, int(beside.epochs[at]))
+    explanations = " Or it is ".join(cause.explanation.format(**words) for cause in causes)
+    more = f" Indistinguishable on this data. {telling(case)}" if len(causes) > 1 else ""
+    return at_number(
+        _VALUE_RULES[case.covers],
         case,
         beside,
         at,
         float(observed[at]),
         f"It is {explanations}{more}",
         causes=tuple(cause.name for cause in causes),
-        remedy=causes[0].remedy.format(**facts),
+        remedy=causes[0].remedy.format(**words),
     )
 
 
@@ -186,10 +186,10 @@ def _unexplained(case: Case, expected: Prediction) -> Finding:
     explanation = "No known mistake gives these numbers: wrong, unexplained."
     if len(case.claim) != len(expected) or case.claim.steps is not None:
         counted = f"{len(case.claim)} numbers were logged where the truth has {len(expected)}"
-        return _finding(_VALUE_RULES[case.covers], case, f"{_name(case)}: {counted}. {explanation}")
+        return finding(_VALUE_RULES[case.covers], case, f"{name(case)}: {counted}. {explanation}")
     wrong = ~expected.matches(case.claim.values, case.claim.decimals) & ~case.absent
     at = int(np.flatnonzero(wrong)[0])
-    return _at(case, expected, at, float(case.claim.values[at]), explanation)
+    return at_number(_VALUE_RULES[case.covers], case, expected, at, float(case.claim.values[at]), explanation)
 
 
 def _suspect(case: Case, expected: Prediction) -> Finding:
@@ -197,7 +197,8 @@ def _suspect(case: Case, expected: Prediction) -> Finding:
     assert case.reading is not None
     _, observed, beside = case.aligned(expected, case.reading.alignment)
     at = int(np.argmax(beside.grade(observed, case.claim.decimals)))
-    return _at(
+    return at_number(
+        _VALUE_RULES[case.covers],
         case,
         beside,
         at,
@@ -209,102 +210,10 @@ def _suspect(case: Case, expected: Prediction) -> Finding:
 
 
 def _undecidable(case: Case, reason: str) -> Finding:
-    return _finding(
+    return finding(
         _VALUE_RULES[case.covers],
         case,
-        f"{_name(case)}: cannot be judged: {reason}",
+        f"{name(case)}: cannot be judged: {reason}",
         verdict=Verdict.UNDECIDABLE,
         severity="warning",
     )
-
-
-def _at(case: Case, expected: Prediction, at: int, observed: float, explanation: str, **fields: Any) -> Finding:
-    """A finding at one number of the log."""
-    epoch, step, bound = int(expected.epochs[at]), int(expected.steps[at]), float(expected.bounds[at])
-    value = float(expected.values[at])
-    message = (
-        f"{_name(case)}, {_where(case, epoch, step)}: logged {_digits(observed, value)}, "
-        f"but {_what(case, epoch).format(_digits(value, observed))} "
-        f"(bound {bound:.2g}, {case.claim.dtype}{_additions(case, epoch, step)}). {explanation}"
-    )
-    on_step = case.covers != "epoch"
-    return _finding(
-        _VALUE_RULES[case.covers],
-        case,
-        message,
-        epoch=epoch,
-        step=step if on_step else None,
-        observed=observed,
-        expected=value,
-        bound=bound,
-        **fields,
-    )
-
-
-def _finding(rule: Rule, case: Case, message: str, **fields: Any) -> Finding:
-    causes = fields.pop("causes", None) or tuple(filter(None, [fields.pop("cause", None)]))
-    fields = {
-        "verdict": Verdict.WRONG,
-        "tag": case.claim.tag,
-        "split": case.claim.split,
-        "origin": case.claim.origin,
-    } | fields
-    return Finding(code=rule.code, message=message, cause=causes[0] if causes else None, causes=causes, **fields)
-
-
-def _name(case: Case) -> str:
-    return f"{case.claim.origin} ({case.claim.name})" if case.claim.origin else case.claim.name
-
-
-def _where(case: Case, epoch: int, step: int) -> str:
-    if case.covers == "epoch":
-        return f"epoch {epoch}"
-    batches = case.truth.batches
-    batch = int(np.flatnonzero(batches.steps[batches.epochs == epoch] == step)[0])
-    return f"epoch {epoch}, batch {batch} (step {step})"
-
-
-def _what(case: Case, epoch: int) -> str:
-    """The expectation as a sentence with a place for the expected number."""
-    if case.covers == "batch":
-        return "the loss of that batch is {}"
-    if case.covers == "epoch":
-        return f"its {_additions_of(case, epoch)} batches average {{}} weighted by rows"
-    return "the mean of the epoch so far is {} weighted by rows"
-
-
-def _additions(case: Case, epoch: int, step: int) -> str:
-    """Where the bound comes from, beside the float type."""
-    if case.covers == "batch":
-        return ""
-    return f", {_additions_of(case, epoch, step if case.covers == 'epoch_so_far' else None)} additions"
-
-
-def _additions_of(case: Case, epoch: int, last_step: int | None = None) -> int:
-    steps = case.truth.batches.steps[case.truth.batches.epochs == epoch]
-    return len(steps) if last_step is None else int(np.sum(steps <= last_step))
-
-
-def _facts(case: Case, epoch: int) -> dict[str, str]:
-    """What explanations and remedies speak of: the batches and rows of the epoch in question."""
-    weights = case.truth.batches.weights[case.truth.batches.epochs == epoch]
-    numbers = {"batches": len(weights), "rows": weights.sum(), "full": weights.max(), "last": weights[-1]}
-    return {"split": case.claim.split, **{name: f"{value:g}" for name, value in numbers.items()}}
-
-
-def _telling(case: Case) -> str:
-    """What would tell indistinguishable causes apart."""
-    batches = case.truth.batches
-    if case.claim.decimals is not None:
-        return "A log with more digits would tell them apart."
-    if np.all(batches.weights == batches.weights[0]):
-        return "A short last batch would tell them apart."
-    if len(batches.ends) == 1:
-        return "A second epoch would tell them apart."
-    return "More epochs, or losses that differ more from batch to batch, would tell them apart."
-
-
-def _digits(value: float, other: float) -> str:
-    """Nine significant digits, which tell any two float32 apart; all digits where nine would not part the two."""
-    short, beside = f"{value:.9g}", f"{other:.9g}"
-    return str(float(short)) if short != beside else repr(value)

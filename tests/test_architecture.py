@@ -24,6 +24,7 @@ ORDER = [
     "causes",
     "alignments",
     "cases",
+    "messages",
     "checks",
     "auditing",
     "store",

@@ -1,0 +1,107 @@
+"""The words of a finding: where, observed, expected, bound, and what would tell causes apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lossaudit.cases import Case
+from lossaudit.findings import Finding, Rule, Verdict
+from lossaudit.predictions import Prediction
+
+
+def at_number(
+    rule: Rule, case: Case, expected: Prediction, at: int, observed: float, explanation: str, **fields: Any
+) -> Finding:
+    """A finding at one number of the log."""
+    epoch, step, bound = int(expected.epochs[at]), int(expected.steps[at]), float(expected.bounds[at])
+    value = float(expected.values[at])
+    message = (
+        f"{name(case)}, {_where(case, epoch, step)}: logged {_digits(observed, value)}, "
+        f"but {_what(case, epoch).format(_digits(value, observed))} "
+        f"(bound {bound:.2g}, {case.claim.dtype}{_additions(case, epoch, step)}). {explanation}"
+    )
+    on_step = case.covers != "epoch"
+    return finding(
+        rule,
+        case,
+        message,
+        epoch=epoch,
+        step=step if on_step else None,
+        observed=observed,
+        expected=value,
+        bound=bound,
+        **fields,
+    )
+
+
+def finding(rule: Rule, case: Case, message: str, **fields: Any) -> Finding:
+    """A finding about the claim as a whole; `wrong` unless `fields` say otherwise."""
+    causes = fields.pop("causes", None) or tuple(filter(None, [fields.pop("cause", None)]))
+    fields = {
+        "verdict": Verdict.WRONG,
+        "tag": case.claim.tag,
+        "split": case.claim.split,
+        "origin": case.claim.origin,
+    } | fields
+    return Finding(code=rule.code, message=message, cause=causes[0] if causes else None, causes=causes, **fields)
+
+
+def name(case: Case) -> str:
+    """What the claim is called."""
+    return f"{case.claim.origin} ({case.claim.name})" if case.claim.origin else case.claim.name
+
+
+def _where(case: Case, epoch: int, step: int) -> str:
+    if case.covers == "epoch":
+        return f"epoch {epoch}"
+    batches = case.truth.batches
+    batch = int(np.flatnonzero(batches.steps[batches.epochs == epoch] == step)[0])
+    return f"epoch {epoch}, batch {batch} (step {step})"
+
+
+def _what(case: Case, epoch: int) -> str:
+    """The expectation as a sentence with a place for the expected number."""
+    if case.covers == "batch":
+        return "the loss of that batch is {}"
+    if case.covers == "epoch":
+        return f"its {_additions_of(case, epoch)} batches average {{}} weighted by rows"
+    return "the mean of the epoch so far is {} weighted by rows"
+
+
+def _additions(case: Case, epoch: int, step: int) -> str:
+    """Where the bound comes from, beside the float type."""
+    if case.covers == "batch":
+        return ""
+    return f", {_additions_of(case, epoch, step if case.covers == 'epoch_so_far' else None)} additions"
+
+
+def _additions_of(case: Case, epoch: int, last_step: int | None = None) -> int:
+    steps = case.truth.batches.steps[case.truth.batches.epochs == epoch]
+    return len(steps) if last_step is None else int(np.sum(steps <= last_step))
+
+
+def facts(case: Case, epoch: int) -> dict[str, str]:
+    """What explanations and remedies speak of: the batches and rows of the epoch in question."""
+    weights = case.truth.batches.weights[case.truth.batches.epochs == epoch]
+    numbers = {"batches": len(weights), "rows": weights.sum(), "full": weights.max(), "last": weights[-1]}
+    return {"split": case.claim.split, **{name: f"{value:g}" for name, value in numbers.items()}}
+
+
+def telling(case: Case) -> str:
+    """What would tell indistinguishable causes apart."""
+    batches = case.truth.batches
+    if case.claim.decimals is not None:
+        return "A log with more digits would tell them apart."
+    if np.all(batches.weights == batches.weights[0]):
+        return "A short last batch would tell them apart."
+    if len(batches.ends) == 1:
+        return "A second epoch would tell them apart."
+    return "More epochs, or losses that differ more from batch to batch, would tell them apart."
+
+
+def _digits(value: float, other: float) -> str:
+    """Nine significant digits, which tell any two float32 apart; all digits where nine would not part the two."""
+    short, beside = f"{value:.9g}", f"{other:.9g}"
+    return str(float(short)) if short != beside else repr(value)
