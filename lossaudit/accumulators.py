@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lossaudit.errors import EmptyError
-from lossaudit.exact import ExactSum, Stored, columns, rounded
+from lossaudit.exact import ExactSum, Stored, columns, rounded, scalars
 
 PRECISIONS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
 """Bits of the significand of each float type."""
@@ -51,9 +51,9 @@ class WeightedMean(Stored):
         Raises:
             ValueError: a weight is negative or not finite.
         """
-        array, weights = columns(values, sample_weight)
-        self._total.update_state(array, sample_weight=weights)
-        self._weight.update_state(weights)
+        pair = scalars(values, sample_weight) or columns(values, sample_weight)
+        self._total.update_state(*pair)
+        self._weight.update_state(pair[1])
 
     def merge_state(self, other: WeightedMean) -> None:
         """Add what another mean holds, which stays as it is."""
@@ -114,8 +114,8 @@ class SumCount(WeightedMean):
         Raises:
             ValueError: a weight is negative or not finite.
         """
-        array, _ = columns(values, sample_weight)
-        super().update_state(array)
+        pair = scalars(values, sample_weight) or columns(values, sample_weight)
+        super().update_state(pair[0])
 
 
 class KerasMean(Stored):
@@ -140,6 +140,7 @@ class KerasMean(Stored):
         if dtype not in PRECISIONS:
             raise ValueError(f"dtype={dtype!r} must be one of {', '.join(map(repr, PRECISIONS))}")
         self.dtype, self.fused = dtype, bool(fused)
+        self._step = _update(dtype, self.fused)
         self.reset_state()
 
     def reset_state(self) -> None:
@@ -153,6 +154,10 @@ class KerasMean(Stored):
         Raises:
             ValueError: a weight is negative or not finite.
         """
+        if (pair := scalars(values, sample_weight)) is not None:
+            self._total, self._count = self._step(self._total, self._count, *pair)
+            self._updates += 1
+            return
         array, weights = columns(values, sample_weight)
         if len(array):
             start = (self._total, self._count)
@@ -265,15 +270,23 @@ def _accumulated(values: NDArray[Any], weights: NDArray[Any], dtype: str, start:
 def _one_by_one(
     values: NDArray[Any], weights: NDArray[Any], dtype: str, fused: bool, start: tuple[float, float]
 ) -> _Sums:
+    update, sums = _update(dtype, fused), start
+    states = np.empty((len(values), 2))
+    for index, (value, weight) in enumerate(zip(values.tolist(), weights.tolist(), strict=True)):
+        states[index] = sums = update(*sums, value, weight)
+    return states[:, 0], states[:, 1]
+
+
+def _update(dtype: str, fused: bool) -> Callable[[float, float, float, float], tuple[float, float]]:
+    """One update of total and count with a value and its weight, rounded as the metric rounds."""
     rounding = _rounding(dtype)
     add_product = _fused(rounding) if fused else lambda total, a, b: rounding(total + rounding(a * b))
-    total, count = start
-    totals, counts = np.empty(len(values)), np.empty(len(values))
-    operands = zip(_rounded(values, dtype).tolist(), _rounded(weights, dtype).tolist(), strict=True)
-    for index, (value, weight) in enumerate(operands):
-        total, count = add_product(total, value, weight), rounding(count + weight)
-        totals[index], counts[index] = total, count
-    return totals, counts
+
+    def update(total: float, count: float, value: float, weight: float) -> tuple[float, float]:
+        narrow = rounding(weight)
+        return add_product(total, rounding(value), narrow), rounding(count + narrow)
+
+    return update
 
 
 def _fused(rounding: Callable[[float], float]) -> Callable[[float, float, float], float]:

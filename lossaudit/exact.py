@@ -93,6 +93,9 @@ class ExactSum(Stored):
         Raises:
             ValueError: a weight is negative or not finite.
         """
+        if (pair := scalars(values, sample_weight)) is not None:
+            self._add(*pair)
+            return
         array, weights = columns(values, sample_weight)
         for start in range(0, array.size, _CHUNK):
             self._add_chunk(array[start : start + _CHUNK], weights[start : start + _CHUNK])
@@ -178,6 +181,16 @@ class ExactSum(Stored):
         total = (self._numerator << (self._exponent - least)) + (numerator << (exponent - least))
         zeros = (total & -total).bit_length() - 1 if total else 0
         self._numerator, self._exponent = total >> zeros, least + zeros if total else 0
+
+
+def scalars(values: Any, sample_weight: Any) -> tuple[int | float, int | float] | None:
+    """A Python number and its weight, which need no array; None for anything else."""
+    weight = 1 if sample_weight is None else sample_weight
+    if not isinstance(values, (int, float)) or not isinstance(weight, (int, float)):
+        return None
+    if not 0 <= weight < math.inf:
+        raise ValueError(f"sample_weight={weight:g} must be finite and not negative")
+    return values, weight
 
 
 def columns(values: Any, sample_weight: Any) -> tuple[Array, Array]:
