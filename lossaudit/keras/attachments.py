@@ -31,6 +31,7 @@ class Attachment:
         self.original = model._loss_tracker
         self.tracker = RecordingMean(name=self.original.name, dtype=self.original.dtype, capacity=capacity)
         self._compiled: tuple[Any, Any] = (None, None)
+        self._training: Training | None = None
 
     @classmethod
     def of(cls, model: Any) -> Attachment | None:
@@ -46,17 +47,15 @@ class Attachment:
         model = self.model
         self._history, self._training = getattr(model, "history", None), None
         _copy(self.original, self.tracker)
-        replaced = {
-            "_loss_tracker": self.tracker,
+        wrapped = {
             "train_step": self._marked(model.train_step, TRAIN),
             "test_step": self._marked(model.test_step, EVALUATION),
             **{name: self._guarded(getattr(model, name)) for name in _GUARDED},
             _MARK: self,
         }
-        self._before = {name: vars(model)[name] for name in replaced if name in vars(model)}
-        self._replaced = tuple(replaced)
+        self._wrapped = {name: vars(model).get(name) for name in wrapped}
         # Not through Keras, which would track the metric as one of a layer, and the functions as state.
-        for name, value in replaced.items():
+        for name, value in {"_loss_tracker": self.tracker, **wrapped}.items():
             object.__setattr__(model, name, value)
         self._put_aside = (model.train_function, model.test_function)
         model.train_function, model.test_function = self._compiled
@@ -69,11 +68,14 @@ class Attachment:
         """Put the original tracker back, with the state it would have had, and what Keras had compiled with it."""
         model = self.model
         self.owner.read()
-        _copy(self.tracker, self.original)
-        for name in self._replaced:
+        for name, before in self._wrapped.items():
             object.__delattr__(model, name)
-        for name, value in self._before.items():
-            object.__setattr__(model, name, value)
+            if before is not None:
+                object.__setattr__(model, name, before)
+        if model._loss_tracker is not self.tracker:
+            return  # compiled anew since then, so that nothing of before is of use
+        _copy(self.tracker, self.original)
+        object.__setattr__(model, "_loss_tracker", self.original)
         self._compiled = (model.train_function, model.test_function)
         model.train_function, model.test_function = self._put_aside
 

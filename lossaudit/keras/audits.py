@@ -13,8 +13,8 @@ from lossaudit.auditing import report_on
 from lossaudit.checks import AUDITED, not_captured
 from lossaudit.claims import Claim, claim_named, is_plain
 from lossaudit.findings import Finding, Report, Verdict
-from lossaudit.keras.callers import companions
 from lossaudit.keras.callbacks import LossRecorder
+from lossaudit.keras.callers import companions
 from lossaudit.recordings import Recording
 
 OnViolation = Literal["warn", "raise", "ignore"]

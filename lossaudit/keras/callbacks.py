@@ -23,6 +23,9 @@ class LossRecorder(keras.callbacks.Callback):
     tracker computes, so `History` and weights are bit for bit what they are without it. Afterwards the model is as it
     was; after an exception it is so as soon as something else trains or evaluates it.
 
+    The step is traced anew for it. A layer whose `trainable` was changed since Keras traced the model is therefore
+    trained as it is now, while Keras alone would go on as it was: compile the model again, as Keras asks.
+
     Steps of train batches count from 0 over one `fit`; those of validation and test batches count the batches of their
     split. An epoch of the split "test" is one evaluation outside `fit`'s own validation.
 

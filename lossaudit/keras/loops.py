@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Sized
 from typing import Any
 
@@ -27,9 +28,8 @@ def fit_loop(
 
     Args:
         model: a compiled model that uses the `train_step` of Keras.
-        data: batches `(x, y)` or `(x, y, sample_weight)`: a `tf.data.Dataset`, or anything that can be iterated anew
-            for
-            every epoch and yields arrays.
+        data: batches `(x, y)` or `(x, y, sample_weight)`: a `tf.data.Dataset`, or anything that yields arrays and can
+            be iterated anew for every epoch.
         epochs: the epoch to stop before.
         validation_data: batches to evaluate after each epoch, of the same kinds as `data`.
         callbacks: callbacks, as `fit` takes them.
@@ -40,13 +40,13 @@ def fit_loop(
         The History of the training, which is also `model.history`.
 
     Raises:
-        ValueError: the model is not compiled, or `data` is an iterator, which a second epoch would find empty.
+        ValueError: the model is not compiled, has nothing to train or several replicas; or `data` is an iterator, which
+            a second epoch would find empty, or has no batch.
 
     Unlike `fit` it runs one batch at a time whatever `steps_per_execution` is, and does not announce, after the last
     batch of a data set of unknown length, one more that does not come.
     """
-    if not model.compiled:
-        raise ValueError(f"model={model.name!r} must be compiled before it is trained")
+    _check(model)
     train = _Batches("data", data)
     validation = None if validation_data is None else _Batches("validation_data", validation_data)
     callbacks = keras.callbacks.CallbackList(
@@ -63,16 +63,18 @@ def fit_loop(
 
     model.stop_training = False
     callbacks.on_train_begin()
+    initial_epoch = model._initial_epoch or initial_epoch  # set by BackupAndRestore
     logs: Logs = {}
     for epoch in range(initial_epoch, epochs):
         model.reset_metrics()
         callbacks.on_epoch_begin(epoch)
         for index, batch in enumerate(train):
             callbacks.on_train_batch_begin(index)
-            callbacks.on_train_batch_end(index, train_on(batch))
+            logs = train_on(batch)
+            callbacks.on_train_batch_end(index, logs)
             if model.stop_training:
                 break
-        logs = dict(model.get_metrics_result())
+        logs = _epoch_logs(model, logs)
         if validation and evaluate_on:
             evaluated = _evaluate(model, validation, evaluate_on, callbacks)
             logs |= {f"val_{name}": value for name, value in evaluated.items()}
@@ -89,7 +91,7 @@ def _train_step(model: Any, batch: Any) -> Logs:
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
     with tf.GradientTape() as tape:
         y_pred = model(x, training=True)
-        loss = model.compute_loss(x, y, y_pred, sample_weight, training=True)
+        loss = _compute_loss(model, x, y, y_pred, sample_weight, training=True)
         _loss_tracker(model).update_state(loss, sample_weight=_rows(x))
         scaled_loss = model.optimizer.scale_loss(loss)
     gradients = tape.gradient(scaled_loss, model.trainable_weights)
@@ -101,7 +103,7 @@ def _test_step(model: Any, batch: Any) -> Logs:
     """The loss and the metrics of a batch, with the weights as they are."""
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
     y_pred = model(x, training=False)
-    loss = model.compute_loss(x, y, y_pred, sample_weight, training=False)
+    loss = _compute_loss(model, x, y, y_pred, sample_weight, training=False)
     _loss_tracker(model).update_state(loss, sample_weight=_rows(x))
     return model.compute_metrics(x, y, y_pred, sample_weight)
 
@@ -109,12 +111,27 @@ def _test_step(model: Any, batch: Any) -> Logs:
 def _evaluate(model: Any, batches: _Batches, step: Step, callbacks: Any) -> Logs:
     callbacks.on_test_begin()
     model.reset_metrics()
+    logs: Logs = {}
     for index, batch in enumerate(batches):
         callbacks.on_test_batch_begin(index)
-        callbacks.on_test_batch_end(index, step(batch))
-    logs = {name: float(value) for name, value in model.get_metrics_result().items()}
+        logs = step(batch)
+        callbacks.on_test_batch_end(index, logs)
+    logs = _epoch_logs(model, logs)
     callbacks.on_test_end(logs)
     return logs
+
+
+def _epoch_logs(model: Any, logs: Logs) -> Logs:
+    """The metrics over all batches; the logs of the last batch if its step reports others than the model's metrics."""
+    result = model.get_metrics_result()
+    return dict(result if result.keys() == logs.keys() else logs)
+
+
+def _compute_loss(model: Any, *batch: Any, training: bool) -> Any:
+    """The total loss, by a `compute_loss` that may be older than its argument `training`."""
+    if "training" in inspect.signature(model.compute_loss).parameters:
+        return model.compute_loss(*batch, training=training)
+    return model.compute_loss(*batch)
 
 
 def _loss_tracker(model: Any) -> Any:
@@ -123,7 +140,16 @@ def _loss_tracker(model: Any) -> Any:
 
 
 def _rows(x: Any) -> Any:
-    return tf.shape(tf.nest.flatten(x)[0])[0]
+    return tf.shape(next(array for array in tf.nest.flatten(x) if array is not None))[0]
+
+
+def _check(model: Any) -> None:
+    if not model.compiled:
+        raise ValueError(f"model={model.name!r} must be compiled before it is trained")
+    if model.built and not model.trainable_weights:
+        raise ValueError(f"model={model.name!r} must have trainable weights")
+    if (replicas := model.distribute_strategy.num_replicas_in_sync) > 1:
+        raise ValueError(f"model={model.name!r} must be on one replica, not on {replicas}")
 
 
 class _Batches:

@@ -112,8 +112,8 @@ class RecordingMean(keras.metrics.Mean):
         rows = self.drain()
         if self._lost:
             raise CaptureError(
-                f"{self._lost} of {self._lost + len(rows)} values were overwritten before they were read: reset the mean "
-                f"or read `recording` more often, or make the ring larger than capacity={self.capacity}"
+                f"{self._lost} of {self._lost + len(rows)} values were overwritten before they were read: reset the "
+                f"mean or read `recording` more often, or make the ring larger than capacity={self.capacity}"
             )
         batches = rows[:, 0] != RESET
         _, epochs = np.unique(np.cumsum(~batches)[batches], return_inverse=True)

@@ -62,9 +62,10 @@ for _moment in ("begin", "end"):
     setattr(Spy, f"on_epoch_{_moment}", _event(f"epoch_{_moment}", "epoch"))
 
 
-def same_weights(one: keras.Model, other: keras.Model) -> bool:
-    """Whether two models hold the same weights, bit for bit."""
-    return all(np.array_equal(a, b) for a, b in zip(one.get_weights(), other.get_weights(), strict=True))
+def same_weights(one: Any, other: Any) -> bool:
+    """Whether two models, or two optimizers, hold the same numbers, bit for bit."""
+    pairs = zip(one.variables, other.variables, strict=True)
+    return all(np.array_equal(a.numpy(), b.numpy()) for a, b in pairs)
 
 
 def fit(network: keras.Model, batches: Any, **arguments: Any) -> keras.callbacks.History:

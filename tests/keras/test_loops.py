@@ -36,12 +36,21 @@ def assert_same_training(one, other, *, epochs=2, batches=None, validation=None,
             assert np.array_equal(getattr(fitted, column), getattr(looped, column)), column
 
 
+SETUPS = [
+    {"optimizer": "sgd", "loss": "mse"},
+    {"optimizer": "sgd", "loss": "huber", "regularizer": "l2", "noisy": True},
+    {"optimizer": "adam", "loss": "mae", "regularizer": "l2"},
+    {"optimizer": "adam", "loss": "mse", "noisy": True},
+    {"optimizer": "rmsprop", "loss": "huber"},
+    {"optimizer": "rmsprop", "loss": "mae", "regularizer": "l2", "noisy": True},
+]
+"""A handful, because each takes seconds to trace."""
+
+
 @cache
-def twins(optimizer, loss, regularizer, noisy):
+def twins(setup):
     """Two equal models and a recorder for each: `fit` is traced once, and weights are set back for every example."""
-    pair = [
-        model(optimizer=optimizer, loss=loss, regularizer=regularizer, noisy=noisy, metrics=["mae"]) for _ in range(2)
-    ]
+    pair = [model(**SETUPS[setup], metrics=["mae"]) for _ in range(2)]
     for network in pair:
         network.optimizer.build(network.trainable_variables)
     return (
@@ -61,17 +70,12 @@ def set_back(network, state):
     batches=st.integers(1, 5),
     last=st.integers(1, 16),
     epochs=st.integers(1, 3),
-    optimizer=st.sampled_from(["sgd", "adam"]),
-    loss=st.sampled_from(["mse", "mae"]),
-    regularizer=st.sampled_from([None, "l2"]),
-    noisy=st.booleans(),
+    setup=st.integers(0, len(SETUPS) - 1),
     weighted=st.booleans(),
     held_out=st.integers(0, 20),
 )
-def test_fit_and_the_hand_written_loop_agree_bit_for_bit(
-    batch_size, batches, last, epochs, optimizer, loss, regularizer, noisy, weighted, held_out
-):
-    pair, recorders, state = twins(optimizer, loss, regularizer, noisy)
+def test_fit_and_the_hand_written_loop_agree_bit_for_bit(batch_size, batches, last, epochs, setup, weighted, held_out):
+    pair, recorders, state = twins(setup)
     for network in pair:
         set_back(network, state)
     rows = batch_size * (batches - 1) + min(last, batch_size)
@@ -91,6 +95,80 @@ def test_they_agree_however_the_model_is_compiled(setup):
 
 def test_they_agree_on_batches_of_arrays():
     assert_same_training(model(), model(), loop_batches=as_arrays(data()), validation=data(20))
+
+
+class OwnLossAndMetrics(keras.Sequential):
+    """Overrides what Keras invites to override, one of it as in its first versions."""
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None):
+        return keras.ops.mean(keras.ops.abs(y - y_pred))
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        return {**super().compute_metrics(x, y, y_pred, sample_weight), "largest": keras.ops.max(y_pred)}
+
+
+class Unbuilt(keras.Model):
+    """Knows no `training`, and has no weights before it sees data."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(1)
+
+    def call(self, x):
+        return self.dense(x)
+
+
+PROGRAMS = {
+    "overridden": lambda: OwnLossAndMetrics([keras.Input((4,)), keras.layers.Dense(1)]),
+    "unbuilt": Unbuilt,
+    "mixed precision": lambda: keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, dtype="mixed_float16")]),
+}
+OPTIMIZERS = {
+    "overridden": lambda: keras.optimizers.SGD(gradient_accumulation_steps=3),
+    "unbuilt": lambda: keras.optimizers.SGD(use_ema=True),
+    "mixed precision": lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam()),
+}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_they_agree_on_models_that_differ_from_the_usual(program):
+    pair = []
+    for _ in range(2):
+        keras.utils.set_random_seed(1)
+        network = PROGRAMS[program]()
+        network.compile(OPTIMIZERS[program](), "mse")
+        pair.append(network)
+    assert_same_training(*pair, validation=data(20))
+
+
+def test_they_agree_on_several_inputs_and_outputs():
+    def two_headed():
+        keras.utils.set_random_seed(1)
+        inputs = {name: keras.Input((2,), name=name) for name in ("left", "right")}
+        joined = keras.layers.Concatenate()(list(inputs.values()))
+        outputs = {name: keras.layers.Dense(1, name=name)(joined) for name in ("sum", "size")}
+        network = keras.Model(inputs, outputs)
+        network.compile("adam", {"sum": "mse", "size": "mae"}, loss_weights={"sum": 1.0, "size": 3.0})
+        return network
+
+    batches = data().map(lambda x, y: ({"left": x[:, :2], "right": x[:, 2:]}, {"sum": y, "size": abs(y)}))
+    assert_same_training(two_headed(), two_headed(), batches=batches, validation=batches)
+
+
+def test_they_go_on_after_a_backup(tmp_path):
+    class Crash(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                raise RuntimeError("broken")
+
+    pair = [model(), model()]
+    for train, network in zip((fit, fit_loop), pair, strict=True):
+        backup = keras.callbacks.BackupAndRestore(tmp_path / train.__name__)
+        with pytest.raises(RuntimeError):
+            train(network, data(), epochs=3, callbacks=[backup, Crash()])
+        train(network, data(), epochs=3, callbacks=[keras.callbacks.BackupAndRestore(tmp_path / train.__name__)])
+    assert pair[0].history.epoch == pair[1].history.epoch == [1, 2]
+    assert same_weights(*pair)
 
 
 @pytest.mark.parametrize("stopping_batch", [2, 6])
@@ -149,6 +227,13 @@ def test_no_batches_are_refused():
 def test_a_model_that_is_not_compiled_is_refused_by_name():
     network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)], name="raw")
     with pytest.raises(ValueError, match="model='raw' must be compiled"):
+        fit_loop(network, data())
+
+
+def test_a_model_without_trainable_weights_is_refused_by_name():
+    network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, trainable=False)], name="frozen")
+    network.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="model='frozen' must have trainable weights"):
         fit_loop(network, data())
 
 
