@@ -123,8 +123,8 @@ class KerasMean(Stored):
 
     total ← fl(total + fl(w·l)) and count ← fl(count + w) in the metric's float type; the result is fl(total / count),
     and 0 where count is 0. An update with an array is one update for each of its numbers: in which order Keras itself
-    would add up an array is not specified. Subnormal float32 and bfloat16 numbers are flushed to zero, as TensorFlow
-    does on a CPU.
+    would add up an array is not specified. Subnormal numbers are flushed to zero, but for those of
+    float16, as TensorFlow does on a CPU.
 
     Args:
         dtype: float type of the metric: "float32", "float64", "float16" or "bfloat16".
@@ -247,6 +247,9 @@ def replay_keras_mean(
     return Replay(total, count, _rounded(mean, dtype))
 
 
+_TINY = {"float16": 0.0, "bfloat16": 2.0**-126, "float32": 2.0**-126, "float64": 2.0**-1022}
+"""The least number of each float type that is not flushed to zero: all of float16 is kept."""
+
 _SINGLE = struct.Struct("f")
 
 _Sums = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -262,7 +265,7 @@ def _accumulated(values: NDArray[Any], weights: NDArray[Any], dtype: str, start:
             for first, column in zip(start, (products, weights), strict=True)
         )
     columns = (values, weights, products, total, count)
-    if dtype == "float32" and any(_subnormal(column).any() for column in columns):
+    if any(_subnormal(column, dtype).any() for column in columns):
         return None
     return total.astype(np.float64), count.astype(np.float64)
 
@@ -311,11 +314,12 @@ def _fused(rounding: Callable[[float], float]) -> Callable[[float, float, float]
 
 def _rounding(dtype: str) -> Callable[[float], float]:
     """Rounding of one float64 number to a float type."""
+    tiny = _TINY[dtype]
     if dtype == "float64":
-        return float
+        return lambda number: 0.0 if abs(number) < tiny else float(number)
     if dtype != "float32":
         return lambda number: float(_rounded(np.float64(number), dtype))
-    pack, unpack, tiny = _SINGLE.pack, _SINGLE.unpack, float(np.finfo(np.float32).tiny)
+    pack, unpack = _SINGLE.pack, _SINGLE.unpack
 
     def rounding(number: float) -> float:
         try:
@@ -328,12 +332,11 @@ def _rounding(dtype: str) -> Callable[[float], float]:
 
 
 def _rounded(values: Any, dtype: str) -> NDArray[np.float64]:
-    """float64 numbers rounded to a float type, subnormal float32 flushed to zero; still float64."""
+    """float64 numbers rounded to a float type, subnormal ones flushed to zero; still float64."""
     values = np.asarray(values, dtype=np.float64)
     with np.errstate(all="ignore"):
         narrow = _bfloat16(values) if dtype == "bfloat16" else values.astype(dtype)
-    flushed = _subnormal(narrow) if dtype in ("float32", "bfloat16") else np.False_
-    return np.where(flushed, 0.0, narrow).astype(np.float64)
+    return np.where(_subnormal(narrow, dtype), 0.0, narrow).astype(np.float64)
 
 
 def _bfloat16(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -343,5 +346,6 @@ def _bfloat16(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.isfinite(values), nearest.view(np.float32), values).astype(np.float64)
 
 
-def _subnormal(values: NDArray[Any]) -> NDArray[np.bool_]:
-    return (np.abs(values) < np.finfo(np.float32).tiny) & (values != 0)
+def _subnormal(values: NDArray[Any], dtype: str) -> NDArray[np.bool_]:
+    """Which numbers TensorFlow flushes to zero on a CPU."""
+    return (np.abs(values) < _TINY[dtype]) & (values != 0)

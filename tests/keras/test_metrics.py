@@ -142,3 +142,21 @@ def test_the_replay_of_an_empty_or_weightless_metric():
     metric.update_state(3.0, sample_weight=0.0)
     replay.update_state(3.0, sample_weight=0.0)
     assert replay.result() == float(metric.result()) == 0.0
+
+
+LEAST = {"float16": -24, "bfloat16": -133, "float32": -149, "float64": -1074}
+
+
+@pytest.mark.parametrize("dtype", LEAST)
+def test_numbers_next_to_zero_are_flushed_where_tensorflow_flushes_them(dtype):
+    random = np.random.default_rng(0)
+    kind = np.float64 if dtype == "float64" else np.float32
+    for _ in range(30):
+        exponents = random.integers(LEAST[dtype], LEAST[dtype] + 40, size=(2, 4))
+        losses, weights = np.ldexp(random.uniform(0.5, 1, size=(2, 4)), exponents).astype(kind)
+        metric, replay, at_once = keras.metrics.Mean(dtype=dtype), KerasMean(dtype), KerasMean(dtype)
+        for loss, weight in zip(losses, weights, strict=True):
+            metric.update_state(loss, sample_weight=weight)
+            replay.update_state(float(loss), sample_weight=float(weight))
+        at_once.update_state(losses, sample_weight=weights)
+        assert replay.result() == at_once.result() == float(metric.result())
