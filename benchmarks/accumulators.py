@@ -1,17 +1,22 @@
 """What exactness costs: `python -m benchmarks.accumulators`.
 
 Each accumulator is timed beside a baseline in the same process: in every round both run once, in shuffled order, and
-the median of the ratios is printed with its quartiles. The first row of each table is the baseline beside itself, an
-A/A control: what its quartiles span is noise. In the same run each result is compared with exact rational arithmetic.
+the median of the ratios is printed with its quartiles. Beside it stands the same of the baseline beside itself, an A/A
+control: what its quartiles span is noise. In the same run each result is compared with exact arithmetic. The row for
+`xsum` appears where that package is installed.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import math
 import random
 import statistics
 import time
-from collections.abc import Callable
+import tracemalloc
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from typing import Any, NamedTuple
 
 import numpy as np
 from rich.console import Console
@@ -20,6 +25,21 @@ from rich.table import Table
 from lossaudit import ExactSum, KerasMean, SumCount, WeightedMean
 
 Run = Callable[[], float]
+
+MANY = 10_000_000
+FEW = 20_000
+
+
+class Case(NamedTuple):
+    """One comparison: what runs, beside what, how much slower it may be, and what it should give."""
+
+    name: str
+    run: Run
+    against: str
+    baseline: Run
+    target: float | None
+    exact: float | None
+    rounds: int
 
 
 class Naive:
@@ -51,78 +71,143 @@ def ratios(run: Run, baseline: Run, rounds: int) -> list[float]:
     return found
 
 
-def streaming(make: Callable[[], object], losses: list[float], rows: list[int]) -> Run:
+def streaming(make: Callable[[], Any], losses: list[float], rows: list[float]) -> Run:
     """One update a batch, as a training loop makes them."""
 
     def run() -> float:
         accumulator = make()
         for loss, n in zip(losses, rows, strict=True):
             accumulator.update_state(loss, sample_weight=n)
-        return accumulator.result()
+        return float(accumulator.result())
 
     return run
 
 
-def bulk(make: Callable[[], object], losses: np.ndarray, rows: np.ndarray) -> Run:
+def bulk(make: Callable[[], Any], losses: np.ndarray, rows: np.ndarray | None = None) -> Run:
     """All batches of a run in one update."""
 
     def run() -> float:
         accumulator = make()
         accumulator.update_state(losses, sample_weight=rows)
-        return accumulator.result()
+        return float(accumulator.result())
 
     return run
 
 
-def table(title: str, baseline: Run, runs: dict[str, Run], exact: dict[str, Fraction], rounds: int) -> Table:
-    """Ratios to the baseline, and how far the result is from rational arithmetic."""
-    printed = Table("accumulator", "ratio, median (quartiles)", "relative error", title=title)
-    for name, run in {"baseline beside itself": baseline, **runs}.items():
-        low, median, high = statistics.quantiles(ratios(run, baseline, rounds), n=4)
-        true = exact.get(name, exact["WeightedMean"])
-        error = abs(Fraction(run()) - true) / abs(true)
-        printed.add_row(name, f"{median:.2f} ({low:.2f} to {high:.2f})", f"{float(error):.1e}")
-    return printed
+def exact_mean(losses: np.ndarray, rows: np.ndarray) -> float:
+    """Σ n·l / Σ n of float32 losses and integer rows, by integers for each exponent, rounded once."""
+    significands, exponents = np.frexp(losses)
+    integers = np.ldexp(significands, 24).astype(np.int64) * rows
+    total = sum(int(integers[exponents == e].sum()) * Fraction(2) ** (int(e) - 24) for e in np.unique(exponents))
+    return float(total / int(rows.sum()))
 
 
-def exact_results(losses: np.ndarray, rows: np.ndarray) -> dict[str, Fraction]:
-    """What each accumulator should give, in rational arithmetic."""
-    pairs = list(zip(losses.tolist(), rows.tolist(), strict=True))
-    total = sum(Fraction(loss) * n for loss, n in pairs)
-    return {
-        "WeightedMean": total / sum(n for _, n in pairs),
-        "ExactSum": total,
-        "SumCount": sum(Fraction(loss) for loss, _ in pairs) / len(pairs),
+def streaming_cases(losses: np.ndarray, rows: np.ndarray) -> Iterator[Case]:
+    """One update a batch, beside a plain Python class."""
+    values, counts = losses[:FEW].tolist(), rows[:FEW].tolist()
+    one = np.ones(FEW, np.int64)
+    exact = {
+        WeightedMean: exact_mean(losses[:FEW], rows[:FEW]),
+        SumCount: exact_mean(losses[:FEW], one),
+        ExactSum: math.fsum((losses[:FEW].astype(np.float64) * rows[:FEW]).tolist()),
     }
+    for kind, result in exact.items():
+        run, baseline = streaming(kind, values, counts), streaming(Naive, values, counts)
+        yield Case(f"{kind.__name__}, one update a batch", run, "a plain Python class", baseline, 1.3, result, 61)
+    weights = np.random.default_rng(1).uniform(0, 64, FEW).tolist()
+    run, baseline = streaming(WeightedMean, values, weights), streaming(Naive, values, weights)
+    yield Case("WeightedMean, all weights different", run, "a plain Python class", baseline, None, None, 15)
+    run, baseline = streaming(KerasMean, values, counts), streaming(Naive, values, counts)
+    yield Case("KerasMean, one update a batch", run, "a plain Python class", baseline, None, None, 15)
+
+
+def bulk_cases(losses: np.ndarray, rows: np.ndarray) -> Iterator[Case]:
+    """Many losses at once, beside what numpy does inexactly and others do exactly."""
+    double = np.random.default_rng(2).lognormal(-1, 0.5, MANY)
+    single = bulk(ExactSum, losses)
+    yield Case(
+        "ExactSum, float32",
+        single,
+        "np.sum(dtype=float64)",
+        lambda: float(np.sum(losses, dtype=np.float64)),
+        2.2,
+        math.fsum(losses),
+        31,
+    )
+    exact = math.fsum(double)
+    yield Case("ExactSum, float64", bulk(ExactSum, double), "np.sum", lambda: float(np.sum(double)), 5.0, exact, 31)
+    if importlib.util.find_spec("xsum"):
+        import xsum
+
+        def superaccumulator() -> float:
+            accumulator = xsum.xsum_large()
+            accumulator.add(double)
+            return float(accumulator.round())
+
+        yield Case("ExactSum, float64", bulk(ExactSum, double), "xsum_large (C++)", superaccumulator, 2.0, exact, 31)
+    yield Case(
+        "WeightedMean, float32 and int64 rows",
+        bulk(WeightedMean, losses, rows),
+        "np.average",
+        lambda: float(np.average(losses, weights=rows)),
+        1.4,
+        exact_mean(losses, rows),
+        15,
+    )
+
+
+def hard_cases() -> Iterator[Case]:
+    """Numbers of mixed sign and of wide range, beside the exact sum of the standard library."""
+    generator = np.random.default_rng(3)
+    spread = np.ldexp(generator.normal(size=MANY // 10), generator.integers(-300, 300, MANY // 10))
+    numbers = {
+        "mixed signs, float64": generator.normal(size=MANY // 10),
+        "mixed signs, float32": generator.normal(size=MANY // 10).astype(np.float32),
+        "2^-300 to 2^300": np.abs(spread),
+        "2^-300 to 2^300, mixed signs": spread,
+    }
+    for name, values in numbers.items():
+        fsum = lambda values=values: math.fsum(values)  # noqa: E731
+        yield Case(f"ExactSum, {name}", bulk(ExactSum, values), "math.fsum", fsum, 1.0, fsum(), 7)
+
+
+def measured(case: Case) -> tuple[str, ...]:
+    """One row of the table."""
+    low, median, high = statistics.quantiles(ratios(case.run, case.baseline, case.rounds), n=4)
+    least, _, most = statistics.quantiles(ratios(case.baseline, case.baseline, case.rounds), n=4)
+    return (
+        case.name,
+        case.against,
+        f"{median:.2f} ({low:.2f} to {high:.2f})",
+        f"{least:.2f} to {most:.2f}",
+        "" if case.target is None else f"≤ {case.target}: {'met' if median <= case.target else 'missed'}",
+        "" if case.exact is None else "yes" if case.run() == case.exact else f"no: {case.run()!r}, not {case.exact!r}",
+    )
+
+
+def peak_memory(values: np.ndarray, weights: np.ndarray | None) -> float:
+    """MiB that an exact weighted mean needs beside its input."""
+    mean = WeightedMean()
+    tracemalloc.start()
+    mean.update_state(values, sample_weight=weights)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak / 2**20
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print the table, and the memory."""
     generator = np.random.default_rng(0)
-    losses = generator.lognormal(-1, 0.5, 100_000).astype(np.float32)
-    rows = generator.integers(1, 65, len(losses))
-    kinds = {"WeightedMean": WeightedMean, "SumCount": SumCount, "ExactSum": ExactSum, "KerasMean": KerasMean}
-    few = slice(0, 2000)
-    stream = losses[few].tolist(), rows[few].tolist()
-    console = Console()
-    console.print(
-        table(
-            "one update a batch, beside a plain Python class",
-            streaming(Naive, *stream),
-            {name: streaming(kind, *stream) for name, kind in kinds.items()},
-            exact_results(losses[few], rows[few]),
-            rounds=15,
-        )
-    )
-    console.print(
-        table(
-            "100,000 batches in one update, beside np.average",
-            lambda: float(np.average(losses, weights=rows)),
-            {name: bulk(kind, losses, rows) for name, kind in kinds.items()},
-            exact_results(losses, rows),
-            rounds=31,
-        )
-    )
+    losses, rows = generator.lognormal(-1, 0.5, MANY).astype(np.float32), generator.integers(1, 65, MANY)
+    table = Table("accumulator", "against", "ratio, median (quartiles)", "A/A quartiles", "target", "exact")
+    for case in (*streaming_cases(losses, rows), *bulk_cases(losses, rows), *hard_cases()):
+        table.add_row(*measured(case))
+    console = Console(width=150)
+    console.print(table)
+    many = np.broadcast_to(np.resize(losses, (1000, 1000)), (100, 1000, 1000))
+    for name, weights in (("no weights", None), ("a weight each", np.broadcast_to(np.int64(32), many.shape))):
+        peak = peak_memory(many, weights)
+        console.print(f"peak memory beside 10⁸ float32 values, {name}: {peak:.1f} MiB (target ≤ 16)")
 
 
 if __name__ == "__main__":

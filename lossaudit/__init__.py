@@ -7,7 +7,8 @@ recording   `Recording` and `Series`: immutable columns that say what they cover
 audit       `audit(truth, claims)` judges claims; `diagnose(truth, values)` says what a list of numbers is
 report      `Report`, `Finding`, `Diagnosis`, `Verdict`, `Rule`
 
-and what all of it is computed with: `ExactSum`, `SumCount`, `WeightedMean`, `KerasMean`.
+and what all of it is computed with: `ExactSum`, `SumCount`, `WeightedMean`, `KerasMean`,
+and `invert_running_mean`.
 
 Importing this package imports the standard library only; a name is loaded when it is first used.
 """
@@ -20,9 +21,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lossaudit.accumulators import KerasMean, SumCount, WeightedMean
     from lossaudit.auditing import audit, diagnose
-    from lossaudit.errors import AuditError, CaptureError, EmptyError, LossauditError, RunFileError, StateError
+    from lossaudit.errors import (
+        AuditError,
+        CaptureError,
+        EmptyError,
+        LossauditError,
+        PrecisionError,
+        RunFileError,
+        StateError,
+    )
     from lossaudit.exact import ExactSum
     from lossaudit.findings import Diagnosis, Finding, Report, Rule, Verdict
+    from lossaudit.inversions import Inversion, invert_running_mean
     from lossaudit.recorders import Recorder
     from lossaudit.recordings import Recording, Series
     from lossaudit.store import read
@@ -36,8 +46,10 @@ _HOME = {
     "EmptyError": "errors",
     "ExactSum": "exact",
     "Finding": "findings",
+    "Inversion": "inversions",
     "KerasMean": "accumulators",
     "LossauditError": "errors",
+    "PrecisionError": "errors",
     "Recorder": "recorders",
     "Recording": "recordings",
     "Report": "findings",
@@ -50,6 +62,7 @@ _HOME = {
     "WeightedMean": "accumulators",
     "audit": "auditing",
     "diagnose": "auditing",
+    "invert_running_mean": "inversions",
     "read": "store",
 }
 
@@ -60,8 +73,10 @@ __all__ = [
     "EmptyError",
     "ExactSum",
     "Finding",
+    "Inversion",
     "KerasMean",
     "LossauditError",
+    "PrecisionError",
     "Recorder",
     "Recording",
     "Report",
@@ -74,6 +89,7 @@ __all__ = [
     "WeightedMean",
     "audit",
     "diagnose",
+    "invert_running_mean",
     "read",
 ]
 

@@ -22,6 +22,15 @@ class StateError(LossauditError, ValueError):
     """
 
 
+class PrecisionError(LossauditError, ArithmeticError):
+    """The thread cannot add these numbers exactly.
+
+    Usual cause: an update inside `tf.numpy_function`, `tf.py_function` or `Dataset.map`, whose threads take subnormal
+    numbers for zero.
+    Way out: return the number from there, and update outside.
+    """
+
+
 class CaptureError(LossauditError, RuntimeError):
     """Batches were trained on, but their losses could not all be recorded.
 

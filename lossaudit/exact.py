@@ -1,8 +1,7 @@
 """ExactSum: sums of floats without rounding, whatever the order, the range, or the number of parts.
 
 A finite float is an integer times a power of two, so a sum of weighted floats is one too. It is kept as Python integers
-and rounded once, when it is asked for. (Exact superaccumulators: Neal 2015, arXiv:1505.05571; here the integer is the
-accumulator.)
+and rounded once, when it is asked for.
 """
 
 from __future__ import annotations
@@ -10,20 +9,24 @@ from __future__ import annotations
 import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from itertools import chain
 from typing import Any, Self
 
 import numpy as np
 
 from lossaudit.errors import EmptyError, StateError
+from lossaudit.extraction import Dyadic, dyadic, exact_sums, refuse_flushing
+from lossaudit.inputs import Array, columns, scalars
 
 VERSION = 1
-_CHUNK = 2**18
-_FEW = 32
-"""Below this many numbers, a loop is faster than array arithmetic."""
-
-Array = np.ndarray[Any, np.dtype[Any]]
+_FULL = 1024
+"""Numbers of one weight that wait to be added together."""
+_MANY = 256
+"""Weights for which numbers wait."""
+_WHOLE = 2**53
+"""Up to here float64 holds every integer."""
 
 
 class Stored(ABC):
@@ -62,7 +65,157 @@ class Stored(ABC):
         """An accumulator with the state that `state` gave; refuses what it cannot have given."""
 
 
-class ExactSum(Stored):
+class Total:
+    """Numerator · 2^exponent, the exact sum of what was added, and the number of NaN and infinities among it."""
+
+    def __init__(self) -> None:
+        self.numerator, self.exponent = 0, 0
+        self.nan = self.positive = self.negative = 0
+
+    def add(self, part: Dyadic | float) -> None:
+        """Add a dyadic number, or a float of any kind."""
+        if not isinstance(part, tuple):
+            if not math.isfinite(part):
+                self.nan += math.isnan(part)
+                self.positive += part == math.inf
+                self.negative += part == -math.inf
+                return
+            part = dyadic(part)
+        numerator, exponent = part
+        if exponent < self.exponent:
+            self.numerator <<= self.exponent - exponent
+            self.exponent = exponent
+        self.numerator += numerator << (exponent - self.exponent)
+
+    def add_products(self, values: Iterable[int | float], weight: int | float) -> None:
+        """Add weight·x for each of some numbers."""
+        numerator, exponent = dyadic(weight)
+        for value in values:
+            if isinstance(value, float) and not math.isfinite(value):
+                self.add(value * weight)
+            else:
+                n, e = dyadic(value)
+                self.add((n * numerator, e + exponent))
+
+    def add_array(self, values: Array, weights: Array) -> None:
+        """Add Σ w·x of arrays of one shape, or with one weight; all of it or, where that fails, nothing."""
+        parts = Total()
+        for part in exact_sums(values, weights):
+            parts.add(part)
+        self.merge(parts)
+
+    def merge(self, other: Total) -> None:
+        """Add what another total holds, which stays as it is."""
+        self.add((other.numerator, other.exponent))
+        self.nan += other.nan
+        self.positive += other.positive
+        self.negative += other.negative
+
+    def fraction(self) -> Fraction:
+        """The sum of the finite numbers, as it is."""
+        return self.numerator * Fraction(2) ** self.exponent
+
+    def non_finite(self) -> float | None:
+        """What the NaN and the infinities among the numbers make of the sum; None where there are none."""
+        if self.nan or (self.positive and self.negative):
+            return math.nan
+        if self.positive or self.negative:
+            return math.inf if self.positive else -math.inf
+        return None
+
+    def state(self) -> dict[str, Any]:
+        """The state as JSON values, with an odd numerator, so that equal sums are equal states."""
+        zeros = (self.numerator & -self.numerator).bit_length() - 1 if self.numerator else 0
+        return {
+            "numerator": hex(self.numerator >> zeros),
+            "exponent": self.exponent + zeros if self.numerator else 0,
+            "nan": self.nan,
+            "positive": self.positive,
+            "negative": self.negative,
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Self:
+        """A total with the state that `state` gave; refuses what it cannot have given."""
+        total = cls()
+        total.numerator, total.exponent = int(state["numerator"], 16), int(state["exponent"])
+        total.nan, total.positive, total.negative = (int(state[name]) for name in ("nan", "positive", "negative"))
+        if total.state() != state or min(total.nan, total.positive, total.negative) < 0:
+            raise ValueError("not the state of a sum")
+        return total
+
+
+class Exact(Stored):
+    """What the exact accumulators share: a number waits, with others of its weight, until they are added together."""
+
+    def __init__(self) -> None:
+        self.reset_state()
+
+    def reset_state(self) -> None:
+        """Forget everything."""
+        self._waiting: dict[int | float | None, list[float]] = {}
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        """Add numbers.
+
+        Args:
+            values: a number, or an array of any shape; anything that numpy can read.
+            sample_weight: None for 1, a number, or an array that broadcasts to `values`, from the first axis on: one
+                weight for each batch.
+
+        Raises:
+            ValueError: a weight is negative or not finite, or the shapes do not fit.
+            TypeError: one of them holds no numbers.
+            PrecisionError: the thread flushes subnormal numbers to zero, and there are some.
+        """
+        if type(values) is float:
+            try:
+                waiting = self._waiting[sample_weight]
+            except (KeyError, TypeError):
+                pass
+            else:
+                if len(waiting) < _FULL:
+                    waiting.append(values)
+                    return
+        self._update(values, sample_weight)
+
+    def _update(self, values: Any, sample_weight: Any) -> None:
+        """Whatever is not a float with a weight that was seen before."""
+        pair = scalars(values, sample_weight)
+        if pair is None:
+            self._add_array(*columns(values, sample_weight))
+        elif not isinstance(pair[0], float) or pair[1] > _WHOLE:
+            self._add(pair[:1], 1, pair[1])
+        else:
+            weight = None if sample_weight is None else pair[1]
+            if len(self._waiting.get(weight, ())) >= _FULL or len(self._waiting) >= _MANY:
+                self._settle()
+            self._waiting.setdefault(weight, []).append(pair[0])
+
+    def _settle(self) -> None:
+        """Add what waits: group by group, or as an array where there are many groups."""
+        weights = [1 if weight is None else weight for weight in self._waiting]
+        groups = self._waiting.values()
+        for group in groups:
+            refuse_flushing(group)
+        if len(groups) < _MANY:
+            for weight, group in zip(weights, groups, strict=True):
+                self._add(_few(group), len(group), weight)
+        else:
+            numbers = np.fromiter(chain.from_iterable(groups), np.float64)
+            self._add_array(numbers, np.repeat(weights, [len(group) for group in groups]))
+        self._waiting = {}
+
+    @abstractmethod
+    def _add(self, parts: Iterable[int | float], number: int, weight: int | float) -> None:
+        """Add so many numbers of one weight, given as parts with the same sum."""
+
+    @abstractmethod
+    def _add_array(self, values: Array, weights: Array) -> None:
+        """Add numbers of any shape, with one weight, or one for each."""
+
+
+class ExactSum(Exact):
     """Σ w·x, exact: the state has no error, and the result is rounded once to float64.
 
     Laws: merging is associative and commutative, merging an empty sum changes nothing, and any split and order of the
@@ -75,42 +228,21 @@ class ExactSum(Stored):
     1.0
     """
 
-    def __init__(self) -> None:
-        self.reset_state()
-
     def reset_state(self) -> None:
         """Forget everything."""
-        self._numerator, self._exponent = 0, 0
-        self._count = self._nan = self._positive = self._negative = 0
-
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:
-        """Add numbers.
-
-        Args:
-            values: a number, or an array of any shape.
-            sample_weight: None for 1, or a number or an array that broadcasts to `values`.
-
-        Raises:
-            ValueError: a weight is negative or not finite.
-        """
-        if (pair := scalars(values, sample_weight)) is not None:
-            self._add(*pair)
-            return
-        array, weights = columns(values, sample_weight)
-        for start in range(0, array.size, _CHUNK):
-            self._add_chunk(array[start : start + _CHUNK], weights[start : start + _CHUNK])
+        super().reset_state()
+        self._total, self._count = Total(), 0
 
     def merge_state(self, other: ExactSum) -> None:
         """Add what another sum holds, which stays as it is."""
-        self._add_dyadic(other._numerator, other._exponent)
+        other._settle()
+        self._total.merge(other._total)
         self._count += other._count
-        self._nan += other._nan
-        self._positive += other._positive
-        self._negative += other._negative
 
     def fraction(self) -> Fraction:
         """The sum of the finite numbers, as it is."""
-        return self._numerator * Fraction(2) ** self._exponent
+        self._settle()
+        return self._total.fraction()
 
     def result(self) -> float:
         """The sum, rounded once.
@@ -118,94 +250,33 @@ class ExactSum(Stored):
         Raises:
             EmptyError: nothing was added.
         """
+        exact, special = self.fraction(), self._total.non_finite()
         if not self._count:
             raise EmptyError("result() of nothing: call update_state() first")
-        special = self.non_finite()
-        return rounded(self.fraction()) if special is None else special
-
-    def non_finite(self) -> float | None:
-        """What the NaN and the infinities among the numbers make of the sum; None where there are none."""
-        if self._nan or (self._positive and self._negative):
-            return math.nan
-        if self._positive or self._negative:
-            return math.inf if self._positive else -math.inf
-        return None
+        return rounded(exact) if special is None else special
 
     def state(self) -> dict[str, Any]:
         """The state as JSON values."""
-        return {
-            "numerator": hex(self._numerator),
-            "exponent": self._exponent,
-            "count": self._count,
-            "nan": self._nan,
-            "positive": self._positive,
-            "negative": self._negative,
-        }
+        self._settle()
+        return {**self._total.state(), "count": self._count}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
         """A sum with the state that `state` gave; refuses what it cannot have given."""
         total = cls()
-        total._numerator, total._exponent = int(state["numerator"], 16), int(state["exponent"])
-        total._count, total._nan, total._positive, total._negative = (
-            int(state[name]) for name in ("count", "nan", "positive", "negative")
-        )
-        if total.state() != state or min(total._count, total._nan, total._positive, total._negative) < 0:
+        total._total = Total.from_state({name: value for name, value in state.items() if name != "count"})
+        total._count = int(state["count"])
+        if total.state() != state or total._count < 0:
             raise ValueError("not the state of a sum")
         return total
 
-    def _add_chunk(self, values: Array, weights: Array) -> None:
-        """Add many at once those whose products float64 arithmetic can split, and the others one by one."""
-        together = _is_ordinary(values) & _is_ordinary(weights) & (len(values) > _FEW)
-        for value, weight in zip(values[~together].tolist(), weights[~together].tolist(), strict=True):
-            self._add(value, weight)
-        self._count += int(together.sum())
-        for part in _products(values[together].astype(np.float64), weights[together].astype(np.float64)):
-            for numerator, exponent in _sums_by_exponent(part):
-                self._add_dyadic(numerator, exponent)
+    def _add(self, parts: Iterable[int | float], number: int, weight: int | float) -> None:
+        self._total.add_products(parts, weight)
+        self._count += number
 
-    def _add(self, value: int | float, weight: int | float) -> None:
-        self._count += 1
-        if isinstance(value, float) and not math.isfinite(value):
-            product = value * weight
-            self._nan += math.isnan(product)
-            self._positive += product == math.inf
-            self._negative += product == -math.inf
-            return
-        (a, b), (c, d) = value.as_integer_ratio(), weight.as_integer_ratio()
-        self._add_dyadic(a * c, 2 - b.bit_length() - d.bit_length())
-
-    def _add_dyadic(self, numerator: int, exponent: int) -> None:
-        """Add numerator · 2^exponent, and keep the numerator odd, so that equal sums are equal states."""
-        least = min(exponent, self._exponent)
-        total = (self._numerator << (self._exponent - least)) + (numerator << (exponent - least))
-        zeros = (total & -total).bit_length() - 1 if total else 0
-        self._numerator, self._exponent = total >> zeros, least + zeros if total else 0
-
-
-def scalars(values: Any, sample_weight: Any) -> tuple[int | float, int | float] | None:
-    """A Python number and its weight, which need no array; None for anything else."""
-    weight = 1 if sample_weight is None else sample_weight
-    if not isinstance(values, (int, float)) or not isinstance(weight, (int, float)):
-        return None
-    if not 0 <= weight < math.inf:
-        raise ValueError(f"sample_weight={weight:g} must be finite and not negative")
-    return values, weight
-
-
-def columns(values: Any, sample_weight: Any) -> tuple[Array, Array]:
-    """Values and their weights, each of shape (n,), in the types they came in."""
-    array = _numbers("values", values)
-    weights = _numbers("sample_weight", 1 if sample_weight is None else sample_weight)
-    bad = ~(np.isfinite(weights) & (weights >= 0))
-    if bad.any():
-        raise ValueError(f"sample_weight={weights[bad][0]:g} must be finite and not negative")
-    try:
-        return array.ravel(), np.broadcast_to(weights, array.shape).ravel()
-    except ValueError:
-        raise ValueError(
-            f"sample_weight of shape {weights.shape} does not broadcast to values of shape {array.shape}"
-        ) from None
+    def _add_array(self, values: Array, weights: Array) -> None:
+        self._total.add_array(values, weights)
+        self._count += values.size
 
 
 def rounded(exact: Fraction) -> float:
@@ -216,43 +287,22 @@ def rounded(exact: Fraction) -> float:
         return math.inf if exact > 0 else -math.inf
 
 
-def _numbers(name: str, values: Any) -> Array:
-    array = np.asarray(values)
-    if array.dtype.kind == "V" and np.can_cast(array.dtype, np.float64):
-        array = array.astype(np.float64)  # bfloat16 and its kin
-    if array.dtype.kind not in "fiu":
-        raise TypeError(f"{name} must be numbers, not {array.dtype}: {values!r:.80}")
-    return array
+def _few(values: list[float]) -> Iterator[float]:
+    """A few numbers with the sum of many: a sum that is rounded once, then the sum of what is left (`math.fsum`).
 
-
-def _is_ordinary(numbers: Array) -> Array:
-    """Zero, or so far from the ends of float64 that a product of two and its rounding error are floats too."""
-    with np.errstate(invalid="ignore"):
-        size = np.abs(numbers.astype(np.float64))
-        return (numbers == 0) | ((size > 2.0**-400) & (size < (2.0**53 if numbers.dtype.kind in "iu" else 2.0**400)))
-
-
-def _products(a: Array, b: Array) -> tuple[Array, Array]:
-    """a·b as the sum of its rounded value and the rounding error, both exact (Dekker 1971, Veltkamp's splitting)."""
-    product = a * b
-    (a_high, a_low), (b_high, b_low) = _split(a), _split(b)
-    return product, ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
-
-
-def _split(x: Array) -> tuple[Array, Array]:
-    scaled = x * (2.0**27 + 1)
-    high = scaled - (scaled - x)
-    return high, x - high
-
-
-def _sums_by_exponent(x: Array) -> Iterator[tuple[int, int]]:
-    """Sums of all numbers of one binary exponent, as integers times powers of two.
-
-    Each significand is cut into 27 and 26 bits, so that float64 bins hold the sums of 2^26 of them exactly.
+    What is left is zero when its sum, rounded, is zero. Numbers of a wide range, which take many rounds, are given as
+    they are, and so are those that are not finite.
     """
-    significands, exponents = np.frexp(x)
-    integers = np.ldexp(significands, 53).astype(np.int64)
-    found, bins = np.unique(exponents, return_inverse=True)
-    high, low = (np.bincount(bins, weights=part) for part in (integers >> 26, integers & (2**26 - 1)))
-    for exponent, upper, lower in zip(found.tolist(), high.tolist(), low.tolist(), strict=True):
-        yield (int(upper) << 26) + int(lower), exponent - 53
+    left = values.copy()
+    for _ in range(3):
+        try:
+            total = math.fsum(left)
+        except (OverflowError, ValueError):
+            break
+        if not math.isfinite(total):
+            break
+        if not total:
+            return
+        yield total
+        left.append(-total)
+    yield from left

@@ -7,12 +7,13 @@ flushed to zero. Nothing here is tuned; each bound follows from the number of te
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lossaudit.accumulators import PRECISIONS
+from lossaudit.replays import PRECISIONS
 
 _LEAST_EXPONENT = {"float16": -14, "bfloat16": -126, "float32": -126, "float64": -1022}
 _FAILURE = 1e-9
@@ -28,8 +29,7 @@ class Bound:
     Args:
         proven: never exceeded, shape (n,).
         probable: exceeded with probability 1e-9 if rounding errors are mean-independent, shape (n,); constant losses
-            break
-            that, so it may only warn.
+            break that, so it may only warn.
     """
 
     proven: Floats
@@ -42,9 +42,9 @@ def half_ulp(x: ArrayLike, dtype: str = "float32") -> Floats:
     >>> half_ulp([1.0, 0.75]).tolist() == [2**-24, 2**-25]
     True
     """
-    exponents = np.frexp(np.abs(np.asarray(x, dtype=np.float64)))[1]
-    least = _LEAST_EXPONENT[dtype] + 1
-    half = np.ldexp(np.float64(0.5), np.maximum(exponents, least) - PRECISIONS[dtype])
+    sizes, least = np.abs(np.asarray(x, dtype=np.float64)), _LEAST_EXPONENT[dtype] + 1
+    exponents = np.where(sizes == 0, least, np.maximum(np.frexp(sizes)[1], least))
+    half = np.ldexp(np.float64(0.5), exponents - PRECISIONS[dtype])
     return np.where(np.isfinite(x), half, np.float64(np.inf))
 
 
@@ -57,43 +57,79 @@ def decimals_bound(decimals: int) -> float:
     return math.nextafter(0.5 * 10.0**-decimals, math.inf)
 
 
-def any_order_mean_bound(values: ArrayLike, weights: ArrayLike, *, dtype: str = "float32") -> Bound:
-    """How far Σ w·l / Σ w of the first k pairs may be from the exact mean, for each k, in any order, fused or not.
+def mean_bound(
+    values: ArrayLike, weights: ArrayLike, *, order: str = "any", dtype: str = "float32", roundings: int = 0
+) -> Bound:
+    """How far Σ w·l / Σ w of the first k pairs may be from the exact mean, for each k.
 
-    A sum of k terms p errs by at most k·u·Σ|p| in any order (Lange and Rump 2017, BIT 57; Rump 2012), here with the
-    rounding of each product, the flushing of subnormals, the rounding of the count unless all weights are integers that
-    it holds exactly, and the rounding of the quotient. The probable bound is Azuma and Hoeffding's for the sequential
-    order.
+    With the rounding of each product, fused or not, the flushing of subnormals, the rounding of the count unless all
+    weights are integers that it holds exactly, and the rounding of the quotient. How a sum of k terms p errs depends on
+    the order in which they are added:
+
+    - "any": k·u·Σ|p|, whatever the order (Lange and Rump 2017, BIT 57; Rump 2012).
+    - "sequential": one after the other, as `keras.metrics.Mean` does: Σ h(|p_1 + … + p_i| + the bound of any order).
+    - "pairwise": as `numpy.sum` does on contiguous numbers: d·u·Σ|p|, d additions deep.
+
+    The probable bound is Azuma and Hoeffding's for the sequential order.
 
     Args:
         values: batch losses, shape (n,).
         weights: their weights, shape (n,).
+        order: "any", "sequential" or "pairwise".
         dtype: the float type in which the program computed.
+        roundings: how often each value was rounded before; n where it was computed as a mean of n terms of one sign.
+
+    Raises:
+        ValueError: the order is none of these.
     """
+    if order not in _DEPTHS:
+        raise ValueError(f"order={order!r} must be one of {', '.join(map(repr, _DEPTHS))}")
     values, weights = np.asarray(values, dtype=np.float64), np.asarray(weights, dtype=np.float64)
-    u, terms = 2.0 ** -PRECISIONS[dtype], np.arange(1, len(values) + 1)
+    u, terms = 2.0 ** -PRECISIONS[dtype], np.arange(1.0, len(values) + 1)
+    depths = _DEPTHS[order](terms)
     with np.errstate(all="ignore"):
         products = values * weights
         sizes, totals, counts = np.cumsum(np.abs(products)), np.cumsum(products), np.cumsum(weights)
-        each = u * np.abs(products) + 2.0 ** _LEAST_EXPONENT[dtype]
-        summing = (terms * u * sizes + np.cumsum(each)) * _second_order(terms, u)
-        steps = half_ulp(np.abs(totals) + summing, dtype) ** 2 + each**2
-        probable = np.minimum(summing, math.sqrt(2 * math.log(2 / _FAILURE)) * np.sqrt(np.cumsum(steps)))
-        counting = _count_error(weights, counts, terms, u)
+        each = (roundings + 1) * u * np.abs(products) + 2.0 ** _LEAST_EXPONENT[dtype]
+        summing = (depths * u * sizes + np.cumsum(each)) * _second_order(terms, u)
+        steps = half_ulp(np.abs(totals) + summing, dtype)
+        if order == "sequential":
+            summing = np.minimum(summing, np.cumsum(steps + each) * _second_order(terms, 0.0))
+        probable = math.sqrt(2 * math.log(2 / _FAILURE)) * np.sqrt(np.cumsum(steps**2 + each**2))
+        counting = _count_error(weights, counts, depths, u)
         tail = np.abs(totals) * counting / (counts * (counts - counting))
-        proven, probable = (_quotient(error, totals, counts, counting, tail, dtype) for error in (summing, probable))
+        proven, probable = (
+            _quotient(error, totals, counts, counting, tail, dtype)
+            for error in (summing, np.minimum(summing, probable))
+        )
         return Bound(proven, probable)
 
 
-def _second_order(terms: NDArray[np.int64], u: float) -> Floats:
+def _pairwise_depth(terms: Floats) -> Floats:
+    """Additions that a term goes through in `numpy.sum` of contiguous numbers.
+
+    A block of at most 128 is added in eight lanes, 15 deep, which 3 additions join and up to 7 leftovers follow; one
+    more joins it to the start value, and one each level of a tree whose halves differ by at most 16 terms.
+    """
+    return np.minimum(terms, 26 + np.ceil(np.log2(np.maximum(terms / 112, 1))))
+
+
+_DEPTHS: dict[str, Callable[[Floats], Floats]] = {
+    "any": lambda terms: terms,
+    "sequential": lambda terms: terms,
+    "pairwise": _pairwise_depth,
+}
+
+
+def _second_order(terms: Floats, u: float) -> Floats:
     """Room for products of rounding errors, and for evaluating the bound itself in float64."""
-    return 1 + (terms.astype(np.float64) + 4) * (max(u, 2.0**-53) * 2)
+    return 1 + (terms + 4) * (max(u, 2.0**-53) * 2)
 
 
-def _count_error(weights: Floats, counts: Floats, terms: NDArray[np.int64], u: float) -> Floats:
+def _count_error(weights: Floats, counts: Floats, depths: Floats, u: float) -> Floats:
     """Error of the summed weights: none while they are integers that the float type holds."""
     whole = np.logical_and.accumulate(weights == np.trunc(weights)) & (counts * u <= 1)
-    return np.where(whole, 0.0, terms * u * counts)
+    return np.where(whole, 0.0, depths * u * counts)
 
 
 def _quotient(error: Floats, totals: Floats, counts: Floats, counting: Floats, tail: Floats, dtype: str) -> Floats:

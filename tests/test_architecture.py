@@ -11,9 +11,13 @@ PACKAGE = Path(__file__).parent.parent / "lossaudit"
 
 ORDER = [
     "errors",
+    "inputs",
+    "extraction",
     "exact",
+    "replays",
     "accumulators",
     "tolerances",
+    "inversions",
     "recordings",
     "recorders",
     "truths",

@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -57,11 +55,6 @@ def test_the_printed_finding_is_the_one_that_this_training_gives():
     numbers = re.compile(r"\d+\.\d+")
     (finding,) = audit.report.findings
     assert numbers.sub("#", str(finding)) == numbers.sub("#", blocks("text")[0].strip())
-
-
-@pytest.mark.parametrize("target", re.findall(r"\]\((?!http)([^)#]+)", README))
-def test_links_inside_the_repository_lead_somewhere(target):
-    assert (ROOT / target).exists()
 
 
 def test_ci_runs_exactly_the_two_commands():

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lossaudit.accumulators import replay_keras_mean
-from lossaudit.tolerances import any_order_mean_bound, decimals_bound, half_ulp
+from lossaudit import WeightedMean
+from lossaudit.replays import replay_keras_mean
+from lossaudit.tolerances import decimals_bound, half_ulp, mean_bound
 
 TYPES = {"float16": np.float16, "float32": np.float32, "float64": np.float64}
 
@@ -24,6 +25,7 @@ def test_rounding_moves_a_number_by_half_an_ulp_at_most(dtype, number):
 
 @pytest.mark.parametrize("dtype", TYPES)
 def test_half_an_ulp_is_attained(dtype):
+    assert float(half_ulp(0.0, dtype)) == float(np.finfo(TYPES[dtype]).smallest_subnormal) / 2
     one = TYPES[dtype](1)
     ulp = float(np.nextafter(one, TYPES[dtype](2))) - 1
     assert float(half_ulp(1.0, dtype)) == ulp / 2
@@ -61,7 +63,7 @@ def exact_means(values, weights):
 @pytest.mark.parametrize("seed", range(48))
 def test_no_way_of_accumulating_in_float32_exceeds_the_proven_bound(seed):
     values, weights = streams(seed)
-    bound = any_order_mean_bound(values, weights).proven
+    bound = mean_bound(values, weights).proven
     ways = [replay_keras_mean(values, weights).mean]
     if len(values) < 300:
         ways.append(replay_keras_mean(values, weights, fused=True).mean)
@@ -78,20 +80,92 @@ def test_no_way_of_accumulating_in_float32_exceeds_the_proven_bound(seed):
 @pytest.mark.parametrize("seed", range(16))
 def test_the_bound_is_of_the_size_of_the_terms_and_not_idle(seed):
     values, weights = streams(seed)
-    bound = any_order_mean_bound(values, weights).proven
+    bound = mean_bound(values, weights).proven
     scale = np.cumsum(np.abs(values) * weights) / np.cumsum(weights)
     assert np.all(bound <= 4 * (np.arange(len(values)) + 4) * 2.0**-24 * scale)
 
 
 def test_the_probable_band_is_never_wider_than_the_proof():
     for seed in range(16):
-        bound = any_order_mean_bound(*streams(seed))
+        bound = mean_bound(*streams(seed))
         assert np.all(bound.probable <= bound.proven)
 
 
 def test_a_float64_log_has_a_bound_of_its_own():
     values, weights = streams(0)
-    assert np.all(
-        any_order_mean_bound(values, weights, dtype="float64").proven * 2.0**20
-        < any_order_mean_bound(values, weights).proven
-    )
+    assert np.all(mean_bound(values, weights, dtype="float64").proven * 2.0**20 < mean_bound(values, weights).proven)
+
+
+LOSSES = {
+    "noisy": lambda g, n: g.lognormal(-1, 0.5, n),
+    "constant": lambda g, n: np.full(n, g.uniform(0.01, 3)),
+    "decaying": lambda g, n: 2.3 / np.sqrt(1 + np.arange(n)) * g.lognormal(0, 0.2, n),
+    "signed": lambda g, n: g.normal(size=n),
+    "spiky": lambda g, n: g.lognormal(0, 3, n),
+    "of one sign": lambda g, n: -g.uniform(size=n),
+    "few values": lambda g, n: g.choice([0.1, 0.3], n),
+    "large offset": lambda g, n: 1e6 + g.normal(size=n),
+}
+ROWS = {
+    "none": lambda g, n: np.ones(n),
+    "rows": lambda g, n: g.integers(1, 65, n),
+    "short last": lambda g, n: np.append(np.full(n - 1, 32), 5),
+    "float": lambda g, n: g.uniform(0.1, 3, n),
+}
+STREAMS = 2000
+
+
+def checked_alarms(seed):
+    """How many means of one random stream of up to 10⁵ updates lie beyond the bound of their order, of how many."""
+    random = np.random.default_rng(seed)
+    n = int(10 ** random.uniform(1, 5))
+    families = list(LOSSES.values()), list(ROWS.values())
+    values, weights = (kinds[int(random.integers(len(kinds)))](random, n) for kinds in families)
+    values, weights = np.float32(values), np.float32(weights)
+    fused = seed % 2 == 1 and n < 2000
+    logged = replay_keras_mean(values, weights, fused=fused).mean
+    bounds = {order: mean_bound(values, weights, order=order).proven for order in ("any", "sequential", "pairwise")}
+    alarms = []
+    for k in {n, n // 2, n // 7 + 1, min(n, 3)}:
+        mean = WeightedMean()
+        mean.update_state(values[:k], sample_weight=weights[:k])
+        pairwise = float(np.sum(values[:k] * weights[:k]) / np.sum(weights[:k]))
+        shuffled = random.permutation(k)
+        backward = replay_keras_mean(values[:k][shuffled], weights[:k][shuffled]).mean[-1]
+        for order, found in (("sequential", logged[k - 1]), ("pairwise", pairwise), ("any", backward)):
+            alarms.append(abs(Fraction(found) - mean.fraction()) > Fraction(float(bounds[order][k - 1])))
+    return sum(alarms), len(alarms)
+
+
+@pytest.mark.slow
+def test_two_thousand_correct_streams_raise_no_alarm():
+    alarms, checked = np.sum([checked_alarms(seed) for seed in range(STREAMS)], axis=0)
+    assert checked >= 3 * STREAMS
+    assert alarms == 0
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_bound_of_a_known_order_is_the_tighter_one(seed):
+    values, weights = streams(seed)
+    bounds = {order: mean_bound(values, weights, order=order).proven for order in ("any", "sequential", "pairwise")}
+    assert np.all(bounds["sequential"] <= bounds["any"])
+    assert np.all(bounds["pairwise"] <= bounds["any"])
+    assert len(values) < 200 or bounds["pairwise"][-1] < 0.5 * bounds["any"][-1]
+    assert len(values) < 200 or bounds["sequential"][-1] < 0.95 * bounds["any"][-1]
+
+
+def test_values_that_were_means_of_rows_have_a_wider_bound_that_holds():
+    random = np.random.default_rng(0)
+    rows = random.lognormal(size=(300, 50)).astype(np.float32)
+    exact = WeightedMean()
+    exact.update_state(rows)
+    batch_means = np.float32([np.add.accumulate(row)[-1] / np.float32(50) for row in rows])
+    running = replay_keras_mean(batch_means, np.ones(300)).mean[-1]
+    wide, narrow = (mean_bound(batch_means, np.ones(300), roundings=n).proven[-1] for n in (50, 0))
+    assert narrow < wide
+    assert abs(Fraction(running) - exact.fraction()) <= Fraction(float(wide))
+
+
+def test_an_unknown_order_is_refused():
+    with pytest.raises(ValueError, match="order='random' must be one of 'any', 'sequential', 'pairwise'"):
+        mean_bound([1.0], [1.0], order="random")

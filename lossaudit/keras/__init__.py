@@ -1,6 +1,7 @@
 """For Keras: what records the truth inside the training step, and what audits a run.
 
-`LossRecorder` and `LossAudit` are callbacks, `RecordingMean` replaces `keras.metrics.Mean` in steps of your own, and
+`LossRecorder` and `LossAudit` are callbacks, `RecordingMean` replaces `keras.metrics.Mean` in steps of your own,
+`CompensatedMean` in long runs, and
 `fit_loop` is `fit` as a hand-written loop. Keras is imported when one of these names is first used.
 """
 
@@ -13,9 +14,10 @@ if TYPE_CHECKING:
     from lossaudit.keras.audits import LossAudit, LossAuditWarning
     from lossaudit.keras.callbacks import LossRecorder
     from lossaudit.keras.loops import fit_loop
-    from lossaudit.keras.metrics import RecordingMean
+    from lossaudit.keras.metrics import CompensatedMean, RecordingMean
 
 _HOME = {
+    "CompensatedMean": "metrics",
     "LossAudit": "audits",
     "LossAuditWarning": "audits",
     "LossRecorder": "callbacks",
@@ -23,7 +25,7 @@ _HOME = {
     "fit_loop": "loops",
 }
 
-__all__ = ["LossAudit", "LossAuditWarning", "LossRecorder", "RecordingMean", "fit_loop"]
+__all__ = ["CompensatedMean", "LossAudit", "LossAuditWarning", "LossRecorder", "RecordingMean", "fit_loop"]
 
 
 def __getattr__(name: str) -> Any:

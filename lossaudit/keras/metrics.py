@@ -158,3 +158,81 @@ class RecordingMean(keras.metrics.Mean):
             ring.scatter_nd_update(indices, rows)
         else:
             self.ring.assign(ops.scatter_update(ring, ops.convert_to_tensor(indices), ops.convert_to_tensor(rows)))
+
+
+class CompensatedMean(keras.metrics.Mean):
+    """A mean for long runs: within 2 ulp of the exact one after 10⁸ updates, in any float type.
+
+    `keras.metrics.Mean` stands still once its total is some 2^24 times as large as what is added; after 10⁸ updates
+    with 0.1 it reads 0.125. Here total and count are three floats each, and every rounding error of a sum is carried
+    (two-sums: Knuth, TAOCP 2, 4.2.2; distillation: Shewchuk 1997). What remains is the rounding of the products of
+    value and weight, at most an ulp of the mean for losses of one sign, and half an ulp each for the two steps of the
+    result. An array is first reduced as Keras does it.
+
+    Args:
+        name: name of the metric.
+        dtype: float type of the mean, as in `keras.metrics.Mean`.
+
+    >>> mean = CompensatedMean()
+    >>> for loss in (2.0**24, 1.0, 1.0, 2.0):
+    ...     mean.update_state(loss)
+    >>> float(mean.result()), (2**24 + 4) / 4
+    (4194305.0, 4194305.0)
+    """
+
+    def __init__(self, name: str = "mean", dtype: Any = None) -> None:
+        super().__init__(name=name, dtype=dtype)
+        self.carried = self.add_variable((2, 2), initializer="zeros", dtype=self.dtype, name="carried")
+        object.__setattr__(self, "_batch_mean", keras.metrics.Mean(name="batch_mean", dtype=dtype))
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        """Add a value, or an array, as `keras.metrics.Mean` does.
+
+        Args:
+            values: a scalar, the mean loss of a batch, or an array.
+            sample_weight: None, a scalar, the rows of the batch, or an array that broadcasts to `values`.
+        """
+        zeros = [ops.zeros((), self.dtype)] * 2
+        self._grow(*self._batch_mean.stateless_update_state(zeros, values, sample_weight))
+
+    def merge_state(self, other: CompensatedMean) -> None:
+        """Add what another mean holds, which stays as it is."""
+        carried = ops.convert_to_tensor(other.carried)
+        for total, count in ((other.total, other.count), *((carried[0, i], carried[1, i]) for i in (0, 1))):
+            self._grow(total, count)
+
+    def reset_state(self) -> None:
+        """Forget everything."""
+        super().reset_state()
+        self.carried.assign(ops.zeros_like(self.carried))
+
+    def result(self) -> Any:
+        """The mean, a scalar tensor; 0 of nothing."""
+        carried = ops.sum(ops.convert_to_tensor(self.carried), axis=1)
+        total, count = ops.convert_to_tensor(self.total), ops.convert_to_tensor(self.count)
+        mean = ops.divide_no_nan(total, count)
+        return mean + ops.divide_no_nan(carried[0] - mean * carried[1], count)
+
+    def _grow(self, total: Any, count: Any) -> None:
+        carried = ops.convert_to_tensor(self.carried)
+        totals = _grown(self.total.value, carried[0], ops.cast(total, self.dtype))
+        counts = _grown(self.count.value, carried[1], ops.cast(count, self.dtype))
+        self.total.assign(totals[0])
+        self.count.assign(counts[0])
+        self.carried.assign(ops.stack([ops.stack(totals[1:]), ops.stack(counts[1:])]))
+
+
+def _grown(high: Any, carried: Any, number: Any) -> tuple[Any, Any, Any]:
+    """Three floats and a number as three floats: the rounded sum, what it misses, and what that misses."""
+    high, missed = _two_sum(high, number)
+    middle, missed = _two_sum(carried[0], missed)
+    high, middle = _two_sum(high, middle)
+    middle, low = _two_sum(middle, carried[1] + missed)
+    return high, middle, low
+
+
+def _two_sum(a: Any, b: Any) -> tuple[Any, Any]:
+    """The rounded sum of two floats, and its rounding error (Knuth)."""
+    total = a + b
+    virtual = total - a
+    return total, (a - (total - virtual)) + (b - virtual)

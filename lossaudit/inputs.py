@@ -1,0 +1,97 @@
+"""What a user gives as values and weights: checked by name and value, and read in chunks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+CHUNK = 2**15
+"""Numbers that are worked on at once: two rows of float64 fit in the second-level cache of a core."""
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def scalars(values: Any, sample_weight: Any) -> tuple[int | float, int | float] | None:
+    """A number and its weight as Python numbers, whatever type they came in; None where either is an array.
+
+    Raises:
+        ValueError: the weight is negative or not finite.
+        TypeError: one of them is no number.
+    """
+    value = _scalar("values", values)
+    weight = 1 if sample_weight is None else _scalar("sample_weight", sample_weight)
+    if value is None or weight is None:
+        return None
+    _check_weights(weight, weight)
+    return value, weight
+
+
+def columns(values: Any, sample_weight: Any) -> tuple[Array, Array]:
+    """Values of any shape, and their weights: one number, or a view of the same shape.
+
+    A weight for each sample weighs all numbers of that sample, as in Keras: weights of shape (n,) go with values of
+    shape (n, …).
+
+    Raises:
+        ValueError: a weight is negative or not finite, or the shapes do not fit.
+        TypeError: one of them holds no numbers.
+    """
+    array = _numbers("values", values)
+    weights = _numbers("sample_weight", 1 if sample_weight is None else sample_weight)
+    if weights.size:
+        _check_weights(weights.min(), weights.max() if weights.dtype.kind == "f" else 0)
+    return array, weights if not weights.ndim else _broadcast(weights, array.shape)
+
+
+def chunks(*arrays: Array) -> Iterator[tuple[Array, ...]]:
+    """The same places of arrays of one shape, in order, as native arrays of shape (n,) with n ≤ CHUNK."""
+    types = [np.dtype(np.float32) if _is_narrow(array.dtype) else array.dtype.newbyteorder("=") for array in arrays]
+    if arrays[0].size:
+        found = np.nditer(
+            arrays, ["buffered", "external_loop"], op_dtypes=types, order="C", buffersize=CHUNK, casting="safe"
+        )
+        yield from ((part,) if isinstance(part, np.ndarray) else part for part in found)
+
+
+def _scalar(name: str, number: Any) -> int | float | None:
+    if isinstance(number, (float, int)):
+        return float(number) if isinstance(number, float) else int(number)
+    if getattr(number, "shape", None) == ():
+        array = _numbers(name, number)
+        plain: int | float = (array.astype(np.float32) if _is_narrow(array.dtype) else array).item()
+        return plain
+    return None
+
+
+def _numbers(name: str, numbers: Any) -> Array:
+    # TensorFlow's bfloat16 scalars answer with a scalar, which numpy refuses.
+    array = np.asarray(numbers.__array__() if hasattr(numbers, "__array__") else numbers)
+    if not (array.dtype.kind in "fiub" or _is_narrow(array.dtype)) or array.dtype.itemsize > 8:
+        raise TypeError(f"{name} must be numbers of at most 64 bits, not {array.dtype}: {numbers!r:.80}")
+    return array
+
+
+def _is_narrow(dtype: np.dtype[Any]) -> bool:
+    """float16, bfloat16 and their kin, which float32 holds."""
+    return dtype == np.float16 or (dtype.kind == "V" and np.can_cast(dtype, np.float32))
+
+
+def _check_weights(least: Any, most: Any) -> None:
+    """Refuse weights by the least and the greatest of them; where one is NaN, both are."""
+    if not least >= 0 or not most < math.inf:
+        raise ValueError(f"sample_weight={least if not least >= 0 else most:g} must be finite and not negative")
+
+
+def _broadcast(weights: Array, shape: tuple[int, ...]) -> Array:
+    """Weights for values of a shape, aligned from the first axis on (Keras' `reduce_to_samplewise_values`)."""
+    fitting = weights[..., 0] if weights.ndim == len(shape) + 1 and weights.shape[-1] == 1 else weights
+    fitting = fitting.reshape(fitting.shape + (1,) * (len(shape) - fitting.ndim))
+    try:
+        return np.broadcast_to(fitting, shape)
+    except ValueError:
+        raise ValueError(
+            f"sample_weight of shape {weights.shape} does not broadcast to values of shape {shape}"
+        ) from None

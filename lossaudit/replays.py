@@ -1,0 +1,162 @@
+"""What `keras.metrics.Mean` holds after each update, replayed bit for bit in its float type."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+PRECISIONS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
+"""Bits of the significand of each float type."""
+
+
+@dataclass(frozen=True, eq=False)
+class Replay:
+    """The state of `keras.metrics.Mean` after each of n updates.
+
+    Args:
+        total: the weighted sum, shape (n,), float64.
+        count: the sum of weights, shape (n,), float64.
+        mean: what `result()` gives, shape (n,), float64.
+    """
+
+    total: NDArray[np.float64]
+    count: NDArray[np.float64]
+    mean: NDArray[np.float64]
+
+
+def replay_keras_mean(
+    values: ArrayLike,
+    weights: ArrayLike,
+    *,
+    dtype: str = "float32",
+    fused: bool = False,
+    start: tuple[float, float] = (0.0, 0.0),
+) -> Replay:
+    """What `keras.metrics.Mean` holds after each update with a value and its weight.
+
+    Args:
+        values: batch losses, shape (n,).
+        weights: their weights, shape (n,).
+        dtype: float type of the metric.
+        fused: whether product and sum are rounded together.
+        start: total and count before the first update.
+
+    >>> replay_keras_mean([1.0, 2.0, 9.0], [4, 4, 2]).mean
+    array([1. , 1.5, 3. ])
+    """
+    values, weights = np.asarray(values, dtype=np.float64), np.asarray(weights, dtype=np.float64)
+    replayed = None if fused or dtype == "bfloat16" else _accumulated(values, weights, dtype, start)
+    total, count = replayed or _one_by_one(values, weights, dtype, fused, start)
+    with np.errstate(all="ignore"):
+        mean = np.where(count == 0, 0.0, total / count)
+    return Replay(total, count, rounded_to(mean, dtype))
+
+
+_TINY = {"float16": 0.0, "bfloat16": 2.0**-126, "float32": 2.0**-126, "float64": 2.0**-1022}
+"""The least number of each float type that is not flushed to zero: all of float16 is kept."""
+
+_SINGLE = struct.Struct("f")
+
+_Sums = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+def _accumulated(values: NDArray[Any], weights: NDArray[Any], dtype: str, start: tuple[float, float]) -> _Sums | None:
+    """All updates at once; None where a subnormal number would have been flushed on the way."""
+    with np.errstate(all="ignore"):
+        values, weights = values.astype(dtype), weights.astype(dtype)
+        products = values * weights
+        total, count = (
+            np.add.accumulate(np.concatenate([[first], column]).astype(dtype), dtype=dtype)[1:]
+            for first, column in zip(start, (products, weights), strict=True)
+        )
+    columns = (values, weights, products, total, count)
+    if any(_subnormal(column, dtype).any() for column in columns):
+        return None
+    return total.astype(np.float64), count.astype(np.float64)
+
+
+def _one_by_one(
+    values: NDArray[Any], weights: NDArray[Any], dtype: str, fused: bool, start: tuple[float, float]
+) -> _Sums:
+    update, sums = one_update(dtype, fused), start
+    states = np.empty((len(values), 2))
+    for index, (value, weight) in enumerate(zip(values.tolist(), weights.tolist(), strict=True)):
+        states[index] = sums = update(*sums, value, weight)
+    return states[:, 0], states[:, 1]
+
+
+def one_update(dtype: str, fused: bool) -> Callable[[float, float, float, float], tuple[float, float]]:
+    """One update of total and count with a value and its weight, rounded as the metric rounds."""
+    rounding = rounding_to(dtype)
+    add_product = _fused(rounding) if fused else lambda total, a, b: rounding(total + rounding(a * b))
+
+    def update(total: float, count: float, value: float, weight: float) -> tuple[float, float]:
+        narrow = rounding(weight)
+        return add_product(total, rounding(value), narrow), rounding(count + narrow)
+
+    return update
+
+
+def _fused(rounding: Callable[[float], float]) -> Callable[[float, float, float], float]:
+    """Total + a·b, rounded once: the float64 sum is first rounded to odd, which makes the second rounding harmless.
+
+    Boldo and Melquiond 2008, "Emulation of a FMA and correctly rounded sums"; a·b of two float32 is exact in float64.
+    """
+
+    def add_product(total: float, a: float, b: float) -> float:
+        product = a * b
+        near = total + product
+        if not math.isfinite(near):
+            return rounding(near)
+        virtual = near - total
+        error = (total - (near - virtual)) + (product - virtual)
+        if error and not int(math.frexp(near)[0] * 2**53) & 1:
+            near = math.nextafter(near, math.copysign(math.inf, error))
+        return rounding(near)
+
+    return add_product
+
+
+def rounding_to(dtype: str) -> Callable[[float], float]:
+    """Rounding of one float64 number to a float type."""
+    tiny = _TINY[dtype]
+    if dtype == "float64":
+        return lambda number: 0.0 if abs(number) < tiny else float(number)
+    if dtype != "float32":
+        return lambda number: float(rounded_to(np.float64(number), dtype))
+    pack, unpack = _SINGLE.pack, _SINGLE.unpack
+
+    def rounding(number: float) -> float:
+        try:
+            (narrow,) = unpack(pack(number))
+        except OverflowError:
+            return math.copysign(math.inf, number)
+        return narrow if abs(narrow) >= tiny or narrow != narrow else 0.0
+
+    return rounding
+
+
+def rounded_to(values: Any, dtype: str) -> NDArray[np.float64]:
+    """float64 numbers rounded to a float type, subnormal ones flushed to zero; still float64."""
+    values = np.asarray(values, dtype=np.float64)
+    with np.errstate(all="ignore"):
+        narrow = _bfloat16(values) if dtype == "bfloat16" else values.astype(dtype)
+    return np.where(_subnormal(narrow, dtype), 0.0, narrow).astype(np.float64)
+
+
+def _bfloat16(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rounded to nearest, ties to even, by the upper half of the bits of a float32."""
+    bits = values.astype(np.float32).view(np.uint32)
+    nearest = (bits + 0x7FFF + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)
+    return np.where(np.isfinite(values), nearest.view(np.float32), values).astype(np.float64)
+
+
+def _subnormal(values: NDArray[Any], dtype: str) -> NDArray[np.bool_]:
+    """Which numbers TensorFlow flushes to zero on a CPU."""
+    return (np.abs(values) < _TINY[dtype]) & (values != 0)

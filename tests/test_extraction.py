@@ -1,0 +1,321 @@
+"""Exact sums of arrays against rational arithmetic: every family of hard numbers, and 10,000 cases of each."""
+
+from __future__ import annotations
+
+import math
+import random
+import subprocess
+import sys
+import threading
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lossaudit import ExactSum, KerasMean, PrecisionError, SumCount, WeightedMean
+from lossaudit.inputs import CHUNK
+
+CASES = 10_000
+
+
+def exactly(values, weights):
+    """Σ w·x in rational arithmetic."""
+    total = 0
+    for value, weight in zip(values.ravel().tolist(), weights.ravel().tolist(), strict=True):
+        (a, b), (c, d) = value.as_integer_ratio(), weight.as_integer_ratio()
+        total += a * c << 2200 - b.bit_length() - d.bit_length()
+    return Fraction(total, 1 << 2198)
+
+
+def summed(values, weights=None):
+    total = ExactSum()
+    total.update_state(values, sample_weight=weights)
+    return total.fraction()
+
+
+def bits(generator, n):
+    """Random bit patterns: every finite float64 is as likely as any other."""
+    found = generator.integers(0, 2**64, n, dtype=np.uint64, endpoint=False).view(np.float64)
+    return np.where(np.isfinite(found), found, 1.0)
+
+
+FAMILIES = {
+    "losses": lambda g, n: g.lognormal(-1, 0.5, n),
+    "signed": lambda g, n: g.normal(size=n),
+    "constant": lambda g, n: np.full(n, 0.1),
+    "zeros": lambda g, n: g.lognormal(size=n) * g.integers(0, 2, n),
+    "signed zeros": lambda g, n: np.where(g.integers(0, 2, n), 0.0, -0.0),
+    "cancelling": lambda g, n: np.resize(g.permutation([1e16, 1.0, -1e16, 3e-9]), n),
+    "large beside small": lambda g, n: np.resize([1.0, 1e100, 1.0, -1e100], n),
+    "spread": lambda g, n: np.ldexp(g.normal(size=n), g.integers(-300, 300, n)),
+    "widest": lambda g, n: np.ldexp(g.normal(size=n), g.integers(-1070, 1020, n)),
+    "subnormal": lambda g, n: g.integers(-(2**40), 2**40, n) * 5e-324,
+    "next to overflow": lambda g, n: g.uniform(-1, 1, n) * 1.7976931348623157e308,
+    "any bits": bits,
+}
+TYPES = [np.float64, np.float32, np.float16]
+WEIGHTS = {
+    "rows": lambda g, n: g.integers(0, 65, n),
+    "many rows": lambda g, n: g.integers(0, 2**29, n),
+    "float32": lambda g, n: g.uniform(0, 10, n).astype(np.float32),
+    "float64": lambda g, n: g.uniform(0, 10, n),
+    "long integers": lambda g, n: g.integers(2**53, 2**62, n),
+    "far apart": lambda g, n: np.ldexp(g.uniform(0.5, 1, n), g.integers(-1000, 900, n)),
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_ten_thousand_sums_of_a_family_are_those_of_rational_arithmetic(family):
+    generator = np.random.default_rng(0)
+    for case in range(CASES):
+        n = int(generator.integers(1, 12)) if case % 100 else int(generator.integers(1, 700))
+        with np.errstate(over="ignore"):
+            values = FAMILIES[family](generator, n).astype(TYPES[case % 3])
+        values[~np.isfinite(values)] = 1.0
+        weights = WEIGHTS[list(WEIGHTS)[case % 7 % 6]](generator, n) if case % 7 else np.ones(n, np.int64)
+        assert summed(values, weights if case % 7 else None) == exactly(values, weights), (case, values, weights)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("weight", [None, "rows", "float64"])
+def test_more_than_a_chunk_of_a_family(family, dtype, weight):
+    generator = np.random.default_rng(1)
+    n = CHUNK + 77
+    with np.errstate(over="ignore"):
+        values = FAMILIES[family](generator, n).astype(dtype)
+    values[~np.isfinite(values)] = 1.0
+    weights = np.ones(n, np.int64) if weight is None else WEIGHTS[weight](generator, n)
+    assert summed(values, None if weight is None else weights) == exactly(values, weights)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int32, np.int64, np.uint64, np.bool_])
+def test_integers_are_added_exactly_also_where_float64_does_not_hold_them(dtype):
+    generator = np.random.default_rng(2)
+    low, high = (0, 1) if dtype == np.bool_ else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    values = generator.integers(low, high, CHUNK + 5, dtype=np.int64 if dtype == np.bool_ else dtype, endpoint=True)
+    values = values.astype(dtype)
+    assert summed(values) == sum(values.tolist())
+    rows = generator.integers(0, 1000, len(values))
+    assert summed(values, rows) == sum(a * b for a, b in zip(values.tolist(), rows.tolist(), strict=True))
+    assert summed(rows, abs(values.astype(object)).astype(np.uint64)) == sum(
+        abs(a) * b for a, b in zip(values.tolist(), rows.tolist(), strict=True)
+    )
+
+
+def test_arrays_of_any_layout_are_the_same_stream():
+    base = np.random.default_rng(3).lognormal(size=(60, 70, 20))
+    layouts = [base, np.asfortranarray(base), base[::-1, :, ::-1], base.transpose(2, 0, 1), base.astype(">f8")]
+    layouts += [np.repeat(base, 2, axis=1)[:, ::2], base.tolist(), tf.constant(base)]
+    assert {summed(layout) for layout in layouts} == {summed(base.ravel())}
+    read_only = base.copy()
+    read_only.flags.writeable = False
+    assert summed(read_only, np.broadcast_to(3, base.shape)) == 3 * summed(base)
+
+
+def test_tensors_of_half_the_width_are_exact():
+    for dtype in (tf.bfloat16, tf.float16):
+        tensor = tf.cast(tf.constant([0.1, 3.3, -7.0]), dtype)
+        assert summed(tensor, tf.constant([1, 2, 3])) == exactly(
+            tf.cast(tensor, tf.float32).numpy(), np.array([1, 2, 3])
+        )
+        assert summed(tensor[0], tf.constant(2)) == 2 * Fraction(float(tensor[0]))
+
+
+def test_numbers_of_more_than_64_bits_are_refused():
+    with pytest.raises(TypeError, match="values must be numbers of at most 64 bits, not "):
+        summed(np.ones(3, np.longdouble))
+    with pytest.raises(TypeError, match="values must be numbers of at most 64 bits, not complex128"):
+        summed(np.ones(3, np.complex128))
+
+
+@pytest.mark.parametrize("kind", [ExactSum, SumCount, WeightedMean, KerasMean])
+def test_a_bad_weight_among_many_is_refused_before_anything_is_added(kind):
+    accumulator = kind()
+    accumulator.update_state([1.0, 2.0], sample_weight=[1, 1])
+    before = accumulator.to_json()
+    for bad in (-1.0, math.nan, math.inf):
+        weights = np.ones(3 * CHUNK)
+        weights[-1] = bad
+        with pytest.raises(ValueError, match=f"sample_weight={bad:g} must be finite and not negative"):
+            accumulator.update_state(np.ones(3 * CHUNK), sample_weight=weights)
+    assert accumulator.to_json() == before
+
+
+SHAPES = [
+    ((6,), (6,)),
+    ((6,), (6, 1)),
+    ((6, 1), (6,)),
+    ((6, 4), (6,)),
+    ((6, 4), (6, 1)),
+    ((6, 4), (1, 4)),
+    ((6, 4), (6, 4)),
+    ((6, 6), (6,)),
+    ((2, 3, 4), (2, 3)),
+    ((2, 3, 4), (2, 3, 1)),
+    ((6, 4), ()),
+    ((), ()),
+    ((), (1,)),
+]
+
+
+@pytest.mark.parametrize(("shape", "weights"), SHAPES)
+def test_weights_are_broadcast_as_keras_does(shape, weights):
+    import keras
+
+    generator = np.random.default_rng(4)
+    values = generator.integers(0, 100, shape).astype(np.float32)
+    sample_weight = generator.integers(1, 9, weights).astype(np.float32)
+    keras_mean, mean = keras.metrics.Mean(), WeightedMean()
+    keras_mean.update_state(values, sample_weight=sample_weight)
+    mean.update_state(values, sample_weight=sample_weight)
+    assert math.isclose(mean.result(), float(keras_mean.result()), rel_tol=2.0**-18)
+
+
+@given(
+    stream=st.lists(st.tuples(st.floats(), st.sampled_from([None, 0, 1, 2, 0.5, 3])), max_size=60), seed=st.integers()
+)
+def test_a_stream_with_nan_and_infinities_has_one_state_whatever_its_order(stream, seed):
+    for kind in (ExactSum, SumCount, WeightedMean):
+        one, other, at_once = kind(), kind(), kind()
+        for value, weight in stream:
+            one.update_state(value, sample_weight=weight)
+        for value, weight in random.Random(seed).sample(stream, len(stream)):
+            other.update_state(np.float64(value), sample_weight=weight)
+        if stream:
+            at_once.update_state([v for v, _ in stream], sample_weight=[1 if w is None else w for _, w in stream])
+        assert one.to_json() == other.to_json() == at_once.to_json()
+
+
+def test_a_stream_of_many_weights_and_lengths_is_exact():
+    generator = np.random.default_rng(5)
+    for weights in (generator.integers(1, 5000, 20_000), generator.uniform(0, 9, 20_000), np.full(20_000, 32)):
+        values = generator.lognormal(size=20_000)
+        streamed, at_once = WeightedMean(), WeightedMean()
+        for value, weight in zip(values.tolist(), weights.tolist(), strict=True):
+            streamed.update_state(value, sample_weight=weight)
+        at_once.update_state(values, sample_weight=weights)
+        assert streamed.to_json() == at_once.to_json()
+
+
+def test_no_weight_and_the_weight_one_are_the_same():
+    mixed, plain = WeightedMean(), WeightedMean()
+    for _ in range(3):
+        mixed.update_state(2.0)
+        mixed.update_state(4.0, sample_weight=1)
+        mixed.update_state(6.0, sample_weight=1.0)
+        plain.update_state([2.0, 4.0, 6.0])
+    assert mixed.to_json() == plain.to_json()
+
+
+PART = """
+import numpy as np
+from lossaudit import WeightedMean
+def part_of(seed):
+    mean, generator = WeightedMean(), np.random.default_rng(seed)
+    for value, weight in zip(generator.normal(size=3000).tolist(), generator.integers(1, 65, 3000), strict=True):
+        mean.update_state(value, sample_weight=weight)
+    return mean.to_json()
+"""
+
+
+def merged(parts):
+    whole = WeightedMean()
+    for part in parts:
+        whole.merge_state(WeightedMean.from_json(part))
+    return whole.to_json()
+
+
+def test_any_number_of_threads_and_processes_gives_the_same_bytes():
+    defined = {}
+    exec(PART, defined)
+    parts = [defined["part_of"](seed) for seed in range(6)]
+    with ThreadPoolExecutor(3) as threads:
+        assert list(threads.map(defined["part_of"], range(6))) == parts
+    elsewhere = [
+        subprocess.run(
+            [sys.executable, "-c", f"{PART}\nfor seed in {seeds}: print(part_of(seed))"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()
+        for seeds in ([5, 1], [0, 2, 4, 3])
+    ]
+    assert merged(parts) == merged(reversed(parts)) == merged(elsewhere[0] + elsewhere[1])
+
+
+def test_a_thread_that_flushes_subnormal_numbers_is_exact_or_says_that_it_cannot_be():
+    flushed, refused, sums = [], [], []
+
+    def update(values):
+        flushed.append(math.ulp(0.0) * 1.0 == 0.0)
+        try:
+            sums.append(summed(values))
+        except PrecisionError as error:
+            refused.append(str(error))
+        return np.int64(0)
+
+    ordinary = np.random.default_rng(6).lognormal(size=1000)
+    for values in (ordinary, np.append(ordinary, 5e-324), np.append(ordinary, 1e-300), np.float32([1e-40, 1.0])):
+        tf.function(lambda v: tf.numpy_function(update, [v], tf.int64))(tf.constant(values))
+    assert all(flushed), "TensorFlow's threads no longer flush: this test shows nothing"
+    assert sums == [summed(ordinary)]
+    assert len(refused) == 3
+    assert all("flushes subnormal numbers" in message for message in refused)
+
+
+def test_weighted_numbers_next_to_zero_are_refused_in_a_thread_that_flushes():
+    refused = []
+
+    def update(values, weights):
+        try:
+            refused.append(summed(values, weights))
+        except PrecisionError as error:
+            refused.append(type(error))
+        return np.int64(0)
+
+    for values, weights in (([1.0, 5e-324], [3, 4]), ([1.0, 2.0], [3.0, 5e-324]), ([1.0, 2.0], [3.0, 4.0])):
+        columns = tf.constant(values, tf.float64), tf.constant(np.array(weights))
+        tf.function(lambda v, w: tf.numpy_function(update, [v, w], tf.int64))(*columns)
+    assert refused == [PrecisionError, PrecisionError, 11]
+
+
+def test_a_float_that_waited_is_refused_in_a_thread_that_flushes_and_is_not_lost():
+    total = ExactSum()
+    total.update_state(5e-324)
+
+    def read(_):
+        with pytest.raises(PrecisionError):
+            total.result()
+        return np.int64(0)
+
+    tf.function(lambda: tf.numpy_function(read, [0], tf.int64))()
+    assert total.result() == 5e-324
+
+
+def test_a_sum_of_many_numbers_needs_little_memory_beside_them():
+    values, weights = np.ones(4_000_000, np.float32)[::2], np.ones((2_000_000, 1), np.int64)
+    for update in (lambda m: m.update_state(values), lambda m: m.update_state(values, sample_weight=weights)):
+        for kind in (ExactSum, WeightedMean, SumCount, KerasMean):
+            accumulator = kind()
+            tracemalloc.start()
+            update(accumulator)
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            assert peak <= 8 * 2**20, (kind, peak)
+
+
+def test_accumulators_of_two_threads_do_not_disturb_each_other():
+    values = np.random.default_rng(7).normal(size=300_000)
+    found = []
+    threads = [threading.Thread(target=lambda: found.extend(summed(values) for _ in range(10))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(found) == {summed(values)}
