@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from lossaudit.keras.callers import Training
 from lossaudit.keras.metrics import EVALUATION, TRAIN, RecordingMean
+from lossaudit.keras.probes import Probes
 
 _MARK = "_lossaudit_attachment"
 _GUARDED = ("make_train_function", "make_test_function", "reset_metrics")
@@ -24,12 +26,14 @@ class Attachment:
         model: a compiled model.
         owner: the callback that reads the tracker.
         capacity: rows of the tracker's ring.
+        probes: what is to be kept of each batch beside its loss.
     """
 
-    def __init__(self, model: Any, owner: Any, capacity: int) -> None:
-        self.model, self.owner = model, owner
+    def __init__(self, model: Any, owner: Any, capacity: int, probes: Probes) -> None:
+        self.model, self.owner, self.probes = model, owner, probes
         self.original = model._loss_tracker
-        self.tracker = RecordingMean(name=self.original.name, dtype=self.original.dtype, capacity=capacity)
+        with _scope(model):
+            self.tracker = RecordingMean(name=self.original.name, dtype=self.original.dtype, capacity=capacity)
         self._compiled: tuple[Any, Any] = (None, None)
         self._training: Training | None = None
 
@@ -47,16 +51,17 @@ class Attachment:
         model = self.model
         self._history, self._training = getattr(model, "history", None), None
         _copy(self.original, self.tracker)
-        wrapped = {
-            "train_step": self._marked(model.train_step, TRAIN),
-            "test_step": self._marked(model.test_step, EVALUATION),
-            **{name: self._guarded(getattr(model, name)) for name in _GUARDED},
-            _MARK: self,
-        }
-        self._wrapped = {name: vars(model).get(name) for name in wrapped}
+        replacements = [
+            *self.probes.wrapped(model, self.tracker),
+            (model, "train_step", self._marked(model.train_step, TRAIN)),
+            (model, "test_step", self._marked(model.test_step, EVALUATION)),
+            *((model, name, self._guarded(getattr(model, name))) for name in _GUARDED),
+            (model, _MARK, self),
+        ]
+        self._replaced = [(owner, name, vars(owner).get(name)) for owner, name, _ in replacements]
         # Not through Keras, which would track the metric as one of a layer, and the functions as state.
-        for name, value in {"_loss_tracker": self.tracker, **wrapped}.items():
-            object.__setattr__(model, name, value)
+        for owner, name, value in [(model, "_loss_tracker", self.tracker), *replacements]:
+            object.__setattr__(owner, name, value)
         self._put_aside = (model.train_function, model.test_function)
         model.train_function, model.test_function = self._compiled
 
@@ -68,10 +73,10 @@ class Attachment:
         """Put the original tracker back, with the state it would have had, and what Keras had compiled with it."""
         model = self.model
         self.owner.read()
-        for name, before in self._wrapped.items():
-            object.__delattr__(model, name)
+        for owner, name, before in self._replaced:
+            object.__delattr__(owner, name)
             if before is not None:
-                object.__setattr__(model, name, before)
+                object.__setattr__(owner, name, before)
         if model._loss_tracker is not self.tracker:
             return  # compiled anew since then, so that nothing of before is of use
         _copy(self.tracker, self.original)
@@ -104,6 +109,22 @@ class Attachment:
         return another or (self._training is not None and self._training.is_over)
 
 
+def _scope(model: Any) -> AbstractContextManager[Any]:
+    """Where variables of the model are made: on each replica of its strategy."""
+    strategy = getattr(model, "distribute_strategy", None)
+    return nullcontext() if strategy is None else strategy.scope()
+
+
 def _copy(source: Any, target: Any) -> None:
-    target.total.assign(source.total)
-    target.count.assign(source.count)
+    """Total and count, of each replica its own."""
+    for name in ("total", "count"):
+        ours, theirs = (_replicas(getattr(metric, name).value) for metric in (source, target))
+        if ours is None or theirs is None:
+            getattr(target, name).assign(getattr(source, name))
+        else:
+            for one, other in zip(ours, theirs, strict=True):
+                other.assign(one)
+
+
+def _replicas(variable: Any) -> Any:
+    return getattr(variable, "values", None)

@@ -8,8 +8,9 @@ import keras
 
 from lossaudit.keras.attachments import Attachment
 from lossaudit.keras.callers import Training, companions
-from lossaudit.keras.captures import Capture
+from lossaudit.keras.captures import LOSS, Capture
 from lossaudit.keras.metrics import EVALUATION, TRAIN
+from lossaudit.keras.probes import Probes
 from lossaudit.recordings import Recording
 
 _HOOKS_AHEAD = 3
@@ -36,8 +37,9 @@ class LossRecorder(keras.callbacks.Callback):
     capacity = 4096
     """Rows of the ring inside the graph, which is read before it is full; more if one execution writes more."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, metrics: bool = False, components: bool = False, gradients: bool = False) -> None:
         super().__init__()
+        self._probes = Probes(metrics=metrics, components=components, gradients=gradients)
         self._finished: list[Recording] = []
         self._capture = Capture()
         self._attachment: Attachment | None = None
@@ -123,20 +125,20 @@ class LossRecorder(keras.callbacks.Callback):
         """Move what the graph has recorded into memory."""
         self._unread = 0
         if self._attachment is not None:
-            rows, lost = self._attachment.tracker.take()
-            self._capture.add(rows, lost, in_validation=self._in_fit and self._in_test)
+            tracker = self._attachment.tracker
+            replicas, lost = tracker.take()
+            by_tag = [tracker.sorted_by_tag(rows) for rows in replicas]
+            tags = {tag: [of_replica[tag] for of_replica in by_tag] for tag in by_tag[0]}
+            tags[LOSS] = tags.pop(tracker.name)
+            self._capture.add(tags, lost, in_validation=self._in_fit and self._in_test)
 
     def _attach(self, model: Any) -> None:
         self._capture.metadata = _about(model)
         if getattr(model, "_loss_tracker", None) is None:
             return  # not compiled: `fit` and `evaluate` will say so
-        if getattr(model, "distribute_strategy", None) and model.distribute_strategy.num_replicas_in_sync > 1:
-            self._capture.metadata["unsupported"] = (
-                f"capture from {model.distribute_strategy.num_replicas_in_sync} replicas is not supported yet"
-            )
-            return
         if self._attachment is None or not self._attachment.serves(model):
-            self._attachment = Attachment(model, self, max(self.capacity, _HOOKS_AHEAD * model.steps_per_execution))
+            ahead = _HOOKS_AHEAD * model.steps_per_execution * (1 + self._probes.most(model))
+            self._attachment = Attachment(model, self, max(self.capacity, ahead), self._probes)
         self._attachment.attach()
 
     def _join_training(self) -> None:
@@ -151,9 +153,11 @@ class LossRecorder(keras.callbacks.Callback):
         """Count a hook, and read the ring while the rows of the next execution still fit in."""
         self._capture.seen[split] = self._capture.seen.get(split, 0) + 1
         self._unread += 1
-        rows = (self._unread + _HOOKS_AHEAD - 1) * self._capture.metadata.get("steps_per_execution", 1)
-        if rows >= self.capacity:
-            self.read()
+        if self._attachment is not None:
+            tracker = self._attachment.tracker
+            rows_of_a_hook = self._capture.metadata.get("steps_per_execution", 1) * (1 + len(tracker.tags))
+            if (self._unread + _HOOKS_AHEAD - 1) * rows_of_a_hook >= tracker.ring.capacity:
+                self.read()
 
     def _loop_rows_are_train(self, is_train: bool) -> None:
         """In a hand-written loop no `test_step` says which rows are of an evaluation; the hooks do."""
@@ -173,4 +177,5 @@ def _about(model: Any) -> dict[str, Any]:
         "jit_compile": bool(getattr(model, "jit_compile", False)),
         "run_eagerly": bool(getattr(model, "run_eagerly", False)),
         "reduction": getattr(loss, "reduction", None),
+        "replicas": int(getattr(getattr(model, "distribute_strategy", None), "num_replicas_in_sync", 1)),
     }

@@ -1,8 +1,8 @@
-"""RecordingMean: a keras.metrics.Mean that also keeps every value it averaged, inside the graph."""
+"""Means for Keras: RecordingMean, which keeps every value it averaged, and CompensatedMean, for long runs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,15 +10,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
-from numpy.typing import NDArray
 
 from lossaudit.errors import CaptureError
+from lossaudit.keras.rings import Ring, Rows, merged, on_tensorflow
 from lossaudit.recordings import Recording, Series
 
 TRAIN, EVALUATION, RESET = 0, 1, 2
 """Kinds of a row: a train batch, a batch of an evaluation, and a reset of the mean."""
-
-Rows = NDArray[np.floating[Any]]
+_FIRST_NOTE = 3
 
 
 class RecordingMean(keras.metrics.Mean):
@@ -47,15 +46,12 @@ class RecordingMean(keras.metrics.Mean):
         if capacity < 1:
             raise ValueError(f"capacity={capacity} must be at least 1")
         super().__init__(name=name, dtype=dtype)
-        self.capacity = capacity
         self.kind = TRAIN
+        self.tags: list[str] = []
         self._lost = 0
-        self._read: list[Rows] = []
-        self._ring_dtype = "float64" if self.dtype == "float64" else "float32"
-        # Row 0 counts the rows written since the last reading, so that one write holds row and count together:
-        # an update that never runs, as for the batch after the last of a data set of unknown length, leaves no trace.
-        self.ring = self.add_variable((capacity + 1, 3), initializer="zeros", dtype=self._ring_dtype, name="ring")
-        # Not an attribute that Keras tracks: it has no state of its own that anybody should save or reset.
+        self._rows: list[list[Rows]] = []
+        # Not attributes that Keras tracks: the ring is known by its variable, and the other has no state to save.
+        object.__setattr__(self, "ring", Ring(self, capacity))
         object.__setattr__(self, "_batch_mean", keras.metrics.Mean(name="batch_mean", dtype=dtype))
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
@@ -66,15 +62,30 @@ class RecordingMean(keras.metrics.Mean):
             sample_weight: None, a scalar, the rows of the batch, or an array that broadcasts to `values`.
         """
         super().update_state(values, sample_weight)
-        value, weight = self._mean_and_weight(values, sample_weight)
-        self._write(self.kind, value, weight)
+        self.ring.write([(self.kind, *self._mean_and_weight(values, sample_weight))])
 
     def reset_state(self) -> None:
         """Start a new mean, and mark where; outside a graph also the moment to empty the ring."""
         super().reset_state()
-        self._write(RESET, 0, 0)
-        if keras.backend.backend() == "tensorflow" and tf.executing_eagerly():
-            self.drain()
+        self.ring.write([(RESET, 0, 0)])
+        if on_tensorflow() and tf.executing_eagerly():
+            self._drain()
+
+    def note(self, notes: Sequence[tuple[str, Any]], weight: Any) -> None:
+        """Keep further numbers of the batch, by tag; they take no part in the mean."""
+        self.tags += [tag for tag, _ in notes if tag not in self.tags]
+        if notes:
+            kinds = [_FIRST_NOTE + 2 * self.tags.index(tag) + self.kind for tag, _ in notes]
+            self.ring.write([(kind, value, weight) for kind, (_, value) in zip(kinds, notes, strict=True)])
+
+    def sorted_by_tag(self, rows: Rows) -> dict[str, Rows]:
+        """Rows of one replica, by tag, with the kinds TRAIN and EVALUATION, and of the mean itself also RESET."""
+        kinds, found = rows[:, 0].astype(np.int64), {self.name: rows[rows[:, 0] < _FIRST_NOTE]}
+        for place in np.unique((kinds[kinds >= _FIRST_NOTE] - _FIRST_NOTE) // 2):
+            of_tag = rows[(kinds - _FIRST_NOTE) // 2 == place].copy()
+            of_tag[:, 0] = (of_tag[:, 0] - _FIRST_NOTE) % 2
+            found[self.tags[place]] = of_tag
+        return found
 
     @contextmanager
     def recording_as(self, kind: int) -> Iterator[None]:
@@ -85,35 +96,28 @@ class RecordingMean(keras.metrics.Mean):
         finally:
             self.kind = before
 
-    def drain(self) -> Rows:
-        """Empty the ring into memory, and give all rows since the last `take`: kind, value and weight, shape (n, 3)."""
-        ring = self._as_numpy()
-        written = int(ring[0, 0])
-        if written:
-            self._put([[0]], [[0.0, 0.0, 0.0]])
-            oldest = written % self.capacity if written > self.capacity else 0
-            self._read.append(np.roll(ring[1:], -oldest, axis=0)[: min(written, self.capacity)].copy())
-            self._lost += max(0, written - self.capacity)
-        return np.concatenate([ring[:0], *self._read])
-
-    def take(self) -> tuple[Rows, int]:
-        """The rows since the last `take`, which are then forgotten here, and how many more were overwritten."""
-        rows, lost = self.drain(), self._lost
-        self._read, self._lost = [], 0
+    def take(self) -> tuple[list[Rows], int]:
+        """The rows since the last `take`, of each replica, which are then forgotten here; and how many were lost."""
+        self._drain()
+        rows, lost = [np.concatenate(parts) for parts in zip(*self._rows, strict=True)], self._lost
+        self._rows, self._lost = [], 0
         return rows, lost
 
     @property
     def recording(self) -> Recording:
         """All values so far, as one series; an epoch is what lies between two resets.
 
+        On several replicas a value is the mean of theirs by weight, that of the whole batch.
+
         Raises:
             CaptureError: more than `capacity` values came between two readings, and the oldest are gone.
         """
-        rows = self.drain()
+        self._drain()
+        rows = merged([np.concatenate(parts) for parts in zip(*self._rows, strict=True)])
         if self._lost:
             raise CaptureError(
                 f"{self._lost} of {self._lost + len(rows)} values were overwritten before they were read: reset the "
-                f"mean or read `recording` more often, or make the ring larger than capacity={self.capacity}"
+                f"mean or read `recording` more often, or make the ring larger than capacity={self.ring.capacity}"
             )
         batches = rows[:, 0] != RESET
         _, epochs = np.unique(np.cumsum(~batches)[batches], return_inverse=True)
@@ -122,7 +126,12 @@ class RecordingMean(keras.metrics.Mean):
 
     def get_config(self) -> dict[str, Any]:
         """What Keras needs to make another one."""
-        return {**super().get_config(), "capacity": self.capacity}
+        return {**super().get_config(), "capacity": self.ring.capacity}
+
+    def _drain(self) -> None:
+        taken = self.ring.take()
+        self._rows.append([rows for rows, _ in taken])
+        self._lost += sum(lost for _, lost in taken)
 
     def _mean_and_weight(self, values: Any, sample_weight: Any) -> tuple[Any, Any]:
         values = ops.cast(values, self.dtype)
@@ -132,32 +141,6 @@ class RecordingMean(keras.metrics.Mean):
             total, count = self._batch_mean.stateless_update_state(zeros, values, sample_weight)
             return ops.divide_no_nan(total, count), count
         return (ops.mean(values) if len(values.shape) else values), weight
-
-    def _write(self, kind: int, value: Any, weight: Any) -> None:
-        written = self._written()
-        place = 1 + ops.mod(ops.cast(written, "int32"), self.capacity)
-        row = [ops.cast(cell, self._ring_dtype) for cell in (kind, value, weight)]
-        zero = ops.zeros((), self._ring_dtype)
-        indices = ops.stack([ops.zeros((), "int32"), place])[:, None]
-        self._put(indices, ops.stack([ops.stack([written + 1, zero, zero]), ops.stack(row)]))
-
-    def _as_numpy(self) -> Rows:
-        ring = self.ring.value
-        # Keras 3.15 reads TensorFlow variables in a way of which numpy 2 warns.
-        return ring.numpy() if isinstance(ring, tf.Variable) else ops.convert_to_numpy(ring)
-
-    def _written(self) -> Any:
-        """How many rows were written since the last reading; on TensorFlow without a copy of the ring."""
-        ring = self.ring.value
-        return (ring.sparse_read([0]) if isinstance(ring, tf.Variable) else ring[:1])[0, 0]
-
-    def _put(self, indices: Any, rows: Any) -> None:
-        """Write rows in place on TensorFlow, and as Keras can elsewhere."""
-        ring = self.ring.value
-        if isinstance(ring, tf.Variable):
-            ring.scatter_nd_update(indices, rows)
-        else:
-            self.ring.assign(ops.scatter_update(ring, ops.convert_to_tensor(indices), ops.convert_to_tensor(rows)))
 
 
 class CompensatedMean(keras.metrics.Mean):

@@ -100,7 +100,7 @@ def test_a_ring_without_room_is_refused():
 
 def test_the_configuration_makes_another_one_like_it():
     config = RecordingMean(name="loss", capacity=7).get_config()
-    assert RecordingMean.from_config(config).capacity == 7
+    assert RecordingMean.from_config(config).ring.capacity == 7
 
 
 # TensorFlow takes subnormal numbers, below 2**-126, for 0: no product or sum of these comes near them.

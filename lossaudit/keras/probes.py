@@ -1,0 +1,183 @@
+"""Probes: what is measured of a batch beside its loss, inside the step, and only if it was asked for."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import ops, tree
+
+from lossaudit.keras.metrics import RecordingMean
+
+Notes = list[tuple[str, Any]]
+"""Numbers of a batch, by tag."""
+
+
+@dataclass(frozen=True)
+class Probes:
+    """What a recorder keeps of each batch beside the loss.
+
+    The sum of sample weights ("weight_sum") and the number of unmasked entries ("tokens") are kept wherever there are
+    any.
+
+    Args:
+        metrics: every compiled metric, of that batch alone, under its own name.
+        components: "regularization", which is what `model.losses` adds to the loss, and the loss of each output before
+            `loss_weights` where there are several, under the name that Keras gives it.
+        gradients: "gradient_norm" and "gradient_finite" of all gradients together, and of each variable
+            "gradient_norm/PATH", "gradient_mean/PATH" and "gradient_variance/PATH"; of the true gradients, also where a
+            LossScaleOptimizer scales them.
+    """
+
+    metrics: bool = False
+    components: bool = False
+    gradients: bool = False
+
+    def wrapped(self, model: Any, tracker: RecordingMean) -> Iterator[tuple[Any, str, Callable[..., Any]]]:
+        """Owner, name and replacement of each method that is to be watched while the model trains."""
+        yield model, "compute_loss", _watched_loss(model, tracker, self.components)
+        if self.metrics:
+            yield model, "compute_metrics", _watched_metrics(model, tracker)
+        if self.gradients and model.optimizer is not None:
+            yield model.optimizer, "apply_gradients", _watched_gradients(model.optimizer, tracker)
+
+    def most(self, model: Any) -> int:
+        """At most so many numbers of a batch, for every kind of model that compiles fewer than 60 metrics."""
+        gradients = 3 * len(model.trainable_variables) + 2 if self.gradients else 0
+        return 4 + gradients + (60 if self.metrics else 0) + (20 if self.components else 0)
+
+
+def _watched_loss(model: Any, tracker: RecordingMean, components: bool) -> Callable[..., Any]:
+    compute_loss = model.compute_loss
+    parameters = inspect.signature(compute_loss)
+
+    @wraps(compute_loss)
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        given = parameters.bind(*args, **kwargs).arguments
+        with _losses_of_outputs(model) as parts:
+            loss = compute_loss(*args, **kwargs)
+        notes = [*_weight_sums(model, given.get("sample_weight")), *_tokens(given.get("y_pred"))]
+        if components:
+            notes += [*parts, *_regularization(model)]
+        if notes:
+            tracker.note(notes, _rows(given.get("x"), given.get("y_pred")))
+        return loss
+
+    return watched
+
+
+def _watched_metrics(model: Any, tracker: RecordingMean) -> Callable[..., Any]:
+    compute_metrics = model.compute_metrics
+
+    @wraps(compute_metrics)
+    def watched(x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        logs = compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+        if model._compile_metrics is not None:
+            tracker.note(_metrics_of_batch(model._compile_metrics, y, y_pred, sample_weight), _rows(x, y_pred))
+        return logs
+
+    return watched
+
+
+def _watched_gradients(optimizer: Any, tracker: RecordingMean) -> Callable[..., Any]:
+    apply_gradients = optimizer.apply_gradients
+
+    @wraps(apply_gradients)
+    def watched(grads_and_vars: Any, **kwargs: Any) -> Any:
+        pairs = list(grads_and_vars)
+        tracker.note(_statistics(optimizer, pairs), 1.0)
+        return apply_gradients(pairs, **kwargs)
+
+    return watched
+
+
+@contextmanager
+def _losses_of_outputs(model: Any) -> Iterator[Notes]:
+    """What CompileLoss tells its metrics of each output, inside the context."""
+    heard: Notes = []
+    metrics = list(getattr(model._compile_loss, "metrics", ()))
+    for metric in metrics:
+        object.__setattr__(metric, "update_state", _heard(metric, heard))
+    try:
+        yield heard
+    finally:
+        for metric in metrics:
+            object.__delattr__(metric, "update_state")
+
+
+def _heard(metric: Any, heard: Notes) -> Callable[..., Any]:
+    update_state = metric.update_state
+
+    def update(values: Any, sample_weight: Any = None) -> Any:
+        heard.append((metric.name, ops.mean(values)))
+        return update_state(values, sample_weight)
+
+    return update
+
+
+def _weight_sums(model: Any, sample_weight: Any) -> Notes:
+    """One sum for all outputs, or one for each that has weights of its own."""
+    if sample_weight is None:
+        return []
+    if not isinstance(sample_weight, (dict, list, tuple)):
+        return [("weight_sum", ops.sum(sample_weight))]
+    named = (
+        sample_weight if isinstance(sample_weight, dict) else dict(zip(model.output_names, sample_weight, strict=True))
+    )
+    return [(f"weight_sum/{name}", ops.sum(one)) for name, one in named.items() if one is not None]
+
+
+def _tokens(y_pred: Any) -> Notes:
+    masks = [mask for one in tree.flatten(y_pred) if (mask := getattr(one, "_keras_mask", None)) is not None]
+    names = ["tokens"] if len(masks) == 1 else [f"tokens/{number}" for number in range(len(masks))]
+    return [(name, ops.sum(ops.cast(mask, "float32"))) for name, mask in zip(names, masks, strict=True)]
+
+
+def _regularization(model: Any) -> Notes:
+    parts = [ops.sum(ops.cast(loss, "float32")) for loss in model.losses]
+    return [("regularization", sum(parts[1:], parts[0]))] if parts else []
+
+
+def _metrics_of_batch(metrics: Any, y: Any, y_pred: Any, sample_weight: Any) -> Notes:
+    """What the compiled metrics are of this batch alone: from nothing, and with no trace in their state."""
+    nothing = [(variable, ops.zeros_like(variable.value)) for variable in metrics.variables]
+    with keras.StatelessScope(state_mapping=nothing):
+        metrics.update_state(y, y_pred, sample_weight)
+        results = metrics.result()
+    return [note for name, result in results.items() for note in _scalars(name, result)]
+
+
+def _scalars(name: str, result: Any) -> Notes:
+    if not len(result.shape):
+        return [(name, result)]
+    flat = ops.reshape(result, (-1,))
+    return [(f"{name}[{index}]", flat[index]) for index in range(flat.shape[0])]
+
+
+def _statistics(optimizer: Any, pairs: list[tuple[Any, Any]]) -> Notes:
+    """Norm, mean and variance of each gradient, and whether all of them are finite."""
+    scale = getattr(optimizer, "dynamic_scale", None)
+    notes, squares = [], []
+    for gradient, variable in pairs:
+        if gradient is None:
+            continue
+        flat = ops.reshape(ops.cast(tf.convert_to_tensor(gradient), "float32"), (-1,))
+        flat = flat if scale is None else flat / ops.cast(scale.value, "float32")
+        squares.append(ops.sum(ops.square(flat)))
+        values = {"norm": ops.sqrt(squares[-1]), "mean": ops.mean(flat), "variance": ops.var(flat)}
+        notes += [(f"gradient_{name}/{variable.path}", value) for name, value in values.items()]
+    if not squares:
+        return []
+    norm = ops.sqrt(sum(squares[1:], squares[0]))
+    return [*notes, ("gradient_norm", norm), ("gradient_finite", ops.cast(ops.isfinite(norm), "float32"))]
+
+
+def _rows(*batches: Any) -> Any:
+    """Length of the first dimension of what is first there."""
+    return ops.shape(next(one for batch in batches for one in tree.flatten(batch) if one is not None))[0]
