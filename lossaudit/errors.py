@@ -51,3 +51,10 @@ class AuditError(LossauditError, AssertionError):
 
     Way out: the message is the report; each finding says where, what was expected, why, and how to mend it.
     """
+
+
+class RunFileWarning(UserWarning):
+    """A recorder cannot write its run file; the training goes on, and what is not written stays in memory.
+
+    Way out: the message names the file and the reason; `recorder.recording.save(path)` writes what was recorded.
+    """

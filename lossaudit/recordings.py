@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 Covers = Literal["batch", "epoch_so_far", "epoch"]
 Split = Literal["train", "validation", "test", "predict"]
+_COLUMNS = ("values", "weights", "epochs", "steps")
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -107,17 +109,21 @@ class Series:
 
     def take(self, rows: NDArray[Any] | slice) -> Series:
         """The rows of every column that an index, a mask or a slice picks, in its order."""
-        columns = {name: getattr(self, name) for name in ("weights", "epochs", "steps")}
-        return Series(
-            self.values[rows],
-            tag=self.tag,
-            split=self.split,
-            covers=self.covers,
-            dtype=self.dtype,
-            decimals=self.decimals,
-            origin=self.origin,
-            **{name: None if column is None else column[rows] for name, column in columns.items()},
-        )
+        columns: dict[str, Any] = {name: getattr(self, name) for name in _COLUMNS}
+        taken: dict[str, Any] = {name: None if column is None else column[rows] for name, column in columns.items()}
+        return replace(self, **taken)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Series]) -> Series:
+        """The numbers of parts one after the other, as those of the first; what one part does not know is unknown."""
+        if len(parts) == 1:
+            return parts[0]
+        columns: dict[str, Any] = {name: [getattr(part, name) for part in parts] for name in _COLUMNS}
+        known = {name: all(column is not None for column in found) for name, found in columns.items()}
+        whole: dict[str, Any] = {
+            name: np.concatenate(found) if known[name] else None for name, found in columns.items()
+        }
+        return replace(parts[0], **whole)
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,6 +185,14 @@ class Recording:
             pd.DataFrame({name: getattr(one, name) for name in names}, index=range(len(one))) for one in self.series
         ]
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(names))
+
+    def to_csv(self, path: str | PathLike[str]) -> None:
+        """Write `to_pandas` as a CSV file, every float with all its digits."""
+        self.to_pandas().to_csv(path, index=False)
+
+    def to_parquet(self, path: str | PathLike[str]) -> None:
+        """Write `to_pandas` as a Parquet file; needs pyarrow, as the extra `table` installs it."""
+        self.to_pandas().to_parquet(path, index=False)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write a run file that `lossaudit.read` reads back column for column; an existing file is refused."""

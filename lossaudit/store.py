@@ -1,10 +1,12 @@
-"""One run file: a SQLite database that holds a Recording, column by column."""
+"""One run file: a SQLite database that grows while a training runs, chunk by chunk, and survives the end of it."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from contextlib import closing
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from contextlib import closing, suppress
 from dataclasses import fields
 from os import PathLike
 from pathlib import Path
@@ -18,10 +20,92 @@ from lossaudit.recordings import Recording, Series
 FORMAT = "lossaudit run file, version 1"
 _COLUMNS = {"values": "<f8", "weights": "<f8", "epochs": "<i8", "steps": "<i8"}
 _SCHEMA = """
-CREATE TABLE file (format TEXT NOT NULL, run TEXT, metadata TEXT NOT NULL);
-CREATE TABLE series (id INTEGER PRIMARY KEY, attributes TEXT NOT NULL);
-CREATE TABLE columns (series INTEGER NOT NULL REFERENCES series, name TEXT NOT NULL, data BLOB NOT NULL);
+CREATE TABLE file (format TEXT NOT NULL);
+CREATE TABLE sessions (id INTEGER PRIMARY KEY, run TEXT, metadata TEXT NOT NULL);
+CREATE TABLE series (id INTEGER PRIMARY KEY, session INTEGER NOT NULL REFERENCES sessions, attributes TEXT NOT NULL);
+CREATE TABLE chunks (
+    id INTEGER PRIMARY KEY, series INTEGER NOT NULL REFERENCES series,
+    "values" BLOB NOT NULL, weights BLOB, epochs BLOB, steps BLOB
+);
 """
+
+
+class RunFile:
+    """A run file that is open for writing; what `append` has returned from survives `kill -9`.
+
+    A file that exists is continued: what comes now is a session of its own, of which reading makes a restart.
+
+    Args:
+        path: where the file is, or is to be.
+        run: a name for the run.
+
+    Raises:
+        RunFileError: the file cannot be made or written, or is not a run file.
+    """
+
+    def __init__(self, path: str | PathLike[str], *, run: str | None = None) -> None:
+        self.path = Path(path)
+        self.closed = False
+        self._series: dict[str, int] = {}
+        try:
+            self._database = sqlite3.connect(self.path, timeout=60, check_same_thread=False)
+            self._begin(run)
+        except sqlite3.Error as error:
+            raise RunFileError(f"path={str(path)!r} cannot be written as a {FORMAT}: {error}") from error
+
+    def append(self, parts: Iterable[Series], *, metadata: Mapping[str, Any] | None = None) -> None:
+        """Write further numbers of some series, those of equal attributes to one, and what is now known of the run.
+
+        Raises:
+            RunFileError: the disk is full, or the file can no longer be written; nothing of `parts` is in it.
+        """
+        known = dict(self._series)
+        try:
+            with self._database:
+                for part in parts:
+                    attributes = _attributes(part)
+                    if attributes not in self._series:
+                        self._series[attributes] = self._new_series(attributes)
+                    self._new_chunk(self._series[attributes], part)
+                if metadata is not None:
+                    row = (json.dumps(dict(metadata)), self._session)
+                    self._database.execute("UPDATE sessions SET metadata = ? WHERE id = ?", row)
+        except sqlite3.Error as error:
+            self._series = known
+            raise RunFileError(f"path={str(self.path)!r} cannot be written: {error}") from error
+
+    def recording(self) -> Recording:
+        """What this session has written; also of a file that was closed."""
+        with closing(sqlite3.connect(self.path, timeout=60)) as database:
+            return _recording(database, session=self._session)
+
+    def close(self) -> None:
+        """Close the file, so that one file is all there is of it, unless somebody reads it just now."""
+        with suppress(sqlite3.OperationalError):
+            self._database.execute("PRAGMA journal_mode = DELETE")
+        self._database.close()
+        self.closed = True
+
+    def _begin(self, run: str | None) -> None:
+        if self._database.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
+            with self._database:
+                self._database.executescript(_SCHEMA)
+                self._database.execute("INSERT INTO file VALUES (?)", (FORMAT,))
+        _check_format(self._database)
+        self._database.execute("PRAGMA journal_mode = WAL")
+        with self._database:
+            self._session = self._database.execute("INSERT INTO sessions VALUES (NULL, ?, '{}')", (run,)).lastrowid
+
+    def _new_series(self, attributes: str) -> int:
+        row = self._database.execute("INSERT INTO series VALUES (NULL, ?, ?)", (self._session, attributes))
+        return row.lastrowid or 0
+
+    def _new_chunk(self, series: int, part: Series) -> None:
+        columns = [getattr(part, name) for name in _COLUMNS]
+        blobs = [
+            None if c is None else c.astype(kind).tobytes() for c, kind in zip(columns, _COLUMNS.values(), strict=True)
+        ]
+        self._database.execute("INSERT INTO chunks VALUES (NULL, ?, ?, ?, ?, ?)", (series, *blobs))
 
 
 def save(recording: Recording, path: str | PathLike[str]) -> None:
@@ -30,22 +114,27 @@ def save(recording: Recording, path: str | PathLike[str]) -> None:
     Raises:
         FileExistsError: there is a file at `path` already.
         OSError: the folder of `path` does not exist or cannot be written.
+        RunFileError: the disk is full.
     """
     with Path(path).open("xb"):
         pass
-    with closing(sqlite3.connect(path)) as database, database:
-        database.executescript(_SCHEMA)
-        metadata = json.dumps(dict(recording.metadata))
-        database.execute("INSERT INTO file VALUES (?, ?, ?)", (FORMAT, recording.run, metadata))
-        for number, series in enumerate(recording.series):
-            _insert(database, number, series)
+    file = RunFile(path, run=recording.run)
+    with closing(file):
+        file.append([], metadata=recording.metadata)
+        for series in recording.series:
+            file._series.clear()  # two series of equal attributes stay two
+            file.append([series])
 
 
 def read(path: str | PathLike[str]) -> Recording:
-    """Read the recording that a file holds.
+    """Read the recording that a file holds; also while a training writes to it.
+
+    Where a training was resumed, the numbers of all sessions follow one another in each series, with the steps they
+    had, and `metadata["restarts"]` has the train step with which each further session began: steps that were trained
+    twice are there twice.
 
     Args:
-        path: a run file, as `Recording.save` writes it.
+        path: a run file, as `LossRecorder(path=…)` and `Recording.save` write it.
 
     Raises:
         FileNotFoundError: there is no file at `path`.
@@ -54,30 +143,59 @@ def read(path: str | PathLike[str]) -> Recording:
     if not Path(path).is_file():
         raise FileNotFoundError(f"path={str(path)!r} is not a file")
     try:
-        with closing(sqlite3.connect(path)) as database:
+        with closing(sqlite3.connect(path, timeout=60)) as database:
+            _check_format(database)
             return _recording(database)
     except (sqlite3.Error, ValueError, TypeError) as error:
-        raise RunFileError(f"{path} is not a {FORMAT}: {error}") from error
+        raise RunFileError(f"{path} is not a {FORMAT}, or is damaged: {error}") from error
 
 
-def _insert(database: sqlite3.Connection, number: int, series: Series) -> None:
-    attributes = {one.name: getattr(series, one.name) for one in fields(series) if one.name not in _COLUMNS}
-    database.execute("INSERT INTO series VALUES (?, ?)", (number, json.dumps(attributes)))
-    for name, kind in _COLUMNS.items():
-        column = getattr(series, name)
-        if column is not None:
-            database.execute("INSERT INTO columns VALUES (?, ?, ?)", (number, name, column.astype(kind).tobytes()))
+def with_more(written: Recording, captured: Recording) -> Recording:
+    """What was written of a session, and what was captured since."""
+    series = _joined([written.series, captured.series])
+    return Recording(series, run=written.run, metadata=captured.metadata)
 
 
-def _recording(database: sqlite3.Connection) -> Recording:
-    found, run, metadata = database.execute("SELECT * FROM file").fetchone()
-    if found != FORMAT:
-        raise RunFileError(f"its format is {found!r}")
-    rows = database.execute("SELECT id, attributes FROM series ORDER BY id").fetchall()
-    series = [Series(**json.loads(attributes), **_columns(database, number)) for number, attributes in rows]
-    return Recording(series, run=run, metadata=json.loads(metadata))
+def _check_format(database: sqlite3.Connection) -> None:
+    found = database.execute("SELECT format FROM file").fetchone()
+    if found != (FORMAT,):
+        raise sqlite3.DatabaseError(f"its format is {found and found[0]!r}")
 
 
-def _columns(database: sqlite3.Connection, number: int) -> dict[str, Any]:
-    rows = database.execute("SELECT name, data FROM columns WHERE series = ?", (number,))
-    return {name: np.frombuffer(data, dtype=_COLUMNS[name]) for name, data in rows}
+def _attributes(series: Series) -> str:
+    return json.dumps({one.name: getattr(series, one.name) for one in fields(series) if one.name not in _COLUMNS})
+
+
+def _recording(database: sqlite3.Connection, session: int | None = None) -> Recording:
+    """All sessions, or one."""
+    sessions = database.execute(
+        "SELECT id, run, metadata FROM sessions WHERE id = ?1 OR ?1 IS NULL", (session,)
+    ).fetchall()
+    rows = database.execute("SELECT id, session, attributes FROM series ORDER BY id").fetchall()
+    by_session = {number: [_series(database, *row) for row in rows if row[1] == number] for number, _, _ in sessions}
+    metadata = json.loads(sessions[-1][2]) if sessions else {}
+    run = sessions[-1][1] if sessions else None
+    parts = [one for one in by_session.values() if one]
+    if len(parts) < 2:
+        return Recording(parts[0] if parts else [], run=run, metadata=metadata)
+    restarts = [int(one.steps[0]) for part in parts[1:] for one in part[:1] if one.steps is not None]
+    return Recording(_joined(parts), run=run, metadata={**metadata, "restarts": restarts})
+
+
+def _joined(sessions: Iterable[Iterable[Series]]) -> list[Series]:
+    by_attributes = defaultdict(list)
+    for session in sessions:
+        for series in session:
+            by_attributes[_attributes(series)].append(series)
+    return [Series.joined(parts) for parts in by_attributes.values()]
+
+
+def _series(database: sqlite3.Connection, number: int, _: int, attributes: str) -> Series:
+    query = 'SELECT "values", weights, epochs, steps FROM chunks WHERE series = ? ORDER BY id'
+    chunks = database.execute(query, (number,)).fetchall()
+    columns: Any = zip(*chunks, strict=True) if chunks else [[b""], [None], [None], [None]]
+    whole: dict[str, Any] = {
+        name: None if None in found else np.frombuffer(b"".join(found), dtype=kind)
+        for (name, kind), found in zip(_COLUMNS.items(), columns, strict=True)
+    }
+    return Series(**json.loads(attributes), **whole)

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from lossaudit.recordings import Floats, Ints, Recording, Series
 
+_COLUMNS = ("values", "weights", "epochs", "steps", "sessions")
+
 
 @dataclass(frozen=True, eq=False)
 class Batches:
@@ -21,6 +23,7 @@ class Batches:
         weights: rows of each batch, shape (n,).
         epochs: epoch of each batch, shape (n,); a change of epoch starts a new mean.
         steps: step of each batch, shape (n,).
+        sessions: how often the training had been resumed before each batch, shape (n,).
         dtype: float type of the accumulator of the program that trained.
         weights_known: False where the recording has no rows; `weights` are then ones.
     """
@@ -29,6 +32,7 @@ class Batches:
     weights: Floats
     epochs: Ints
     steps: Ints
+    sessions: Ints
     dtype: str = "float32"
     weights_known: bool = True
 
@@ -41,6 +45,7 @@ class Batches:
             weights=np.ones(n) if series.weights is None else series.weights,
             epochs=np.zeros(n, np.int64) if series.epochs is None else series.epochs,
             steps=np.arange(n) if series.steps is None else series.steps,
+            sessions=np.zeros(n, np.int64) if series.steps is None else _restarts(series.steps),
             dtype=series.dtype,
             weights_known=series.weights is not None,
         )
@@ -50,8 +55,9 @@ class Batches:
 
     @property
     def starts(self) -> Ints:
-        """Index of the first batch of each epoch."""
-        return np.flatnonzero(np.diff(self.epochs, prepend=self.epochs[:1] - 1)).astype(np.int64)
+        """Index of the first batch of each epoch, and of each resumed one, whose steps do not go on."""
+        begins = np.diff(self.epochs, prepend=self.epochs[:1] - 1) != 0
+        return np.flatnonzero(begins | (np.diff(self.sessions, prepend=self.sessions[:1]) != 0)).astype(np.int64)
 
     @property
     def ends(self) -> Ints:
@@ -79,7 +85,7 @@ class Batches:
 
     def where(self, rows: NDArray[np.bool_] | slice) -> Batches:
         """The batches that a mask or a slice keeps."""
-        columns = {name: getattr(self, name)[rows] for name in ("values", "weights", "epochs", "steps")}
+        columns = {name: getattr(self, name)[rows] for name in _COLUMNS}
         return replace(self, **columns)
 
     def counted_alike(self) -> Batches:
@@ -88,7 +94,8 @@ class Batches:
 
     def as_one_epoch(self) -> Batches:
         """The same batches, with no boundary between epochs."""
-        return replace(self, epochs=np.zeros(len(self), np.int64))
+        nothing = np.zeros(len(self), np.int64)
+        return replace(self, epochs=nothing, sessions=nothing)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,13 +130,18 @@ class Truth:
         if not {"train", "validation"} <= self.splits.keys() or self.split not in ("train", "validation"):
             return None
         train, validation = self.splits["train"], self.splits["validation"]
-        order = np.argsort(np.concatenate([train.epochs * 2, validation.epochs * 2 + 1]), kind="stable")
-        names = ("values", "weights", "epochs", "steps")
+        phases = np.concatenate([train.epochs * 2, validation.epochs * 2 + 1])
+        order = np.lexsort([phases, np.concatenate([train.sessions, validation.sessions])])
         both: dict[str, Any] = {
-            name: np.concatenate([getattr(train, name), getattr(validation, name)])[order] for name in names
+            name: np.concatenate([getattr(train, name), getattr(validation, name)])[order] for name in _COLUMNS
         }
         ours = np.repeat([self.split == "train", self.split == "validation"], [len(train), len(validation)])
         return replace(train, **both, weights_known=train.weights_known and validation.weights_known), ours[order]
+
+
+def _restarts(steps: Ints) -> Ints:
+    """How often the steps had gone back before each of them."""
+    return np.cumsum(np.diff(steps, prepend=steps[:1]) < 0).astype(np.int64)
 
 
 def truth_about(recording: Recording, tag: str, split: str, dtype: str) -> Truth | None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import keras
 
+from lossaudit.errors import RunFileError, RunFileWarning
 from lossaudit.keras.attachments import Attachment
 from lossaudit.keras.callers import Training, companions
 from lossaudit.keras.captures import LOSS, Capture
 from lossaudit.keras.metrics import EVALUATION, TRAIN
 from lossaudit.keras.probes import Probes
 from lossaudit.recordings import Recording
+from lossaudit.store import RunFile, with_more
 
 _HOOKS_AHEAD = 3
 """Executions for which the ring keeps room: one that a hook announces, one that it does not, and marks of resets."""
@@ -32,13 +37,30 @@ class LossRecorder(keras.callbacks.Callback):
 
     What bypasses the tracker, as a `train_step` with a loss of its own may, is not captured; the recording's
     `metadata["not_captured"]` then says of which split, and `audit` reports it as LA401.
+
+    Args:
+        path: a run file that grows with the training, chunk by chunk, so that the memory of a long run does not, and
+            that keeps what was captured when the process is killed; `lossaudit.read` reads it at any time. A file that
+            exists is continued. If it cannot be written, RunFileWarning says so, and the training goes on.
+        metrics: keep every compiled metric of each batch alone, as series of their own tags.
+        components: keep what regularizers add to the loss, and the loss of each output (`probes.Probes`).
+        gradients: keep norm, mean and variance of each gradient, and whether all are finite; on TensorFlow.
     """
 
     capacity = 4096
     """Rows of the ring inside the graph, which is read before it is full; more if one execution writes more."""
 
-    def __init__(self, *, metrics: bool = False, components: bool = False, gradients: bool = False) -> None:
+    def __init__(
+        self,
+        path: str | PathLike[str] | None = None,
+        *,
+        metrics: bool = False,
+        components: bool = False,
+        gradients: bool = False,
+    ) -> None:
         super().__init__()
+        self.path = None if path is None else Path(path)
+        self._file: RunFile | None = None
         self._probes = Probes(metrics=metrics, components=components, gradients=gradients)
         self._finished: list[Recording] = []
         self._capture = Capture()
@@ -53,7 +75,8 @@ class LossRecorder(keras.callbacks.Callback):
         if self._leader is not None:
             return self._leader.recording
         self.read()
-        return self._capture.recording
+        captured = self._capture.recording
+        return captured if self._file is None else with_more(self._file.recording(), captured)
 
     @property
     def recordings(self) -> list[Recording]:
@@ -76,12 +99,13 @@ class LossRecorder(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Start a new recording."""
-        self.read()
         if self._capture.seen:
-            self._finished.append(self._capture.recording)
+            self._finished.append(self.recording)
         self._capture = Capture(self._capture.metadata)
         self._in_fit = True
         self._join_training()
+        if self.path is not None and self._leader is None:
+            self._open(self.path)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Remember which epoch the coming batches belong to."""
@@ -117,9 +141,12 @@ class LossRecorder(keras.callbacks.Callback):
         self.read()
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        """Leave the model as it was."""
+        """Leave the model as it was, and the run file complete."""
         self._in_fit = False
         self._detach()
+        if self._file is not None and not self._file.closed:
+            self._write()
+            self._file.close()
 
     def read(self) -> None:
         """Move what the graph has recorded into memory."""
@@ -131,6 +158,32 @@ class LossRecorder(keras.callbacks.Callback):
             tags = {tag: [of_replica[tag] for of_replica in by_tag] for tag in by_tag[0]}
             tags[LOSS] = tags.pop(tracker.name)
             self._capture.add(tags, lost, in_validation=self._in_fit and self._in_test)
+            self._write()
+
+    def _open(self, path: Path) -> None:
+        """Begin a session of the run file; steps go on where those of the optimizer do."""
+        try:
+            continued = path.exists() and path.stat().st_size > 0
+            self._file = RunFile(path)
+            self._capture.first_step = _steps_taken(self.model) if continued else 0
+        except (OSError, RunFileError) as error:
+            self._say_not_written(error)
+
+    def _write(self) -> None:
+        """Move what was captured to the run file, if there is one; what cannot be written stays in memory."""
+        if self._file is None or self._file.closed:
+            return
+        taken = self._capture.take()
+        try:
+            self._file.append(taken, metadata=self._capture.described)
+        except RunFileError as error:
+            self._capture.put_back(taken)
+            if "not_written" not in self._capture.metadata:
+                self._say_not_written(error)
+
+    def _say_not_written(self, error: Exception) -> None:
+        self._capture.metadata = {**self._capture.metadata, "not_written": str(error)}
+        warnings.warn(f"the training goes on, and is recorded in memory: {error}", RunFileWarning, stacklevel=2)
 
     def _attach(self, model: Any) -> None:
         self._capture.metadata = _about(model)
@@ -179,3 +232,9 @@ def _about(model: Any) -> dict[str, Any]:
         "reduction": getattr(loss, "reduction", None),
         "replicas": int(getattr(getattr(model, "distribute_strategy", None), "num_replicas_in_sync", 1)),
     }
+
+
+def _steps_taken(model: Any) -> int:
+    """The batches that an optimizer has seen, also before its state was restored from a checkpoint."""
+    optimizer = model.optimizer
+    return int(optimizer.iterations) * int(getattr(optimizer, "gradient_accumulation_steps", None) or 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,14 +24,18 @@ class Capture:
         metadata: what is known of the set-up.
         epoch: the epoch that coming rows belong to.
         seen: how many batch hooks of each split were called.
+        first_step: the step of the first train batch.
     """
 
     metadata: dict[str, Any] = field(default_factory=dict)
     epoch: int = 0
     seen: dict[str, int] = field(default_factory=dict)
-    _rows: dict[tuple[str, str], list[Rows]] = field(default_factory=dict)
-    _epochs: dict[tuple[str, str], list[Ints]] = field(default_factory=dict)
+    first_step: int = 0
+    _parts: dict[tuple[str, str], list[Series]] = field(default_factory=dict)
+    _counts: dict[tuple[str, str], int] = field(default_factory=dict)
+    _epochs: dict[int, tuple[int, int]] = field(default_factory=dict)
     _evaluations: int = 0
+    _tests: dict[int, int] = field(default_factory=dict)
     _resets: list[int] = field(default_factory=list)
     _lost: dict[str, int] = field(default_factory=dict)
 
@@ -43,25 +47,43 @@ class Capture:
         """
         rows = merged(tags[LOSS])
         kinds, split = rows[:, 0], "validation" if in_validation else "test"
-        self._resets += [self._length("train") + int(n) for n in np.cumsum(kinds == TRAIN)[kinds == RESET]]
+        first = self._length("train")
+        self._resets += [first + int(n) for n in np.cumsum(kinds == TRAIN)[kinds == RESET]]
         evaluations = self._evaluations + np.cumsum(kinds == RESET)
+        tested = [self._tests.setdefault(int(number), len(self._tests)) for number in evaluations[kinds == EVALUATION]]
         for tag, replicas in tags.items():
             batches = [one[one[:, 0] != RESET] for one in replicas]
             self._append(tag, batches, TRAIN, "train", np.array([self.epoch]))
-            epochs = np.array([self.epoch]) if in_validation else evaluations[kinds == EVALUATION]
-            self._append(tag, batches, EVALUATION, split, epochs)
+            self._append(tag, batches, EVALUATION, split, np.array([self.epoch] if in_validation else tested))
+        self._epochs[self.epoch] = self._epochs.get(self.epoch, (first, 0))[0], self._length("train")
         self._evaluations = int(evaluations[-1]) if len(evaluations) else self._evaluations
         for name in {"train" if kind == TRAIN else split for kind in kinds[kinds != RESET]} if lost else ():
             self._lost[name] = self._lost.get(name, 0) + lost
 
     @property
     def recording(self) -> Recording:
-        """All rows so far."""
-        series = [self._series(tag, split) for tag, split in self._rows if split not in self._lost]
+        """All rows that were not taken."""
+        series = [
+            Series.joined(parts) for (_, split), parts in self._parts.items() if parts and split not in self._lost
+        ]
+        return Recording(series, metadata=self.described)
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """The metadata, with what is known by now."""
         metadata = {**self.metadata, "resets": self._mid_epoch_resets(), "not_captured": self._not_captured()}
-        return Recording(
-            series, metadata={name: value for name, value in metadata.items() if value not in (None, {}, [])}
-        )
+        return {name: value for name, value in metadata.items() if value not in (None, {}, [])}
+
+    def take(self) -> list[Series]:
+        """The rows since the last `take`, which are then forgotten here."""
+        taken = [Series.joined(parts) for (_, split), parts in self._parts.items() if parts and split not in self._lost]
+        self._parts = {key: [] for key in self._parts}
+        return taken
+
+    def put_back(self, taken: Iterable[Series]) -> None:
+        """Undo a `take`."""
+        for series in taken:
+            self._parts[series.tag, series.split].insert(0, series)
 
     def _append(self, tag: str, replicas: Sequence[Rows], kind: int, split: str, epochs: Ints) -> None:
         """Keep the rows of one kind; `epochs` has one for each, or a last one that holds for what it does not cover."""
@@ -73,31 +95,30 @@ class Capture:
             parts |= {f"{tag}/replica_{number}": part for number, part in enumerate(replicas)}
             parts |= {OPTIMISED: _mean_of_replicas(replicas)} if kind == TRAIN else {}
         for name, part in parts.items():
-            n = len(part)
-            self._rows.setdefault((name, split), []).append(part[:, 1:])
-            self._epochs.setdefault((name, split), []).append(epochs if len(epochs) == n else np.full(n, epochs[-1]))
+            n, key = len(part), (name, split)
+            first = self._counts.get(key, 0) + (self.first_step if split == "train" else 0)
+            series = Series(
+                part[:, 1],
+                tag=name,
+                split=split,
+                weights=part[:, 2],
+                epochs=epochs if len(epochs) == n else np.full(n, epochs[-1]),
+                steps=np.arange(first, first + n),
+                dtype=self.metadata.get("dtype", "float32"),
+            )
+            self._parts.setdefault(key, []).append(series)
+            self._counts[key] = self._counts.get(key, 0) + n
 
     def _length(self, split: str) -> int:
-        return sum(map(len, self._rows.get((LOSS, split), ())))
-
-    def _series(self, tag: str, split: str) -> Series:
-        rows, epochs = np.concatenate(self._rows[tag, split]), np.concatenate(self._epochs[tag, split])
-        if split == "test":
-            epochs = np.unique(epochs, return_inverse=True)[1]
-        return Series(
-            rows[:, 0],
-            tag=tag,
-            split=split,
-            weights=rows[:, 1],
-            epochs=epochs,
-            steps=np.arange(len(rows)),
-            dtype=self.metadata.get("dtype", "float32"),
-        )
+        return self._counts.get((LOSS, split), 0)
 
     def _mid_epoch_resets(self) -> list[int]:
         """Train steps before which the mean was reset in mid-epoch, as `evaluate` in a batch hook does."""
-        epochs = np.concatenate([[], *self._epochs.get((LOSS, "train"), [])])
-        return [step for step in self._resets if 0 < step < len(epochs) and epochs[step] == epochs[step - 1]]
+        return [
+            step + self.first_step
+            for step in self._resets
+            if any(first < step < end for first, end in self._epochs.values())
+        ]
 
     def _not_captured(self) -> dict[str, str]:
         """For each split of which fewer batches were captured than hooks were called, or rows were lost, why."""
