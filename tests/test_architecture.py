@@ -35,6 +35,7 @@ ORDER = [
     "render",
     "keras.rings",
     "keras.metrics",
+    "keras.samples",
     "keras.probes",
     "keras.callers",
     "keras.attachments",

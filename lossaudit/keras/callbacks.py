@@ -15,6 +15,7 @@ from lossaudit.keras.callers import Training, companions
 from lossaudit.keras.captures import LOSS, Capture
 from lossaudit.keras.metrics import EVALUATION, TRAIN
 from lossaudit.keras.probes import Probes
+from lossaudit.keras.samples import Sample, Samples, split_of
 from lossaudit.recordings import Recording
 from lossaudit.store import RunFile, with_more
 
@@ -45,6 +46,8 @@ class LossRecorder(keras.callbacks.Callback):
         metrics: keep every compiled metric of each batch alone, as series of their own tags.
         components: keep what regularizers add to the loss, and the loss of each output (`probes.Probes`).
         gradients: keep norm, mean and variance of each gradient, and whether all are finite; on TensorFlow.
+        predictions: (every, rows): of every so many batches, keep targets and predictions of the first so many rows as
+            `Sample` in the list `predictions`, in memory; on TensorFlow and one replica.
     """
 
     capacity = 4096
@@ -57,11 +60,14 @@ class LossRecorder(keras.callbacks.Callback):
         metrics: bool = False,
         components: bool = False,
         gradients: bool = False,
+        predictions: tuple[int, int] | None = None,
     ) -> None:
         super().__init__()
         self.path = None if path is None else Path(path)
         self._file: RunFile | None = None
-        self._probes = Probes(metrics=metrics, components=components, gradients=gradients)
+        self._samples = None if predictions is None else Samples(*predictions)
+        self._probes = Probes(metrics, components, gradients, self._samples)
+        self.predictions: list[Sample] = []
         self._finished: list[Recording] = []
         self._capture = Capture()
         self._attachment: Attachment | None = None
@@ -103,6 +109,9 @@ class LossRecorder(keras.callbacks.Callback):
             self._finished.append(self.recording)
         self._capture = Capture(self._capture.metadata)
         self._in_fit = True
+        self.predictions = []
+        if self._samples is not None:
+            self._samples.restart()
         self._join_training()
         if self.path is not None and self._leader is None:
             self._open(self.path)
@@ -159,6 +168,13 @@ class LossRecorder(keras.callbacks.Callback):
             tags[LOSS] = tags.pop(tracker.name)
             self._capture.add(tags, lost, in_validation=self._in_fit and self._in_test)
             self._write()
+            self._read_samples()
+
+    def _read_samples(self) -> None:
+        for kind, number, targets, predictions in self._samples.take() if self._samples else ():
+            split = split_of(kind, self._in_fit)
+            step = number + (self._capture.first_step if split == "train" else 0)
+            self.predictions.append(Sample(split, self._capture.epoch, step, targets, predictions))
 
     def _open(self, path: Path) -> None:
         """Begin a session of the run file; steps go on where those of the optimizer do."""
@@ -208,8 +224,10 @@ class LossRecorder(keras.callbacks.Callback):
         self._unread += 1
         if self._attachment is not None:
             tracker = self._attachment.tracker
-            rows_of_a_hook = self._capture.metadata.get("steps_per_execution", 1) * (1 + len(tracker.tags))
-            if (self._unread + _HOOKS_AHEAD - 1) * rows_of_a_hook >= tracker.ring.capacity:
+            steps = self._capture.metadata.get("steps_per_execution", 1)
+            hooks = self._unread + _HOOKS_AHEAD - 1
+            is_tight = self._samples is not None and not self._samples.has_room_for(hooks * steps)
+            if is_tight or hooks * steps * (1 + len(tracker.tags)) >= tracker.ring.capacity:
                 self.read()
 
     def _loop_rows_are_train(self, is_train: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
@@ -14,6 +14,8 @@ import tensorflow as tf
 from keras import ops, tree
 
 from lossaudit.keras.metrics import RecordingMean
+from lossaudit.keras.rings import on_tensorflow
+from lossaudit.keras.samples import Samples
 
 Notes = list[tuple[str, Any]]
 """Numbers of a batch, by tag."""
@@ -33,19 +35,34 @@ class Probes:
         gradients: "gradient_norm" and "gradient_finite" of all gradients together, and of each variable
             "gradient_norm/PATH", "gradient_mean/PATH" and "gradient_variance/PATH"; of the true gradients, also where a
             LossScaleOptimizer scales them.
+        samples: targets and predictions of some rows of some batches.
     """
 
     metrics: bool = False
     components: bool = False
     gradients: bool = False
+    samples: Samples | None = None
 
     def wrapped(self, model: Any, tracker: RecordingMean) -> Iterator[tuple[Any, str, Callable[..., Any]]]:
         """Owner, name and replacement of each method that is to be watched while the model trains."""
-        yield model, "compute_loss", _watched_loss(model, tracker, self.components)
+        self._check(model)
+        yield model, "compute_loss", _watched_loss(model, tracker, self.components, self.samples)
         if self.metrics:
             yield model, "compute_metrics", _watched_metrics(model, tracker)
         if self.gradients and model.optimizer is not None:
             yield model.optimizer, "apply_gradients", _watched_gradients(model.optimizer, tracker)
+
+    def _check(self, model: Any) -> None:
+        """Refuse what a back end or a strategy cannot do, rather than record nothing."""
+        wanted = {"gradients": self.gradients, "predictions": self.samples is not None}
+        asked = [f"{name}={value!r}" for name, value in wanted.items() if value]
+        if asked and not on_tensorflow():
+            raise ValueError(
+                f"{' and '.join(asked)} can be recorded on TensorFlow only, not on {keras.backend.backend()}"
+            )
+        strategy = getattr(model, "distribute_strategy", None)
+        if self.samples is not None and strategy is not None and strategy.num_replicas_in_sync > 1:
+            raise ValueError(f"predictions can be recorded on one replica only, not on {strategy.num_replicas_in_sync}")
 
     def most(self, model: Any) -> int:
         """At most so many numbers of a batch, for every kind of model that compiles fewer than 60 metrics."""
@@ -53,20 +70,22 @@ class Probes:
         return 4 + gradients + (60 if self.metrics else 0) + (20 if self.components else 0)
 
 
-def _watched_loss(model: Any, tracker: RecordingMean, components: bool) -> Callable[..., Any]:
+def _watched_loss(model: Any, tracker: RecordingMean, components: bool, samples: Samples | None) -> Callable[..., Any]:
     compute_loss = model.compute_loss
     parameters = inspect.signature(compute_loss)
 
     @wraps(compute_loss)
     def watched(*args: Any, **kwargs: Any) -> Any:
         given = parameters.bind(*args, **kwargs).arguments
-        with _losses_of_outputs(model) as parts:
+        with _losses_of_outputs(model, given) if components else nullcontext([]) as parts:
             loss = compute_loss(*args, **kwargs)
         notes = [*_weight_sums(model, given.get("sample_weight")), *_tokens(given.get("y_pred"))]
         if components:
             notes += [*parts, *_regularization(model)]
         if notes:
             tracker.note(notes, _rows(given.get("x"), given.get("y_pred")))
+        if samples is not None:
+            samples.keep(tracker.kind, given["y"], given["y_pred"])
         return loss
 
     return watched
@@ -98,10 +117,13 @@ def _watched_gradients(optimizer: Any, tracker: RecordingMean) -> Callable[..., 
 
 
 @contextmanager
-def _losses_of_outputs(model: Any) -> Iterator[Notes]:
+def _losses_of_outputs(model: Any, given: dict[str, Any]) -> Iterator[Notes]:
     """What CompileLoss tells its metrics of each output, inside the context."""
     heard: Notes = []
-    metrics = list(getattr(model._compile_loss, "metrics", ()))
+    compiled = model._compile_loss
+    if compiled is not None and not compiled.built and given.get("y") is not None:
+        compiled.build(given["y"], given["y_pred"])
+    metrics = list(getattr(compiled, "metrics", ()))
     for metric in metrics:
         object.__setattr__(metric, "update_state", _heard(metric, heard))
     try:
