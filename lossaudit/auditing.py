@@ -15,6 +15,7 @@ from lossaudit.findings import Diagnosis, Finding, Judgement, Report, Verdict
 from lossaudit.predictions import GRADES, Pace
 from lossaudit.quantities import QUANTITIES, definition
 from lossaudit.recordings import Covers, Recording, Series
+from lossaudit.trainings import TRAINING_CHECKS
 from lossaudit.truths import Truth, truth_about
 
 _SILENT = np.errstate(all="ignore")
@@ -61,7 +62,7 @@ def report_on(
 ) -> Report:
     """Judge claims one by one; one that promises nothing, or may be of another loss, must be recognised."""
     judgements: list[Judgement] = []
-    findings: list[Finding] = []
+    findings = [finding for check in TRAINING_CHECKS for finding in check(truth)]
     skipped: list[str] = []
     for claim in claims:
         judgement, found = _judge(truth, claim)

@@ -14,6 +14,7 @@ from lossaudit.findings import Finding, Rule, Verdict
 from lossaudit.messages import at_number, facts, finding, name, telling
 from lossaudit.predictions import Prediction
 from lossaudit.recordings import Covers
+from lossaudit.trainings import TRAINING_RULES
 
 EPOCH = Rule(
     "LA101",
@@ -77,7 +78,8 @@ AUDITED = Rule(
     "The audit itself did not fail.",
     "An error inside the audit never stops a training run, and is never silent.",
 )
-RULES = {rule.code: rule for rule in (EPOCH, BATCH, SO_FAR, STEPS, COMPLETE, FOUNDED, PRESENT, CAPTURED, AUDITED)}
+_RULES = (EPOCH, BATCH, SO_FAR, STEPS, COMPLETE, FOUNDED, PRESENT, CAPTURED, AUDITED, *TRAINING_RULES)
+RULES = {rule.code: rule for rule in sorted(_RULES, key=lambda rule: rule.code)}
 
 _VALUE_RULES: dict[Covers, Rule] = {"epoch": EPOCH, "batch": BATCH, "epoch_so_far": SO_FAR}
 _MOVED_RULES = {

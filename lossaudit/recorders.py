@@ -24,6 +24,9 @@ class Recorder:
     The batch losses are the truth; what `end_epoch` was given are claims. `audit(r.recording, r.recording)` judges
     them.
 
+    Args:
+        rows: how many rows there are to train on in an epoch; an audit then notices those that were not (LA204).
+
     >>> recorder = Recorder()
     >>> for loss, rows in [(1.0, 4), (2.0, 4), (9.0, 2)]:
     ...     recorder.batch(loss, weight=rows)
@@ -32,7 +35,8 @@ class Recorder:
     array([4., 4., 2.])
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, rows: int | None = None) -> None:
+        self._rows = rows
         self._batches: dict[tuple[str, str], _Column] = defaultdict(_Column)
         self._reports: dict[tuple[str, str], _Column] = defaultdict(_Column)
         self._epoch = 0
@@ -78,7 +82,8 @@ class Recorder:
     def recording(self) -> Recording:
         """All that was recorded so far."""
         batches = [_series(key, column, "batch") for key, column in self._batches.items()]
-        return Recording([*batches, *(_series(key, column, "epoch") for key, column in self._reports.items())])
+        reports = [_series(key, column, "epoch") for key, column in self._reports.items()]
+        return Recording([*batches, *reports], metadata={} if self._rows is None else {"rows": self._rows})
 
 
 def _weight(weight: SupportsFloat, tag: str, step: int) -> float:

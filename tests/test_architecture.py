@@ -23,6 +23,7 @@ ORDER = [
     "recorders",
     "truths",
     "findings",
+    "trainings",
     "predictions",
     "quantities",
     "claims",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from functools import wraps
 from typing import Any
+
+import keras
 
 from lossaudit.keras.callers import Training
 from lossaudit.keras.metrics import EVALUATION, TRAIN, RecordingMean
@@ -53,6 +56,7 @@ class Attachment:
         _copy(self.original, self.tracker)
         replacements = [
             *self.probes.wrapped(model, self.tracker),
+            *_listening(model, self.original, self.tracker),
             (model, "train_step", self._marked(model.train_step, TRAIN)),
             (model, "test_step", self._marked(model.test_step, EVALUATION)),
             *((model, name, self._guarded(getattr(model, name))) for name in _GUARDED),
@@ -107,6 +111,24 @@ class Attachment:
         """Whether another `fit` gave the model its History, or the training was left by an exception."""
         another = getattr(self.model, "history", None) is not self._history
         return another or (self._training is not None and self._training.is_over)
+
+
+def _listening(model: Any, original: Any, tracker: RecordingMean) -> Iterator[tuple[Any, str, Callable[..., Any]]]:
+    """What lets the tracker hear the means named "loss" that a model of its own `train_step` has beside it."""
+    for metric in model.metrics:
+        if isinstance(metric, keras.metrics.Mean) and metric.name == original.name and metric is not original:
+            yield metric, "update_state", _followed(metric.update_state, tracker.keep)
+            yield metric, "reset_state", _followed(metric.reset_state, tracker.mark_reset)
+
+
+def _followed(method: Callable[..., Any], follow: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(method)
+    def followed(*args: Any, **kwargs: Any) -> Any:
+        result = method(*args, **kwargs)
+        follow(*args, **kwargs)
+        return result
+
+    return followed
 
 
 def _scope(model: Any) -> AbstractContextManager[Any]:

@@ -36,6 +36,7 @@ class LossAudit(LossRecorder):
             AuditError if it has findings; `"ignore"` keeps the report to itself.
         select: beginnings of the rule codes to look for; all if empty.
         ignore: beginnings of the rule codes to leave out.
+        recording: what `LossRecorder` is to record, in its words: `path`, `rows`, `metrics`, …
 
     Raises:
         ValueError: `on_violation` is none of the three.
@@ -47,10 +48,11 @@ class LossAudit(LossRecorder):
         *,
         select: Iterable[str] = (),
         ignore: Iterable[str] = (),
+        **recording: Any,
     ) -> None:
         if on_violation not in get_args(OnViolation):
             raise ValueError(f"on_violation={on_violation!r} must be 'warn', 'raise' or 'ignore'")
-        super().__init__()
+        super().__init__(**recording)
         self.on_violation = on_violation
         self._select, self._ignore = tuple(select), tuple(ignore)
         self._others: list[Any] = []

@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from lossaudit.errors import RunFileError, RunFileWarning
+from lossaudit.errors import CaptureError, RunFileError, RunFileWarning
 from lossaudit.keras.attachments import Attachment
 from lossaudit.keras.callers import Training, companions
 from lossaudit.keras.captures import LOSS, Capture
@@ -43,6 +43,7 @@ class LossRecorder(keras.callbacks.Callback):
         path: a run file that grows with the training, chunk by chunk, so that the memory of a long run does not, and
             that keeps what was captured when the process is killed; `lossaudit.read` reads it at any time. A file that
             exists is continued. If it cannot be written, RunFileWarning says so, and the training goes on.
+        rows: how many rows there are to train on in an epoch; an audit then notices those that were not (LA204).
         metrics: keep every compiled metric of each batch alone, as series of their own tags.
         components: keep what regularizers add to the loss, and the loss of each output (`probes.Probes`).
         gradients: keep norm, mean and variance of each gradient, and whether all are finite; on TensorFlow.
@@ -57,6 +58,7 @@ class LossRecorder(keras.callbacks.Callback):
         self,
         path: str | PathLike[str] | None = None,
         *,
+        rows: int | None = None,
         metrics: bool = False,
         components: bool = False,
         gradients: bool = False,
@@ -68,6 +70,7 @@ class LossRecorder(keras.callbacks.Callback):
         self._samples = None if predictions is None else Samples(*predictions)
         self._probes = Probes(metrics, components, gradients, self._samples)
         self.predictions: list[Sample] = []
+        self._rows = rows
         self._finished: list[Recording] = []
         self._capture = Capture()
         self._attachment: Attachment | None = None
@@ -202,7 +205,13 @@ class LossRecorder(keras.callbacks.Callback):
         warnings.warn(f"the training goes on, and is recorded in memory: {error}", RunFileWarning, stacklevel=2)
 
     def _attach(self, model: Any) -> None:
-        self._capture.metadata = _about(model)
+        self._capture.metadata = {**_about(model), **({} if self._rows is None else {"rows": self._rows})}
+        strategy = type(getattr(model, "distribute_strategy", None)).__name__
+        if "MultiWorker" in strategy or "ParameterServer" in strategy:
+            raise CaptureError(
+                f"Keras 3 cannot train with {strategy}, and LossRecorder cannot record there: in a loop of your own, record "
+                f"each worker's loss and rows with `lossaudit.Recorder`"
+            )
         if getattr(model, "_loss_tracker", None) is None:
             return  # not compiled: `fit` and `evaluate` will say so
         if self._attachment is None or not self._attachment.serves(model):

@@ -8,12 +8,14 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
 from lossaudit.errors import CaptureError
-from lossaudit.keras.rings import Ring, Rows, merged, on_tensorflow
+from lossaudit.keras.rings import ON_TENSORFLOW, Ring, Rows, merged
 from lossaudit.recordings import Recording, Series
+
+if ON_TENSORFLOW:
+    import tensorflow as tf
 
 TRAIN, EVALUATION, RESET = 0, 1, 2
 """Kinds of a row: a train batch, a batch of an evaluation, and a reset of the mean."""
@@ -62,13 +64,21 @@ class RecordingMean(keras.metrics.Mean):
             sample_weight: None, a scalar, the rows of the batch, or an array that broadcasts to `values`.
         """
         super().update_state(values, sample_weight)
-        self.ring.write([(self.kind, *self._mean_and_weight(values, sample_weight))])
+        self.keep(values, sample_weight)
 
     def reset_state(self) -> None:
         """Start a new mean, and mark where; outside a graph also the moment to empty the ring."""
         super().reset_state()
+        self.mark_reset()
+
+    def keep(self, values: Any, sample_weight: Any = None) -> None:
+        """Keep what another mean averages, and do not average it here."""
+        self.ring.write([(self.kind, *self._mean_and_weight(values, sample_weight))])
+
+    def mark_reset(self) -> None:
+        """Mark that a new mean starts."""
         self.ring.write([(RESET, 0, 0)])
-        if on_tensorflow() and tf.executing_eagerly():
+        if ON_TENSORFLOW and tf.executing_eagerly():
             self._drain()
 
     def note(self, notes: Sequence[tuple[str, Any]], weight: Any) -> None:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
 import keras
-import tensorflow as tf
 from keras import ops, tree
 
 from lossaudit.keras.metrics import RecordingMean
-from lossaudit.keras.rings import on_tensorflow
+from lossaudit.keras.rings import ON_TENSORFLOW
 from lossaudit.keras.samples import Samples
+
+if ON_TENSORFLOW:
+    import tensorflow as tf
 
 Notes = list[tuple[str, Any]]
 """Numbers of a batch, by tag."""
@@ -56,7 +58,7 @@ class Probes:
         """Refuse what a back end or a strategy cannot do, rather than record nothing."""
         wanted = {"gradients": self.gradients, "predictions": self.samples is not None}
         asked = [f"{name}={value!r}" for name, value in wanted.items() if value]
-        if asked and not on_tensorflow():
+        if asked and not ON_TENSORFLOW:
             raise ValueError(
                 f"{' and '.join(asked)} can be recorded on TensorFlow only, not on {keras.backend.backend()}"
             )
@@ -77,7 +79,7 @@ def _watched_loss(model: Any, tracker: RecordingMean, components: bool, samples:
     @wraps(compute_loss)
     def watched(*args: Any, **kwargs: Any) -> Any:
         given = parameters.bind(*args, **kwargs).arguments
-        with _losses_of_outputs(model, given) if components else nullcontext([]) as parts:
+        with _losses_of_outputs(model, given, components) as parts:
             loss = compute_loss(*args, **kwargs)
         notes = [*_weight_sums(model, given.get("sample_weight")), *_tokens(given.get("y_pred"))]
         if components:
@@ -117,10 +119,10 @@ def _watched_gradients(optimizer: Any, tracker: RecordingMean) -> Callable[..., 
 
 
 @contextmanager
-def _losses_of_outputs(model: Any, given: dict[str, Any]) -> Iterator[Notes]:
-    """What CompileLoss tells its metrics of each output, inside the context."""
+def _losses_of_outputs(model: Any, given: dict[str, Any], wanted: bool) -> Iterator[Notes]:
+    """What CompileLoss tells its metrics of each output, inside the context, if it is wanted."""
     heard: Notes = []
-    compiled = model._compile_loss
+    compiled = model._compile_loss if wanted else None
     if compiled is not None and not compiled.built and given.get("y") is not None:
         compiled.build(given["y"], given["y_pred"])
     metrics = list(getattr(compiled, "metrics", ()))

@@ -7,11 +7,15 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
 from numpy.typing import NDArray
 
 from lossaudit.errors import CaptureError
+
+ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
+"""Whether Keras computes with TensorFlow, which need not be installed where it does not."""
+if ON_TENSORFLOW:
+    import tensorflow as tf
 
 Rows = NDArray[np.floating[Any]]
 """kind, value and weight of each row, shape (n, 3)."""
@@ -50,7 +54,7 @@ class Ring:
 
     def _take(self, ring: Any) -> tuple[Rows, int]:
         # Keras 3.15 reads TensorFlow variables in a way of which numpy 2 warns.
-        table = ring.numpy() if isinstance(ring, tf.Variable) else ops.convert_to_numpy(ring)
+        table = ring.numpy() if ON_TENSORFLOW else ops.convert_to_numpy(ring)
         written = int(table[0, 0])
         if not written:
             return table[1:1], 0
@@ -62,7 +66,8 @@ class Ring:
     def _replicas(self) -> Sequence[Any]:
         """The variable of each replica of a `tf.distribute` strategy; elsewhere the one there is."""
         ring = self._variable.value
-        return ring.values if isinstance(ring, tf.distribute.DistributedValues) else [ring]
+        is_distributed = ON_TENSORFLOW and isinstance(ring, tf.distribute.DistributedValues)
+        return ring.values if is_distributed else [ring]
 
     def _running(self) -> Sequence[Any]:
         """The variable of the replica that is running; all of them where none is."""
@@ -73,20 +78,15 @@ class Ring:
 
     def _written(self, ring: Any) -> Any:
         """How many rows were written since the last reading; on TensorFlow without a copy of the ring."""
-        return (ring.sparse_read([0]) if isinstance(ring, tf.Variable) else ring[:1])[0, 0]
+        return (ring.sparse_read([0]) if ON_TENSORFLOW else ring[:1])[0, 0]
 
     def _put(self, ring: Any, indices: Any, rows: Any) -> None:
         """Write rows in place on TensorFlow, and as Keras can elsewhere."""
-        if isinstance(ring, tf.Variable):
+        if ON_TENSORFLOW:
             ring.scatter_nd_update(indices, rows)
         else:
             indices, rows = (ops.convert_to_tensor(cells) for cells in (indices, rows))
             self._variable.assign(ops.scatter_update(ring, indices, rows))
-
-
-def on_tensorflow() -> bool:
-    """Whether Keras computes with TensorFlow."""
-    return bool(keras.backend.backend() == "tensorflow")
 
 
 def merged(replicas: Sequence[Rows]) -> Rows:

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from lossaudit.keras.metrics import TRAIN
+from lossaudit.keras.rings import ON_TENSORFLOW
 from lossaudit.recordings import Split
+
+if ON_TENSORFLOW:
+    import tensorflow as tf
 
 _SLOTS = 64
 """Batches that are kept between two readings."""

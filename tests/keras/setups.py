@@ -1,0 +1,384 @@
+"""Every way in which people train with Keras, as a real training with batch losses that are computed by hand.
+
+`python -m tests.keras.setups` prints the table of docs/capture.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from lossaudit.keras import LossRecorder
+
+ROWS, BATCH = 50, 8
+X = np.random.default_rng(0).normal(size=(ROWS, 4)).astype(np.float32)
+Y = (X.sum(1, keepdims=True) + np.random.default_rng(1).normal(size=(ROWS, 1))).astype(np.float32)
+WEIGHTS = np.random.default_rng(2).uniform(0, 2, ROWS).astype(np.float32)
+LABELS = (Y[:, 0] > 0).astype(np.int32)
+WORDS = np.random.default_rng(3).integers(0, 3, (ROWS, 5))
+STARTS = range(0, ROWS, BATCH)
+TENSORFLOW = keras.backend.backend() == "tensorflow"
+
+Losses = Callable[[Any, slice], float]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """One way to train.
+
+    Args:
+        name: the row of the table.
+        make: makes the compiled model.
+        loss: the loss of the rows of one batch, by hand, of a model that does not change; None where it cannot be had.
+        train: trains the model with some callbacks, and returns what it logged.
+        reason: why nothing is captured; empty where all is.
+        rows: rows of each batch that Keras averages with.
+        backends: where it exists.
+    """
+
+    name: str
+    make: Callable[[], Any]
+    loss: Losses
+    train: Callable[[Any, list[Any]], Any] = lambda network, callbacks: fit(network, callbacks)
+    reason: str = ""
+    rows: tuple[int, ...] = tuple(min(BATCH, ROWS - start) for start in STARTS)
+    only_tensorflow: bool = False
+
+
+def fit(network: Any, callbacks: list[Any], x: Any = X, y: Any = Y, **arguments: Any) -> Any:
+    """Two epochs in the order of the data."""
+    arguments = {"batch_size": BATCH, "epochs": 2, **arguments}
+    return network.fit(x, y, shuffle=False, verbose=0, callbacks=callbacks, **arguments).history
+
+
+def fitted(**arguments: Any) -> Callable[[Any, list[Any]], Any]:
+    return lambda network, callbacks: fit(network, callbacks, **arguments)
+
+
+def layers(**dense: Any) -> list[Any]:
+    return [keras.Input((4,)), keras.layers.Dense(3, activation="relu", **dense), keras.layers.Dense(1)]
+
+
+def compiled(network: Any, loss: Any = "mse", optimizer: Any = None, **arguments: Any) -> Any:
+    """The model with a learning rate of 0, so that what a batch loses does not depend on the batches before."""
+    network.compile(optimizer or keras.optimizers.SGD(0.0), loss, **arguments)
+    return network
+
+
+def sequential(kind: type = keras.Sequential, dense: Any = None, **arguments: Any) -> Callable[[], Any]:
+    return lambda: compiled(kind(layers(**(dense or {}))), **arguments)
+
+
+def functional() -> Any:
+    inputs = keras.Input((4,))
+    return compiled(keras.Model(inputs, keras.layers.Dense(1)(keras.layers.Dense(3)(inputs))))
+
+
+class Subclassed(keras.Model):
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden, self.out = keras.layers.Dense(3), keras.layers.Dense(1)
+
+    def call(self, x: Any) -> Any:
+        return self.out(self.hidden(x))
+
+
+def two_outputs() -> Any:
+    inputs = keras.Input((4,))
+    outputs = {name: keras.layers.Dense(1, name=name)(inputs) for name in "ab"}
+    return compiled(keras.Model(inputs, outputs), {"a": "mse", "b": "mae"}, loss_weights={"a": 1.0, "b": 10.0})
+
+
+class Active(keras.layers.Layer):
+    """A layer with an `add_loss` of its own."""
+
+    def call(self, x: Any) -> Any:
+        self.add_loss(0.1 * keras.ops.mean(keras.ops.square(x)))
+        return x
+
+
+def masked() -> Any:
+    words = [keras.Input((5,)), keras.layers.Embedding(3, 4, mask_zero=True)]
+    return compiled(keras.Sequential([*words, keras.layers.LSTM(1, return_sequences=True)]))
+
+
+def errors(network: Any, rows: slice) -> Any:
+    """Squared error of each row, in double precision."""
+    return (np.asarray(network(X[rows]), np.float64) - Y[rows])[:, 0] ** 2
+
+
+def mse(network: Any, rows: slice) -> float:
+    return float(errors(network, rows).mean())
+
+
+def of_two_outputs(network: Any, rows: slice) -> float:
+    outputs = network(X[rows])
+    a, b = (np.asarray(outputs[name], np.float64) - Y[rows] for name in "ab")
+    return float((a**2).mean() + 10 * np.abs(b).mean())
+
+
+def with_penalty(network: Any, rows: slice) -> float:
+    return mse(network, rows) + 0.01 * float(np.sum(np.asarray(network.layers[0].kernel, np.float64) ** 2))
+
+
+def with_activity(network: Any, rows: slice) -> float:
+    return mse(network, rows) + 0.1 * float((X[rows].astype(np.float64) ** 2).mean())
+
+
+def of_words(network: Any, rows: slice) -> float:
+    mask = WORDS[rows] != 0
+    squares = np.asarray(network(WORDS[rows]), np.float64)[..., 0] ** 2
+    return float((squares * mask).sum() / max(mask.sum(), 1))
+
+
+def of_labels(network: Any, rows: slice) -> float:
+    odds = np.asarray(network(X[rows]), np.float64)
+    logs = odds[np.arange(len(odds)), LABELS[rows]] - np.log(np.exp(odds).sum(1))
+    return float((-logs * np.where(LABELS[rows] == 1, 3.0, 0.5)).mean())
+
+
+def classifier() -> Any:
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    return compiled(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]), loss)
+
+
+def as_tf_data(**options: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.data.Dataset.from_tensor_slices((X, Y)).batch(BATCH, **options)
+
+
+def of_unknown_size() -> Any:
+    import tensorflow as tf
+
+    signature = tuple(tf.TensorSpec((None, column.shape[1]), tf.float32) for column in (X, Y))
+    return tf.data.Dataset.from_generator(lambda: batches(), output_signature=signature)
+
+
+def batches() -> Any:
+    yield from ((X[i : i + BATCH], Y[i : i + BATCH]) for i in STARTS)
+
+
+def repeated() -> Any:
+    while True:
+        yield from batches()
+
+
+def on_data(make: Callable[[], Any], **arguments: Any) -> Callable[[Any, list[Any]], Any]:
+    return lambda network, callbacks: fit(network, callbacks, make(), None, batch_size=None, **arguments)
+
+
+def on_batches(network: Any, callbacks: list[Any]) -> Any:
+    """A loop of `train_on_batch` that calls its callbacks itself."""
+    logged = []
+    for callback in callbacks:
+        callback.set_model(network)
+        callback.on_train_begin()
+    for epoch in range(2):
+        for callback in callbacks:
+            callback.on_epoch_begin(epoch)
+        for index, batch in enumerate(batches()):
+            logged.append(float(network.train_on_batch(*batch)))
+            for callback in callbacks:
+                callback.on_train_batch_end(index)
+        for callback in callbacks:
+            callback.on_epoch_end(epoch)
+    for callback in callbacks:
+        callback.on_train_end()
+    return logged
+
+
+def evaluated(network: Any, callbacks: list[Any]) -> Any:
+    """Two evaluations, whose batches are of the split "test"."""
+    arguments = {"batch_size": BATCH, "verbose": 0, "callbacks": callbacks}
+    return [network.evaluate(X, Y, **arguments), network.evaluate(X, Y, **arguments)]
+
+
+class Guided(keras.Sequential):
+    """The `train_step` of the Keras guide: it tells the loss tracker no rows."""
+
+    def train_step(self, batch: Any) -> Any:
+        import tensorflow as tf
+
+        x, y = batch
+        with tf.GradientTape() as tape:
+            y_pred = self(x, training=True)
+            loss = self.compute_loss(y=y, y_pred=y_pred)
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply(gradients, self.trainable_variables)
+        for metric in self.metrics:
+            metric.update_state(loss) if metric.name == "loss" else metric.update_state(y, y_pred)
+        return {metric.name: metric.result() for metric in self.metrics}
+
+
+class OwnMean(keras.Sequential):
+    """A `train_step` with a mean of its own."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.loss_mean = keras.metrics.Mean(name="loss")
+
+    def train_step(self, batch: Any) -> Any:
+        import tensorflow as tf
+
+        x, y = batch
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((self(x, training=True) - y) ** 2)
+        self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
+        self.loss_mean.update_state(loss)
+        return {"loss": self.loss_mean.result()}
+
+    @property
+    def metrics(self) -> list[Any]:
+        return [self.loss_mean]
+
+
+class RawLoss(OwnMean):
+    """A `train_step` that returns the loss of the batch and tells no mean."""
+
+    def train_step(self, batch: Any) -> Any:
+        import tensorflow as tf
+
+        x, y = batch
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((self(x, training=True) - y) ** 2)
+        self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
+        return {"loss": loss}
+
+
+def mixed(policy: str) -> Callable[[], Any]:
+    dense = {"dtype": policy}
+    return lambda: compiled(
+        keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, **dense), keras.layers.Dense(1, dtype="float32")]),
+        optimizer=keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.0)) if policy == "mixed_float16" else None,
+    )
+
+
+def reduced(reduction: str | None) -> Callable[[], Any]:
+    return sequential(loss=keras.losses.MeanSquaredError(reduction=reduction))
+
+
+ONES = (1,) * 7
+SETUPS = [
+    Setup("Sequential", sequential(), mse),
+    Setup("functional", functional, mse),
+    Setup("subclassed", lambda: compiled(Subclassed()), mse),
+    Setup("`train_step` that calls `compute_loss`", sequential(Guided), mse, rows=ONES, only_tensorflow=True),
+    Setup("`train_step` with a `Mean` of its own", sequential(OwnMean), mse, rows=ONES, only_tensorflow=True),
+    Setup(
+        "`train_step` that returns a raw loss",
+        sequential(RawLoss),
+        mse,
+        reason="the loss reaches no mean: LA401 says so, and `RecordingMean` in the step captures it",
+        only_tensorflow=True,
+    ),
+    Setup("several outputs with `loss_weights`", two_outputs, of_two_outputs, fitted(y={"a": Y, "b": Y})),
+    Setup(
+        "`sample_weight`",
+        sequential(),
+        lambda network, rows: float((errors(network, rows) * WEIGHTS[rows]).mean()),
+        fitted(sample_weight=WEIGHTS),
+    ),
+    Setup("`class_weight`", classifier, of_labels, fitted(y=LABELS, class_weight={0: 0.5, 1: 3.0})),
+    Setup("masks", masked, of_words, fitted(x=WORDS, y=np.zeros((ROWS, 5, 1), np.float32))),
+    Setup("regularizers", sequential(dense={"kernel_regularizer": "l2"}), with_penalty),
+    Setup(
+        "`add_loss`", lambda: compiled(keras.Sequential([keras.Input((4,)), Active(), *layers()[1:]])), with_activity
+    ),
+    Setup("reduction sum", reduced("sum"), lambda network, rows: float(errors(network, rows).sum())),
+    Setup("reduction none", reduced(None), mse, only_tensorflow=True),
+    Setup(
+        "reduction mean_with_sample_weight",
+        reduced("mean_with_sample_weight"),
+        lambda network, rows: float((errors(network, rows) * WEIGHTS[rows]).sum() / WEIGHTS[rows].sum()),
+        fitted(sample_weight=WEIGHTS),
+    ),
+    *(
+        Setup(f"`steps_per_execution={steps}`", sequential(steps_per_execution=steps), mse, only_tensorflow=True)
+        for steps in (1, 4, 16)
+    ),
+    *(Setup(f"`jit_compile={value!r}`", sequential(jit_compile=value), mse) for value in (False, True, "auto")),
+    Setup("`run_eagerly`", sequential(run_eagerly=True), mse),
+    Setup("mixed_float16", mixed("mixed_float16"), mse),
+    Setup("mixed_bfloat16", mixed("mixed_bfloat16"), mse),
+    Setup(
+        "gradient accumulation",
+        lambda: compiled(
+            keras.Sequential(layers()), optimizer=keras.optimizers.SGD(0.0, gradient_accumulation_steps=3)
+        ),
+        mse,
+    ),
+    Setup("`tf.data`", sequential(), mse, on_data(as_tf_data)),
+    Setup("generator", sequential(), mse, on_data(repeated, steps_per_epoch=7), rows=(8, 8, 8, 8, 8, 8, 2)),
+    Setup("data of unknown size", sequential(), mse, on_data(of_unknown_size)),
+    Setup(
+        "`steps_per_epoch` that does not divide",
+        sequential(),
+        mse,
+        on_data(lambda: as_tf_data().repeat(), steps_per_epoch=5),
+        rows=(8, 8, 8, 8, 8),
+    ),
+    Setup("`validation_split`", sequential(), mse, fitted(validation_split=0.2), rows=(8, 8, 8, 8, 8)),
+    Setup("`validation_freq`", sequential(), mse, fitted(validation_data=(X[:12], Y[:12]), validation_freq=2)),
+    Setup("`evaluate` alone", sequential(), mse, evaluated),
+    Setup("`train_on_batch`", sequential(), mse, on_batches, only_tensorflow=True),
+]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a recorder captured of a set-up, and whether the training was the same without it."""
+
+    captured: bool
+    identical: bool
+
+
+def tried(setup: Setup) -> Result:
+    """Train with and without a recorder, and compare what it captured with what is computed by hand."""
+    (plain, plain_logs), (recorded, logs) = (_trained(setup, 0.005, callbacks) for callbacks in ([], [LossRecorder()]))
+    weights = [[np.asarray(one) for one in network.get_weights()] for network in (plain, recorded)]
+    same = all(np.array_equal(one, other) for one, other in zip(*weights, strict=True))
+    recorder = LossRecorder()
+    network, _ = _trained(setup, 0.0, [recorder])
+    return Result(_is_captured(setup, network, recorder), same and repr(plain_logs) == repr(logs))
+
+
+def _trained(setup: Setup, rate: float, callbacks: list[Any]) -> tuple[Any, Any]:
+    keras.utils.set_random_seed(7)
+    network = setup.make()
+    network.optimizer.learning_rate = rate
+    return network, setup.train(network, callbacks)
+
+
+def _is_captured(setup: Setup, network: Any, recorder: Any) -> bool:
+    series = recorder.recording.select(tag="loss", split="test" if setup.train is evaluated else "train")
+    if not series or "not_captured" in recorder.recording.metadata:
+        return False
+    starts = [start for _ in range(2) for start in STARTS[: len(setup.rows)]]
+    if "steps_per_epoch" in setup.name:  # the second epoch goes on where the first one ended
+        starts = [STARTS[i % 7] for i in range(2 * len(setup.rows))]
+    places, losses = [slice(start, start + BATCH) for start in starts], series[0]
+    expected = [setup.loss(network, place) for place in places]
+    precision = 2.0**-6 if "mixed" in setup.name else 2.0**-18
+    rows = [ROWS - place.start if place.stop > ROWS else BATCH for place in places]
+    averaged = rows if setup.rows != ONES else [1] * len(places)
+    return (
+        len(losses) == len(expected)
+        and np.allclose(losses.values, expected, rtol=precision, atol=precision)
+        and losses.weights.tolist() == averaged
+    )
+
+
+def row(name: str, captured: bool, identical: bool, reason: str) -> str:
+    """A row of the table."""
+    return f"| {name} | {'yes' if captured else 'no'} | {'yes' if identical else 'no'} | {reason} |"
+
+
+if __name__ == "__main__":
+    for one in SETUPS:
+        result = tried(one)
+        print(row(one.name, result.captured, result.identical, one.reason), flush=True)

@@ -1,0 +1,45 @@
+"""Every way of training is captured and not changed: the rows of docs/capture.md, and each of them true."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import pytest
+
+from tests.keras.setups import SETUPS, TENSORFLOW, row, tried
+
+PAGE = (Path(__file__).parents[2] / "docs" / "capture.md").read_text("utf-8")
+KNOWN = [one for one in SETUPS if TENSORFLOW or not one.only_tensorflow]
+
+
+@pytest.mark.parametrize("setup", KNOWN, ids=lambda setup: setup.name)
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_a_way_of_training_is_what_the_table_says(setup):
+    result = tried(setup)
+    assert result.captured == (not setup.reason)
+    assert result.identical
+    assert row(setup.name, result.captured, result.identical, setup.reason) in PAGE
+
+
+def test_the_table_has_a_row_for_every_way_and_no_other():
+    table = PAGE.split("## TensorFlow, one device")[1].split("##")[0].strip().splitlines()[2:]
+    assert table == [row(one.name, not one.reason, True, one.reason) for one in SETUPS]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="this is the run on another back end")
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_other_back_ends_of_keras_are_captured_alike(backend):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    arguments = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", "way_of_training"]
+    environment = {**os.environ, "KERAS_BACKEND": backend}
+    environment.pop("PYTEST_XDIST_WORKER", None)
+    run = subprocess.run(arguments, capture_output=True, text=True, env=environment, check=False)
+    assert run.returncode == 0, run.stdout[-5000:]
+    assert " passed" in run.stdout
