@@ -209,8 +209,8 @@ class LossRecorder(keras.callbacks.Callback):
         strategy = type(getattr(model, "distribute_strategy", None)).__name__
         if "MultiWorker" in strategy or "ParameterServer" in strategy:
             raise CaptureError(
-                f"Keras 3 cannot train with {strategy}, and LossRecorder cannot record there: in a loop of your own, record "
-                f"each worker's loss and rows with `lossaudit.Recorder`"
+                f"Keras 3 cannot train with {strategy}, and LossRecorder cannot record there: in a loop of your own, "
+                f"record each worker's loss and rows with `lossaudit.Recorder`"
             )
         if getattr(model, "_loss_tracker", None) is None:
             return  # not compiled: `fit` and `evaluate` will say so

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from functools import partial
 from typing import Any
 
 import keras
@@ -23,6 +24,8 @@ def fit_loop(
     callbacks: Any = None,
     verbose: int = 0,
     initial_epoch: int = 0,
+    steps_per_epoch: int | None = None,
+    class_weight: Mapping[int, float] | None = None,
 ) -> Any:
     """Train a compiled model as `fit` does: the same losses, weights, callback events and logs, bit for bit on a CPU.
 
@@ -35,19 +38,22 @@ def fit_loop(
         callbacks: callbacks, as `fit` takes them.
         verbose: 0 for no progress bar, otherwise as `fit` takes it.
         initial_epoch: the epoch to start with.
+        steps_per_epoch: batches of an epoch; the next one goes on where it ended, and from the start where data end.
+        class_weight: weight of the rows of each class, in training; of a class that it does not name, 1.
 
     Returns:
         The History of the training, which is also `model.history`.
 
     Raises:
         ValueError: the model is not compiled, has nothing to train or several replicas; or `data` is an iterator, which
-            a second epoch would find empty, or has no batch.
+            a second epoch would find empty, or has no batch; or batches have sample weights beside `class_weight`.
 
     Unlike `fit` it runs one batch at a time whatever `steps_per_execution` is, and does not announce, after the last
-    batch of a data set of unknown length, one more that does not come.
+    batch of a data set of unknown length, one more that does not come, nor make an epoch of no batch where such data
+    end just with an epoch of `steps_per_epoch`.
     """
     _check(model)
-    train = _Batches("data", data)
+    train = _Batches("data", data, steps_per_epoch)
     validation = None if validation_data is None else _Batches("validation_data", validation_data)
     callbacks = keras.callbacks.CallbackList(
         callbacks,
@@ -58,7 +64,7 @@ def fit_loop(
         epochs=epochs,
         steps=train.number,
     )
-    train_on = train.traced(model, _train_step)
+    train_on = train.traced(model, partial(_train_step, class_weight=class_weight))
     evaluate_on = validation.traced(model, _test_step) if validation else None
 
     model.stop_training = False
@@ -86,9 +92,11 @@ def fit_loop(
     return model.history
 
 
-def _train_step(model: Any, batch: Any) -> Logs:
+def _train_step(model: Any, batch: Any, class_weight: Mapping[int, float] | None) -> Logs:
     """One update of the weights. The loss is averaged over the epoch by rows, and read before the weights change."""
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
+    if class_weight is not None:
+        sample_weight = _weights_of_classes(y, sample_weight, class_weight)
     with tf.GradientTape() as tape:
         y_pred = model(x, training=True)
         loss = _compute_loss(model, x, y, y_pred, sample_weight, training=True)
@@ -106,6 +114,16 @@ def _test_step(model: Any, batch: Any) -> Logs:
     loss = _compute_loss(model, x, y, y_pred, sample_weight, training=False)
     _loss_tracker(model).update_state(loss, sample_weight=_rows(x))
     return model.compute_metrics(x, y, y_pred, sample_weight)
+
+
+def _weights_of_classes(y: Any, sample_weight: Any, class_weight: Mapping[int, float]) -> Any:
+    """The weight of each row by its class: the number in `y`, or the place of its largest entry."""
+    if sample_weight is not None:
+        raise ValueError(f"class_weight={dict(class_weight)!r} and sample weights cannot be given together")
+    table = tf.constant([class_weight.get(number, 1.0) for number in range(max(class_weight) + 1)], tf.float32)
+    if y.shape.rank > 1:
+        y = tf.argmax(y, axis=-1) if y.shape[-1] > 1 else tf.squeeze(y, axis=-1)
+    return tf.gather(table, tf.cast(tf.round(y), tf.int32))
 
 
 def _evaluate(model: Any, batches: _Batches, step: Step, callbacks: Any) -> Logs:
@@ -160,20 +178,38 @@ class _Batches:
     `fit`.
     """
 
-    def __init__(self, name: str, data: Iterable[Any]) -> None:
+    def __init__(self, name: str, data: Iterable[Any], steps: int | None = None) -> None:
+        if steps is not None and steps < 1:
+            raise ValueError(f"steps_per_epoch={steps} must be at least 1")
         if iter(data) is data:
             raise ValueError(f"{name}={data!r:.80} must be iterable anew for every epoch, not an iterator")
-        self._data = data
+        self._data, self._steps = data, steps
+        self._rest: Iterator[Any] | None = None
         self._spec = (
             data.element_spec if isinstance(data, tf.data.Dataset) else tf.nest.map_structure(_spec, _first(name, data))
         )
 
-    def __iter__(self) -> Any:
-        return iter(self._data)
+    def __iter__(self) -> Iterator[Any]:
+        """The batches of one epoch: all there are, or the next few, which end where the data end."""
+        if self._steps is None:
+            yield from self._data
+            return
+        self._rest = self._rest or iter(self._data)
+        for number in range(self._steps):
+            batch = next(self._rest, None)
+            if batch is None:
+                self._rest = None
+                if number:
+                    return
+                self._rest = iter(self._data)
+                batch = next(self._rest)
+            yield batch
 
     @property
     def number(self) -> int | None:
-        """How many batches there are; None where only iterating would tell."""
+        """How many batches an epoch has; None where only iterating would tell."""
+        if self._steps is not None:
+            return self._steps
         if isinstance(self._data, tf.data.Dataset):
             number = int(self._data.cardinality())
             return number if number >= 0 else None

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from lossaudit.keras import LossRecorder, fit_loop
@@ -247,3 +247,45 @@ def test_data_of_unknown_length_is_trained_on_without_counting_it_first():
     fit_loop(one, unknown, epochs=2)
     fit(other, data(), epochs=2)
     assert one.history.history == other.history.history
+
+
+@given(rows=st.integers(1, 60), steps=st.integers(1, 9), epochs=st.integers(1, 4), unknown=st.booleans())
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_they_agree_on_epochs_of_so_many_steps(rows, steps, epochs, unknown):
+    batches = data(rows, 8)
+    assume(not unknown or -(-rows // 8) % steps)  # at such an end Keras makes an epoch of no batch, whose loss is 0
+    batches = batches.filter(lambda *_: True) if unknown else batches
+    pair, recorders, state = twins(0)
+    for network in pair:
+        set_back(network, state)
+    fit(pair[0], batches, epochs=epochs, steps_per_epoch=steps, callbacks=[recorders[0]])
+    fit_loop(pair[1], batches, epochs=epochs, steps_per_epoch=steps, callbacks=[recorders[1]])
+    assert same_weights(*pair)
+    losses = [recorder.recording.find(tag="loss", split="train") for recorder in recorders]
+    for column in ("values", "weights", "epochs", "steps"):
+        assert getattr(losses[0], column).tolist() == getattr(losses[1], column).tolist()
+    assert pair[0].history.history == pair[1].history.history
+
+
+@pytest.mark.parametrize("labels", ["numbers", "column", "one-hot"])
+def test_they_agree_on_class_weights(labels):
+    random = np.random.default_rng(0)
+    x, classes = random.normal(size=(50, 4)).astype(np.float32), random.integers(0, 3, 50)
+    y = {"numbers": classes, "column": classes[:, None], "one-hot": np.eye(3, dtype=np.float32)[classes]}[labels]
+    loss = "categorical_crossentropy" if labels == "one-hot" else "sparse_categorical_crossentropy"
+    batches, pair = tf.data.Dataset.from_tensor_slices((x, y)).batch(8), []
+    for train in (fit, fit_loop):
+        keras.utils.set_random_seed(0)
+        network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
+        network.compile("sgd", loss)
+        train(network, batches, epochs=2, class_weight={0: 0.5, 2: 3.0})
+        pair.append(network)
+    assert same_weights(*pair)
+    assert pair[0].history.history == pair[1].history.history
+
+
+def test_bad_steps_and_weights_of_both_kinds_are_refused():
+    with pytest.raises(ValueError, match="steps_per_epoch=0 must be at least 1"):
+        fit_loop(model(), data(), steps_per_epoch=0)
+    with pytest.raises(ValueError, match="and sample weights cannot be given together"):
+        fit_loop(model(), data(weighted=True), class_weight={0: 1.0})
