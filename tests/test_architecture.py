@@ -42,6 +42,7 @@ ORDER = [
     "keras.attachments",
     "keras.captures",
     "keras.callbacks",
+    "keras.summaries",
     "keras.audits",
     "keras.scripts",
     "keras.loops",

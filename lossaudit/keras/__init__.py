@@ -1,8 +1,8 @@
 """For Keras: what records the truth inside the training step, and what audits a run.
 
-`LossRecorder` and `LossAudit` are callbacks, `RecordingMean` replaces `keras.metrics.Mean` in steps of your own,
-`CompensatedMean` in long runs, and
-`fit_loop` is `fit` as a hand-written loop. Keras is imported when one of these names is first used.
+`LossRecorder` and `LossAudit` are callbacks, and so is `Summaries`, which writes what is true to TensorBoard.
+`RecordingMean` replaces `keras.metrics.Mean` in steps of your own, `CompensatedMean` in long runs, and `fit_loop` is
+`fit` as a hand-written loop. Keras is imported when one of these names is first used.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lossaudit.keras.callbacks import LossRecorder
     from lossaudit.keras.loops import fit_loop
     from lossaudit.keras.metrics import CompensatedMean, RecordingMean
+    from lossaudit.keras.summaries import Summaries
 
 _HOME = {
     "CompensatedMean": "metrics",
@@ -22,10 +23,11 @@ _HOME = {
     "LossAuditWarning": "audits",
     "LossRecorder": "callbacks",
     "RecordingMean": "metrics",
+    "Summaries": "summaries",
     "fit_loop": "loops",
 }
 
-__all__ = ["CompensatedMean", "LossAudit", "LossAuditWarning", "LossRecorder", "RecordingMean", "fit_loop"]
+__all__ = ["CompensatedMean", "LossAudit", "LossAuditWarning", "LossRecorder", "RecordingMean", "Summaries", "fit_loop"]
 
 
 def __getattr__(name: str) -> Any:

@@ -16,7 +16,7 @@ from lossaudit.keras.captures import LOSS, Capture
 from lossaudit.keras.metrics import EVALUATION, TRAIN
 from lossaudit.keras.probes import Probes
 from lossaudit.keras.samples import Sample, Samples, split_of
-from lossaudit.recordings import Recording
+from lossaudit.recordings import Recording, Series
 from lossaudit.store import RunFile, with_more
 
 _HOOKS_AHEAD = 3
@@ -169,9 +169,13 @@ class LossRecorder(keras.callbacks.Callback):
             by_tag = [tracker.sorted_by_tag(rows) for rows in replicas]
             tags = {tag: [of_replica[tag] for of_replica in by_tag] for tag in by_tag[0]}
             tags[LOSS] = tags.pop(tracker.name)
-            self._capture.add(tags, lost, in_validation=self._in_fit and self._in_test)
+            added = self._capture.add(tags, lost, in_validation=self._in_fit and self._in_test)
             self._write()
             self._read_samples()
+            self.on_recorded(added)
+
+    def on_recorded(self, added: list[Series]) -> None:
+        """Called with what was captured since the last time; for subclasses that pass it on."""
 
     def _read_samples(self) -> None:
         for kind, number, targets, predictions in self._samples.take() if self._samples else ():

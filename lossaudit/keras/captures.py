@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,8 +39,8 @@ class Capture:
     _resets: list[int] = field(default_factory=list)
     _lost: dict[str, int] = field(default_factory=dict)
 
-    def add(self, tags: Mapping[str, Sequence[Rows]], lost: int = 0, *, in_validation: bool) -> None:
-        """Sort in rows of (kind, value, weight), shape (n, 3), of each tag and replica.
+    def add(self, tags: Mapping[str, Sequence[Rows]], lost: int = 0, *, in_validation: bool) -> list[Series]:
+        """Sort in rows of (kind, value, weight), shape (n, 3), of each tag and replica; returns them as series.
 
         Of "loss" there are also marks of resets. An evaluation is validation only if `fit` ran it. Rows that were lost
         before them may be of any split that is among them, of which no series is made then.
@@ -51,14 +51,16 @@ class Capture:
         self._resets += [first + int(n) for n in np.cumsum(kinds == TRAIN)[kinds == RESET]]
         evaluations = self._evaluations + np.cumsum(kinds == RESET)
         tested = [self._tests.setdefault(int(number), len(self._tests)) for number in evaluations[kinds == EVALUATION]]
+        added: list[Series] = []
         for tag, replicas in tags.items():
             batches = [one[one[:, 0] != RESET] for one in replicas]
-            self._append(tag, batches, TRAIN, "train", np.array([self.epoch]))
-            self._append(tag, batches, EVALUATION, split, np.array([self.epoch] if in_validation else tested))
+            added += self._append(tag, batches, TRAIN, "train", np.array([self.epoch]))
+            added += self._append(tag, batches, EVALUATION, split, np.array([self.epoch] if in_validation else tested))
         self._epochs[self.epoch] = self._epochs.get(self.epoch, (first, 0))[0], self._length("train")
         self._evaluations = int(evaluations[-1]) if len(evaluations) else self._evaluations
         for name in {"train" if kind == TRAIN else split for kind in kinds[kinds != RESET]} if lost else ():
             self._lost[name] = self._lost.get(name, 0) + lost
+        return added
 
     @property
     def recording(self) -> Recording:
@@ -85,7 +87,7 @@ class Capture:
         for series in taken:
             self._parts[series.tag, series.split].insert(0, series)
 
-    def _append(self, tag: str, replicas: Sequence[Rows], kind: int, split: str, epochs: Ints) -> None:
+    def _append(self, tag: str, replicas: Sequence[Rows], kind: int, split: str, epochs: Ints) -> Iterator[Series]:
         """Keep the rows of one kind; `epochs` has one for each, or a last one that holds for what it does not cover."""
         replicas = [rows[rows[:, 0] == kind] for rows in replicas]
         if not len(replicas[0]):
@@ -108,6 +110,7 @@ class Capture:
             )
             self._parts.setdefault(key, []).append(series)
             self._counts[key] = self._counts.get(key, 0) + n
+            yield series
 
     def _length(self, split: str) -> int:
         return self._counts.get((LOSS, split), 0)
