@@ -23,6 +23,7 @@ from lossaudit.findings import Report, Verdict
 from lossaudit.keras import LossRecorder
 from lossaudit.recorders import Recorder
 from lossaudit.recordings import Covers, Recording, Series, Split
+from lossaudit.render.progress import tracked
 from lossaudit.render.text import finding_text, styled
 from lossaudit.truths import truth_about
 
@@ -114,10 +115,12 @@ def main(out: Path | None = None, *, as_json: bool = False) -> int:
     console.print(
         f"Keras {keras.__version__}: {EPOCHS} epochs of scikit-learn's digits, batches of {BATCH_SIZE} rows\n"
     )
-    fit_truth, fit_examples = fitted()
-    loop_truth, loop_examples = looped()
-    examples = [*fit_examples, *loop_examples]
+    trainings = {
+        train.__name__: train() for train in tracked([fitted, looped], "Training, and auditing what was logged")
+    }
+    examples = [example for _, of_one in trainings.values() for example in of_one]
     if out is not None:
+        (fit_truth, _), (loop_truth, _) = trainings.values()
         _save(out, {"fit": fit_truth, "loop": loop_truth}, examples)
         console.print(f"Run files and reports: {out}\n")
     if as_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -161,3 +162,23 @@ def test_the_demo_prints_truth_log_verdict_and_cause_side_by_side_in_80_columns(
     assert all(len(line) <= 80 for line in table)
     assert table[0].replace("┃", " ").split()[-3:] == ["truth", "log", "verdict"]
     assert "8 of 8 planted mistakes named, 6 of 6 corrections called correct" in done.stdout
+
+
+def test_the_demo_shows_its_progress_on_a_terminal_and_nothing_of_it_in_a_pipe():
+    import pty
+
+    ours, theirs = pty.openpty()
+    program = [sys.executable, "-m", "lossaudit.cli", "demo", "--format", "json"]
+    with subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=theirs) as demo:
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                shown += os.read(ours, 65536)
+            except OSError:  # what Linux says when the other end is closed
+                break
+        demo.wait()
+    os.close(ours)
+    assert demo.returncode == 0
+    assert "Training, and auditing what was logged" in shown.decode()
+    assert "Training, and auditing" not in command("demo", "--format", "json").stderr

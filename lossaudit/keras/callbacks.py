@@ -210,12 +210,7 @@ class LossRecorder(keras.callbacks.Callback):
 
     def _attach(self, model: Any) -> None:
         self._capture.metadata = {**_about(model), **({} if self._rows is None else {"rows": self._rows})}
-        strategy = type(getattr(model, "distribute_strategy", None)).__name__
-        if "MultiWorker" in strategy or "ParameterServer" in strategy:
-            raise CaptureError(
-                f"Keras 3 cannot train with {strategy}, and LossRecorder cannot record there: in a loop of your own, "
-                f"record each worker's loss and rows with `lossaudit.Recorder`"
-            )
+        _refuse_workers(getattr(model, "distribute_strategy", None))
         if getattr(model, "_loss_tracker", None) is None:
             return  # not compiled: `fit` and `evaluate` will say so
         if self._attachment is None or not self._attachment.serves(model):
@@ -263,6 +258,17 @@ def _about(model: Any) -> dict[str, Any]:
         "reduction": getattr(loss, "reduction", None),
         "replicas": int(getattr(getattr(model, "distribute_strategy", None), "num_replicas_in_sync", 1)),
     }
+
+
+def _refuse_workers(strategy: Any) -> None:
+    """Refuse a strategy over several processes, of which each sees only its own rows."""
+    name = type(strategy).__name__
+    of_workers = getattr(getattr(strategy, "extended", None), "_in_multi_worker_mode", lambda: False)
+    if name.startswith("ParameterServer") or of_workers():
+        raise CaptureError(
+            f"Keras 3 cannot train with several workers ({name}), and LossRecorder cannot record there: in a loop of "
+            f"your own, record each worker's losses and rows with `lossaudit.Recorder`"
+        )
 
 
 def _steps_taken(model: Any) -> int:

@@ -32,8 +32,9 @@ class Probes:
 
     Args:
         metrics: every compiled metric, of that batch alone, under its own name.
-        components: "regularization", which is what `model.losses` adds to the loss, and the loss of each output before
-            `loss_weights` where there are several, under the name that Keras gives it.
+        components: "regularization", which is what `model.losses` adds to the loss, and "regularization[0]", … where it
+            adds several; and where there are several outputs the loss of each, under the name that Keras gives it, and
+            "…/weighted" after `loss_weights`.
         gradients: "gradient_norm" and "gradient_finite" of all gradients together, and of each variable
             "gradient_norm/PATH", "gradient_mean/PATH" and "gradient_variance/PATH"; of the true gradients, also where a
             LossScaleOptimizer scales them.
@@ -83,7 +84,7 @@ def _watched_loss(model: Any, tracker: RecordingMean, components: bool, samples:
             loss = compute_loss(*args, **kwargs)
         notes = [*_weight_sums(model, given.get("sample_weight")), *_tokens(given.get("y_pred"))]
         if components:
-            notes += [*parts, *_regularization(model)]
+            notes += [*parts, *_weighted(model, parts), *_regularization(model)]
         if notes:
             tracker.note(notes, _rows(given.get("x"), given.get("y_pred")))
         if samples is not None:
@@ -163,9 +164,23 @@ def _tokens(y_pred: Any) -> Notes:
     return [(name, ops.sum(ops.cast(mask, "float32"))) for name, mask in zip(names, masks, strict=True)]
 
 
+def _weighted(model: Any, parts: Notes) -> Notes:
+    """The losses of outputs times their weights, if the model was compiled with any."""
+    weights = getattr(model._compile_loss, "_user_loss_weights", None)
+    if not weights or not parts:
+        return []
+    names = [name.removesuffix("_loss") for name, _ in parts]
+    by_name = weights if isinstance(weights, dict) else dict(zip(names, weights, strict=True))
+    return [
+        (f"{tag}/weighted", value * by_name.get(name, 1.0)) for name, (tag, value) in zip(names, parts, strict=True)
+    ]
+
+
 def _regularization(model: Any) -> Notes:
+    """The sum of `model.losses`, and each of them where there are several."""
     parts = [ops.sum(ops.cast(loss, "float32")) for loss in model.losses]
-    return [("regularization", sum(parts[1:], parts[0]))] if parts else []
+    several = [(f"regularization[{number}]", part) for number, part in enumerate(parts)] if len(parts) > 1 else []
+    return [("regularization", sum(parts[1:], parts[0])), *several] if parts else []
 
 
 def _metrics_of_batch(metrics: Any, y: Any, y_pred: Any, sample_weight: Any) -> Notes:

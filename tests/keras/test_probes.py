@@ -45,7 +45,19 @@ def test_components_are_those_computed_by_hand_and_make_up_the_loss(setup):
     a, b, regularization, loss = (recorder.recording.find(tag=tag).values for tag in tags)
     np.testing.assert_allclose(np.stack([a, b, regularization], 1), list(by_hand(network)), rtol=2.0**-18)
     np.testing.assert_allclose(a + 10 * b + regularization, loss, rtol=2.0**-18)
+    weighted = [recorder.recording.find(tag=f"{tag}_loss/weighted").values for tag in "ab"]
+    np.testing.assert_allclose(weighted, [a, 10 * b], rtol=2.0**-22)
     assert recorder.recording.find(tag="a_loss").weights.tolist() == [8] * 6 + [2]
+
+
+def test_every_part_of_what_layers_add_is_kept():
+    dense = [keras.layers.Dense(3, kernel_regularizer="l2"), keras.layers.Dense(1, kernel_regularizer="l1")]
+    network, recorder = keras.Sequential([keras.Input((4,)), *dense]), LossRecorder(components=True)
+    network.compile(keras.optimizers.SGD(0.0), "mse")
+    fit(network, data(), callbacks=[recorder])
+    parts = [recorder.recording.find(tag=f"regularization[{number}]").values for number in (0, 1)]
+    np.testing.assert_allclose(parts[0], [float(network.losses[0])] * 7, rtol=2.0**-20)
+    np.testing.assert_allclose(sum(parts), recorder.recording.find(tag="regularization").values, rtol=2.0**-20)
 
 
 @pytest.mark.parametrize("setup", SETUPS.values(), ids=SETUPS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -170,3 +171,40 @@ def test_batches_of_a_generator_that_replicas_lose_are_noticed():
     weights, findings = ran(2, GENERATOR)
     assert sum(weights) < 80
     assert any("LA204" in one and "80 rows" in one for one in findings)
+
+
+WORKER = """
+import json, os, sys
+ports, index = sys.argv[1].split(","), int(sys.argv[2])
+workers = [f"127.0.0.1:{port}" for port in ports]
+os.environ["TF_CONFIG"] = json.dumps({"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}})
+import tensorflow as tf
+strategy = tf.distribute.MultiWorkerMirroredStrategy()
+import keras
+from lossaudit import CaptureError
+from lossaudit.keras import LossRecorder
+with strategy.scope():
+    network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    network.compile("sgd", "mse")
+try:
+    LossRecorder().set_model(network)
+except CaptureError as error:
+    print(error, flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.slow
+def test_several_workers_are_refused_with_a_way_out():
+    with socket.socket() as one, socket.socket() as other:
+        for free in (one, other):
+            free.bind(("127.0.0.1", 0))
+        ports = f"{one.getsockname()[1]},{other.getsockname()[1]}"
+    workers = [
+        subprocess.Popen([sys.executable, "-c", WORKER, ports, str(index)], stdout=subprocess.PIPE, text=True)
+        for index in (0, 1)
+    ]
+    for worker in workers:
+        said, _ = worker.communicate(timeout=120)
+        assert "Keras 3 cannot train with several workers (CollectiveAllReduceStrategy)" in said
+        assert "lossaudit.Recorder" in said

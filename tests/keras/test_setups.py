@@ -43,3 +43,35 @@ def test_other_back_ends_of_keras_are_captured_alike(backend):
     run = subprocess.run(arguments, capture_output=True, text=True, env=environment, check=False)
     assert run.returncode == 0, run.stdout[-5000:]
     assert " passed" in run.stdout
+
+
+WITHOUT_TENSORFLOW = """
+import sys
+sys.modules["tensorflow"] = None
+import keras, numpy as np
+from lossaudit.keras import LossAudit
+x = np.ones((10, 2), "float32")
+network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+network.compile("sgd", "mse")
+audit = LossAudit("raise")
+network.fit(x, x[:, :1], batch_size=4, epochs=2, verbose=0, callbacks=[audit])
+print(len(audit.recording.find(split="train")), audit.report.ok)
+for wanted in ({"gradients": True}, {"predictions": (1, 1)}):
+    try:
+        network.fit(x, x[:, :1], verbose=0, callbacks=[LossAudit(**wanted)])
+    except ValueError as error:
+        print(error)
+"""
+
+
+@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed")
+def test_jax_needs_no_tensorflow_and_says_what_it_cannot_record():
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    run = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TENSORFLOW], capture_output=True, text=True, env=environment, check=False
+    )
+    assert run.stdout.splitlines() == [
+        "6 True",
+        "gradients=True can be recorded on TensorFlow only, not on jax",
+        "predictions=True can be recorded on TensorFlow only, not on jax",
+    ], run.stderr[-3000:]
