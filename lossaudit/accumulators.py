@@ -14,7 +14,7 @@ import numpy as np
 
 from lossaudit.errors import EmptyError
 from lossaudit.exact import Exact, Stored, Total, rounded
-from lossaudit.inputs import Array, chunks, columns, scalars
+from lossaudit.inputs import WHOLE, Array, chunks, columns, scalars
 from lossaudit.replays import PRECISIONS, one_update, replay_keras_mean, rounding_to
 
 
@@ -36,7 +36,7 @@ class WeightedMean(Exact):
 
     def merge_state(self, other: WeightedMean) -> None:
         """Add what another mean holds, which stays as it is."""
-        other._settle()
+        self._settle_alike(other)
         self._total.merge(other._total)
         self._weight.merge(other._weight)
 
@@ -140,9 +140,13 @@ class KerasMean(Stored):
         """Add numbers as so many updates of the metric would.
 
         Raises:
-            ValueError: a weight is negative or not finite.
+            ValueError: a weight is negative or not finite, or an integer is beyond 2^53.
         """
         if (pair := scalars(values, sample_weight)) is not None:
+            if any(isinstance(one, int) and abs(one) > WHOLE for one in pair):
+                raise ValueError(
+                    f"values={pair[0]!r:.80}, sample_weight={pair[1]!r:.80}: integers beyond 2^53 are no floats"
+                )
             self._total, self._count = self._step(self._total, self._count, *pair)
             self._updates += 1
             return
@@ -187,6 +191,8 @@ class KerasMean(Stored):
         mean = cls(state["dtype"], state["fused"])
         mean._total, mean._count = float.fromhex(state["total"]), float.fromhex(state["count"])
         mean._updates = int(state["updates"])
-        if mean.state() != state or mean._updates < 0:
+        rounding = rounding_to(mean.dtype)
+        held = all(rounding(one) == one or one != one for one in (mean._total, mean._count))
+        if not held or mean.state() != state or mean._updates < 0 or mean._count < 0:
             raise ValueError("not the state of a KerasMean")
         return mean

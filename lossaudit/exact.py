@@ -18,15 +18,15 @@ import numpy as np
 
 from lossaudit.errors import EmptyError, StateError
 from lossaudit.extraction import Dyadic, dyadic, exact_sums, refuse_flushing
-from lossaudit.inputs import Array, columns, scalars
+from lossaudit.inputs import WHOLE, Array, columns, scalars
 
 VERSION = 1
 _FULL = 1024
 """Numbers of one weight that wait to be added together."""
 _MANY = 256
 """Weights for which numbers wait."""
-_WHOLE = 2**53
-"""Up to here float64 holds every integer."""
+_LEAST_EXPONENT, _MOST_EXPONENT = -2 * 1074, 2**20
+"""Below the first no product of two floats has a bit; integers of more bits than the second are taken for damage."""
 
 
 class Stored(ABC):
@@ -48,8 +48,11 @@ class Stored(ABC):
             state = json.loads(text)
             found = state.pop("class"), state.pop("version")
             if found == (cls.__name__, VERSION):
-                return cls.from_state(state)
-        except (ValueError, AttributeError, LookupError, TypeError) as error:
+                restored = cls.from_state(state)
+                if restored.to_json() != text:
+                    raise ValueError("it is not written as to_json writes")
+                return restored
+        except (ValueError, AttributeError, LookupError, TypeError, ArithmeticError, RecursionError) as error:
             raise StateError(f"text={text!r:.80} is not the saved state of a {cls.__name__}: {error}") from error
         raise StateError(
             f"text={text!r:.80} is a {found[0]} of version {found[1]}, not a {cls.__name__} of version {VERSION}"
@@ -92,7 +95,7 @@ class Total:
         numerator, exponent = dyadic(weight)
         for value in values:
             if isinstance(value, float) and not math.isfinite(value):
-                self.add(value * weight)
+                self.add(value * bool(weight))
             else:
                 n, e = dyadic(value)
                 self.add((n * numerator, e + exponent))
@@ -140,7 +143,8 @@ class Total:
         total = cls()
         total.numerator, total.exponent = int(state["numerator"], 16), int(state["exponent"])
         total.nan, total.positive, total.negative = (int(state[name]) for name in ("nan", "positive", "negative"))
-        if total.state() != state or min(total.nan, total.positive, total.negative) < 0:
+        possible = _LEAST_EXPONENT <= total.exponent <= _MOST_EXPONENT
+        if not possible or total.state() != state or min(total.nan, total.positive, total.negative) < 0:
             raise ValueError("not the state of a sum")
         return total
 
@@ -184,7 +188,7 @@ class Exact(Stored):
         pair = scalars(values, sample_weight)
         if pair is None:
             self._add_array(*columns(values, sample_weight))
-        elif not isinstance(pair[0], float) or pair[1] > _WHOLE:
+        elif not isinstance(pair[0], float) or pair[1] > WHOLE:
             self._add(pair[:1], 1, pair[1])
         else:
             weight = None if sample_weight is None else pair[1]
@@ -205,6 +209,12 @@ class Exact(Stored):
             numbers = np.fromiter(chain.from_iterable(groups), np.float64)
             self._add_array(numbers, np.repeat(weights, [len(group) for group in groups]))
         self._waiting = {}
+
+    def _settle_alike(self, other: Exact) -> None:
+        """Let the other add what waits, if it is of this class."""
+        if type(other) is not type(self):
+            raise TypeError(f"other={other!r:.80} must be a {type(self).__name__}")
+        other._settle()
 
     @abstractmethod
     def _add(self, parts: Iterable[int | float], number: int, weight: int | float) -> None:
@@ -235,7 +245,7 @@ class ExactSum(Exact):
 
     def merge_state(self, other: ExactSum) -> None:
         """Add what another sum holds, which stays as it is."""
-        other._settle()
+        self._settle_alike(other)
         self._total.merge(other._total)
         self._count += other._count
 
@@ -266,7 +276,8 @@ class ExactSum(Exact):
         total = cls()
         total._total = Total.from_state({name: value for name, value in state.items() if name != "count"})
         total._count = int(state["count"])
-        if total.state() != state or total._count < 0:
+        special = total._total.nan + total._total.positive + total._total.negative
+        if total.state() != state or total._count < special or (total._total.numerator and not total._count):
             raise ValueError("not the state of a sum")
         return total
 

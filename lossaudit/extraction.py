@@ -78,7 +78,7 @@ def exact_sums(values: Array, weights: Array) -> Iterator[Dyadic | float]:
                 if isinstance(part, tuple):
                     yield part[0] * numerator, part[1] + exponent
                 else:
-                    yield part * weights.item()
+                    yield part * bool(weights)
 
 
 def dyadic(number: float) -> Dyadic:
@@ -106,7 +106,7 @@ def _of_products(x: Array, w: Array, scratch: Array) -> Iterator[Dyadic | float]
     spans = Span.of(x), Span.of(w)
     if spans[0] is None or spans[1] is None:
         finite = np.isfinite(x)
-        yield from (a * b for a, b in zip(x[~finite].tolist(), w[~finite].tolist(), strict=True))
+        yield from (a * bool(b) for a, b in zip(x[~finite].tolist(), w[~finite].tolist(), strict=True))
         if finite.any():
             yield from _of_products(x[finite], w[finite], scratch)
     elif _is_far(spans[0], spans[1]) or _is_long(spans[0], x) or _is_long(spans[1], w):

@@ -11,6 +11,9 @@ import numpy as np
 CHUNK = 2**15
 """Numbers that are worked on at once: two rows of float64 fit in the second-level cache of a core."""
 
+WHOLE = 2**53
+"""Up to here float64 holds every integer."""
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
@@ -41,8 +44,8 @@ def columns(values: Any, sample_weight: Any) -> tuple[Array, Array]:
     """
     array = _numbers("values", values)
     weights = _numbers("sample_weight", 1 if sample_weight is None else sample_weight)
-    if weights.size:
-        _check_weights(weights.min(), weights.max() if weights.dtype.kind == "f" else 0)
+    for (part,) in chunks(weights):
+        _check_weights(part.min().item(), part.max().item())
     return array, weights if not weights.ndim else _broadcast(weights, array.shape)
 
 
@@ -67,22 +70,38 @@ def _scalar(name: str, number: Any) -> int | float | None:
 
 
 def _numbers(name: str, numbers: Any) -> Array:
+    if isinstance(numbers, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name} is a masked array, of which the mask would be lost: give 0 as the weight of what it hides"
+        )
+    is_array = hasattr(numbers, "__array__") and not isinstance(numbers, type)
     # TensorFlow's bfloat16 scalars answer with a scalar, which numpy refuses.
-    array = np.asarray(numbers.__array__() if hasattr(numbers, "__array__") else numbers)
+    array = np.asarray(numbers.__array__() if is_array else numbers)
     if not (array.dtype.kind in "fiub" or _is_narrow(array.dtype)) or array.dtype.itemsize > 8:
         raise TypeError(f"{name} must be numbers of at most 64 bits, not {array.dtype}: {numbers!r:.80}")
+    if not is_array and array.dtype.kind == "f" and np.any(np.abs(array) >= WHOLE):
+        _refuse_lost_integers(name, numbers)
     return array
+
+
+def _refuse_lost_integers(name: str, numbers: Any) -> None:
+    """Refuse a list of integers and floats in which numpy rounds an integer to a float."""
+    for number in np.asarray(numbers, dtype=object).flat:
+        if isinstance(number, (int, np.integer)) and abs(int(number)) > WHOLE:
+            raise TypeError(f"{name} holds {number}, which numpy makes a float of: give integers and floats separately")
 
 
 def _is_narrow(dtype: np.dtype[Any]) -> bool:
     """float16, bfloat16 and their kin, which float32 holds."""
-    return dtype == np.float16 or (dtype.kind == "V" and np.can_cast(dtype, np.float32))
+    return dtype.kind in "fV" and dtype.itemsize <= 2 and np.can_cast(dtype, np.float32)
 
 
-def _check_weights(least: Any, most: Any) -> None:
+def _check_weights(least: int | float, most: int | float) -> None:
     """Refuse weights by the least and the greatest of them; where one is NaN, both are."""
     if not least >= 0 or not most < math.inf:
-        raise ValueError(f"sample_weight={least if not least >= 0 else most:g} must be finite and not negative")
+        bad = least if not least >= 0 else most
+        shown = str(bad) if isinstance(bad, int) else f"{bad:g}"
+        raise ValueError(f"sample_weight={shown:.80} must be finite and not negative")
 
 
 def _broadcast(weights: Array, shape: tuple[int, ...]) -> Array:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lossaudit.replays import PRECISIONS, replay_keras_mean
+from lossaudit.replays import PRECISIONS, pairs, replay_keras_mean
 from lossaudit.tolerances import decimals_bound, half_ulp
 
 SOURCES = ("keras", "exact")
@@ -63,7 +63,7 @@ def invert_running_mean(
     >>> invert_running_mean([1.0, 1.5, 3.0], [4, 4, 2]).values.tolist()
     [1.0, 2.0, 9.0]
     """
-    means, weights = _checked(means, weights, source)
+    means, weights = _checked(means, weights, source, dtype)
     replayed = replay_keras_mean(np.zeros_like(means), weights, dtype=dtype).count
     counts = replayed if source == "keras" else np.cumsum(weights)
     printing = 0.0 if decimals is None else decimals_bound(decimals)
@@ -84,19 +84,10 @@ def invert_running_mean(
     return Inversion(values, errors, int(telling[-1]) + 1 if len(telling) else 0)
 
 
-def _checked(means: ArrayLike, weights: ArrayLike | None, source: str) -> tuple[Floats, Floats]:
-    means = np.asarray(means, dtype=np.float64)
-    weights = np.ones_like(means) if weights is None else np.asarray(weights, dtype=np.float64)
+def _checked(means: ArrayLike, weights: ArrayLike | None, source: str, dtype: str) -> tuple[Floats, Floats]:
     if source not in SOURCES:
         raise ValueError(f"source={source!r} must be one of {', '.join(map(repr, SOURCES))}")
-    if means.ndim != 1 or means.shape != weights.shape:
-        raise ValueError(
-            f"means of shape {means.shape} and weights of shape {weights.shape} must both be of shape (n,)"
-        )
-    bad = ~(np.isfinite(weights) & (weights >= 0))
-    if bad.any():
-        raise ValueError(f"weights={weights[bad][0]:g} must be finite and not negative")
-    return means, weights
+    return pairs(means, np.ones(np.shape(means)) if weights is None else weights, dtype)
 
 
 def _snapped(totals: Floats, radii: Floats) -> tuple[Floats, Floats]:

@@ -6,6 +6,7 @@ import math
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -47,15 +48,36 @@ def replay_keras_mean(
         fused: whether product and sum are rounded together.
         start: total and count before the first update.
 
+    Raises:
+        ValueError: the type is none of `PRECISIONS`, a weight is negative or not finite, or the shapes differ.
+
     >>> replay_keras_mean([1.0, 2.0, 9.0], [4, 4, 2]).mean
     array([1. , 1.5, 3. ])
     """
-    values, weights = np.asarray(values, dtype=np.float64), np.asarray(weights, dtype=np.float64)
+    values, weights = pairs(values, weights, dtype)
     replayed = None if fused or dtype == "bfloat16" else _accumulated(values, weights, dtype, start)
     total, count = replayed or _one_by_one(values, weights, dtype, fused, start)
     with np.errstate(all="ignore"):
         mean = np.where(count == 0, 0.0, total / count)
     return Replay(total, count, rounded_to(mean, dtype))
+
+
+def pairs(values: ArrayLike, weights: ArrayLike, dtype: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Values and weights as float64, both of shape (n,); refuses what they cannot be, and an unknown float type."""
+    if dtype not in PRECISIONS:
+        raise ValueError(f"dtype={dtype!r} must be one of {', '.join(map(repr, PRECISIONS))}")
+    columns = np.asarray(values), np.asarray(weights)
+    if columns[0].ndim != 1 or columns[0].shape != columns[1].shape:
+        shapes = " and weights of shape ".join(str(column.shape) for column in columns)
+        raise ValueError(f"values of shape {shapes} must both be of shape (n,)")
+    for name, column in zip(("values", "weights"), columns, strict=True):
+        if column.dtype.kind in "iu" and column.size and max(int(column.max()), -int(column.min())) > 2**53:
+            raise ValueError(f"{name} holds integers beyond 2^53, which a float type cannot be given one by one")
+    floats = columns[0].astype(np.float64), columns[1].astype(np.float64)
+    bad = ~(np.isfinite(floats[1]) & (floats[1] >= 0))
+    if bad.any():
+        raise ValueError(f"weights={floats[1][bad][0]:g} must be finite and not negative")
+    return floats
 
 
 _TINY = {"float16": 0.0, "bfloat16": 2.0**-126, "float32": 2.0**-126, "float64": 2.0**-1022}
@@ -94,13 +116,26 @@ def _one_by_one(
 def one_update(dtype: str, fused: bool) -> Callable[[float, float, float, float], tuple[float, float]]:
     """One update of total and count with a value and its weight, rounded as the metric rounds."""
     rounding = rounding_to(dtype)
-    add_product = _fused(rounding) if fused else lambda total, a, b: rounding(total + rounding(a * b))
+    exactly = _fused_exactly if dtype == "float64" else _fused(rounding)
+    add_product = exactly if fused else lambda total, a, b: rounding(total + rounding(a * b))
 
     def update(total: float, count: float, value: float, weight: float) -> tuple[float, float]:
         narrow = rounding(weight)
         return add_product(total, rounding(value), narrow), rounding(count + narrow)
 
     return update
+
+
+def _fused_exactly(total: float, a: float, b: float) -> float:
+    """Total + a·b of float64 numbers, rounded once, in rational arithmetic."""
+    if not all(map(math.isfinite, (total, a, b))):
+        return total + a * b
+    exact = Fraction(total) + Fraction(a) * Fraction(b)
+    try:
+        near = exact.numerator / exact.denominator
+    except OverflowError:
+        near = math.copysign(math.inf, exact)
+    return 0.0 if abs(near) < _TINY["float64"] else near
 
 
 def _fused(rounding: Callable[[float], float]) -> Callable[[float, float, float], float]:

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lossaudit.replays import PRECISIONS
+from lossaudit.replays import PRECISIONS, pairs, replay_keras_mean
 
 _LEAST_EXPONENT = {"float16": -14, "bfloat16": -126, "float32": -126, "float64": -1022}
+_MOST_EXPONENT = {"float16": 16, "bfloat16": 128, "float32": 128, "float64": 1024}
 _FAILURE = 1e-9
 """Probability with which a probable bound may be exceeded if rounding errors are independent of one another."""
 
@@ -39,13 +40,15 @@ class Bound:
 def half_ulp(x: ArrayLike, dtype: str = "float32") -> Floats:
     """h(x): the most that rounding to a float type moves a number that lies as far from zero as x.
 
+    Infinite beyond the largest number of the type.
+
     >>> half_ulp([1.0, 0.75]).tolist() == [2**-24, 2**-25]
     True
     """
     sizes, least = np.abs(np.asarray(x, dtype=np.float64)), _LEAST_EXPONENT[dtype] + 1
     exponents = np.where(sizes == 0, least, np.maximum(np.frexp(sizes)[1], least))
     half = np.ldexp(np.float64(0.5), exponents - PRECISIONS[dtype])
-    return np.where(np.isfinite(x), half, np.float64(np.inf))
+    return np.where(sizes <= _largest(dtype), half, np.float64(np.inf))
 
 
 def decimals_bound(decimals: int) -> float:
@@ -80,11 +83,11 @@ def mean_bound(
         roundings: how often each value was rounded before; n where it was computed as a mean of n terms of one sign.
 
     Raises:
-        ValueError: the order is none of these.
+        ValueError: the order or the type is none of these, a weight is negative or not finite, or the shapes differ.
     """
     if order not in _DEPTHS:
         raise ValueError(f"order={order!r} must be one of {', '.join(map(repr, _DEPTHS))}")
-    values, weights = np.asarray(values, dtype=np.float64), np.asarray(weights, dtype=np.float64)
+    values, weights = pairs(values, weights, dtype)
     u, terms = 2.0 ** -PRECISIONS[dtype], np.arange(1.0, len(values) + 1)
     depths = _DEPTHS[order](terms)
     with np.errstate(all="ignore"):
@@ -97,12 +100,16 @@ def mean_bound(
             summing = np.minimum(summing, np.cumsum(steps + each) * _second_order(terms, 0.0))
         probable = math.sqrt(2 * math.log(2 / _FAILURE)) * np.sqrt(np.cumsum(steps**2 + each**2))
         counting = _count_error(weights, counts, depths, u)
+        if order == "sequential":
+            replayed = replay_keras_mean(np.zeros_like(weights), weights, dtype=dtype).count
+            counting = np.minimum(counting, np.abs(replayed - counts) + terms * 2.0**-52 * counts)
         tail = np.abs(totals) * counting / (counts * (counts - counting))
         proven, probable = (
             _quotient(error, totals, counts, counting, tail, dtype)
             for error in (summing, np.minimum(summing, probable))
         )
-        return Bound(proven, probable)
+        may_overflow = np.maximum(sizes + summing, counts + counting) >= _largest(dtype)
+        return Bound(*(np.where(may_overflow, np.inf, one) for one in (proven, probable)))
 
 
 def _pairwise_depth(terms: Floats) -> Floats:
@@ -135,4 +142,10 @@ def _count_error(weights: Floats, counts: Floats, depths: Floats, u: float) -> F
 def _quotient(error: Floats, totals: Floats, counts: Floats, counting: Floats, tail: Floats, dtype: str) -> Floats:
     """The error of the quotient from those of total and count."""
     mean_error = error / (counts - counting) + tail
-    return mean_error + half_ulp(np.abs(totals / counts) + mean_error, dtype)
+    bound = mean_error + half_ulp(np.abs(totals / counts) + mean_error, dtype)
+    return np.where((counts == 0) | (counts > counting), bound, np.inf)
+
+
+def _largest(dtype: str) -> float:
+    """The largest finite number of a float type."""
+    return math.ldexp(2.0 - math.ldexp(2.0, -PRECISIONS[dtype]), _MOST_EXPONENT[dtype] - 1)

@@ -17,7 +17,7 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lossaudit import ExactSum, KerasMean, PrecisionError, SumCount, WeightedMean
+from lossaudit import ExactSum, KerasMean, PrecisionError, StateError, SumCount, WeightedMean
 from lossaudit.inputs import CHUNK
 
 CASES = 10_000
@@ -319,3 +319,84 @@ def test_accumulators_of_two_threads_do_not_disturb_each_other():
     for thread in threads:
         thread.join()
     assert set(found) == {summed(values)}
+
+
+def test_integers_that_numpy_would_round_in_a_list_are_refused():
+    for values in ([2**53 + 1, 0.5], [2**63 + 1, -1], [np.float32(1.5), 2**53 + 1]):
+        with pytest.raises(TypeError, match=r"values holds [0-9]+, which numpy makes a float of"):
+            summed(values)
+    with pytest.raises(TypeError, match="sample_weight holds 9007199254740993"):
+        summed([1.0, 0.0], [2**53 + 1, 0.5])
+    assert summed([2**53, 0.5, 1e300]) == 2**53 + Fraction(1, 2) + int(1e300)
+
+
+def test_the_mask_of_an_array_is_not_lost_in_silence():
+    with pytest.raises(TypeError, match="values is a masked array"):
+        summed(np.ma.array([1.0, 100.0], mask=[0, 1]))
+
+
+def test_narrow_floats_of_any_kind_and_byte_order_are_read():
+    import ml_dtypes
+
+    for kind in (">f2", ml_dtypes.bfloat16, ml_dtypes.float8_e5m2, ml_dtypes.float8_e4m3fn):
+        assert summed(np.array([1, 2]).astype(kind), np.array([1, 2]).astype(kind)) == 5
+    with pytest.raises(ValueError, match="sample_weight=inf must be finite"):
+        summed(np.ones(2), np.array([1, np.inf], ml_dtypes.bfloat16))
+
+
+def test_a_weight_beyond_float64_is_exact_and_infinity_stays_infinite():
+    mean = WeightedMean()
+    mean.update_state(3.0, sample_weight=10**400)
+    assert mean.result() == 3.0
+    mean.update_state(math.inf, sample_weight=10**400)
+    assert mean.result() == math.inf
+
+
+@pytest.mark.parametrize("kind", [ExactSum, SumCount, WeightedMean])
+@pytest.mark.parametrize("other", [ExactSum, SumCount, WeightedMean, KerasMean])
+def test_another_accumulator_is_not_merged_and_nothing_is_changed(kind, other):
+    if kind is other:
+        return
+    accumulator, stranger = kind(), other()
+    accumulator.update_state(1.0)
+    stranger.update_state(5.0)
+    before = accumulator.to_json()
+    with pytest.raises(TypeError, match=f"must be a {kind.__name__}"):
+        accumulator.merge_state(stranger)
+    assert accumulator.to_json() == before
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "new"),
+    [
+        (ExactSum, '"count":1', '"count":Infinity'),
+        (ExactSum, '"count":1', '"count":true'),
+        (ExactSum, '"count":1', '"count":0'),
+        (ExactSum, '"count":1', '"count":1 '),
+        (ExactSum, '"exponent":0', '"exponent":-99999'),
+        (ExactSum, '"exponent":0', '"exponent":99999999999999999999'),
+        (ExactSum, '"nan":0', '"nan":2'),
+        (KerasMean, '"total":"0x1.0000000000000p+0"', f'"total":"{(0.1).hex()}"'),
+        (KerasMean, '"count":"0x1.0000000000000p+0"', '"count":"-0x1.0000000000000p+0"'),
+        (KerasMean, '"count":"0x1.0000000000000p+0"', '"count":"0x1p+5000"'),
+    ],
+)
+def test_a_state_that_cannot_have_been_written_is_refused(kind, old, new):
+    accumulator = kind()
+    accumulator.update_state(1.0)
+    text = accumulator.to_json()
+    assert old in text
+    with pytest.raises(StateError):
+        kind.from_json(text.replace(old, new))
+    with pytest.raises(StateError):
+        kind.from_json("[" * 100_000)
+
+
+def test_a_fused_mean_in_double_precision_is_rounded_once():
+    generator = random.Random(0)
+    for _ in range(200):
+        a, b, mean = generator.random(), generator.random(), KerasMean("float64", fused=True)
+        mean.update_state(1.0)
+        mean.update_state(a, sample_weight=b)
+        once = 1 + Fraction(a) * Fraction(b)
+        assert float.fromhex(mean.state()["total"]) == once.numerator / once.denominator

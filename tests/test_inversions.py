@@ -67,7 +67,7 @@ def test_a_printed_log_tells_something_of_the_first_batches_only_and_says_of_how
     assert 3000 < printed.recovered < 5000
     assert np.all(printed.errors[printed.recovered :] >= np.abs(means[printed.recovered :]) - 1e-4)
     assert invert_running_mean(means).recovered == 30_000
-    assert invert_running_mean(["0"], decimals=0).recovered == 0
+    assert invert_running_mean([0.0], decimals=0).recovered == 0
 
 
 def test_an_unweighted_batch_and_a_mean_that_is_not_finite_are_unknown_and_do_not_spoil_what_came_before():
@@ -80,7 +80,7 @@ def test_an_unweighted_batch_and_a_mean_that_is_not_finite_are_unknown_and_do_no
 def test_bad_input_is_refused_by_name_and_value():
     with pytest.raises(ValueError, match="source='csv' must be one of 'keras', 'exact'"):
         invert_running_mean([1.0], source="csv")
-    with pytest.raises(ValueError, match=r"means of shape \(2,\) and weights of shape \(1,\)"):
+    with pytest.raises(ValueError, match=r"of shape \(2,\) and weights of shape \(1,\) must both be of shape \(n,\)"):
         invert_running_mean([1.0, 2.0], [1])
     with pytest.raises(ValueError, match="weights=-1 must be finite and not negative"):
         invert_running_mean([1.0], [-1])

@@ -169,3 +169,33 @@ def test_values_that_were_means_of_rows_have_a_wider_bound_that_holds():
 def test_an_unknown_order_is_refused():
     with pytest.raises(ValueError, match="order='random' must be one of 'any', 'sequential', 'pairwise'"):
         mean_bound([1.0], [1.0], order="random")
+
+
+@pytest.mark.parametrize(("dtype", "n"), [("bfloat16", 300), ("float16", 5000), ("float32", 2**24 + 2**10)])
+def test_a_count_that_stood_still_is_part_of_the_bound(dtype, n):
+    values, weights = np.full(n, 0.5), np.ones(n)
+    logged = replay_keras_mean(values, weights, dtype=dtype).mean
+    proven = mean_bound(values, weights, order="sequential", dtype=dtype).proven
+    assert np.all(np.isfinite(proven))
+    assert np.all(np.abs(logged - 0.5) <= proven)
+    assert np.all(mean_bound(values, weights, dtype=dtype).proven > 0)
+
+
+def test_there_is_no_bound_where_a_sum_may_overflow():
+    assert mean_bound([100.0] * 700, [1.0] * 700, dtype="float16").proven[-1] == np.inf
+    assert float(half_ulp(1e39)) == np.inf
+
+
+@pytest.mark.parametrize(
+    ("values", "weights", "options", "message"),
+    [
+        ([1.0, 2.0], [1.0], {}, r"values of shape \(2,\) and weights of shape \(1,\) must both be of shape \(n,\)"),
+        ([1.0, 2.0], [1.0, -2.0], {}, "weights=-2 must be finite and not negative"),
+        ([1.0], [1.0], {"dtype": "int8"}, "dtype='int8' must be one of 'float16', 'bfloat16'"),
+        ([2**60 + 1], [1], {}, r"values holds integers beyond 2\^53"),
+    ],
+)
+def test_bad_pairs_are_refused(values, weights, options, message):
+    for function in (mean_bound, replay_keras_mean):
+        with pytest.raises(ValueError, match=message):
+            function(values, weights, **options)
