@@ -68,7 +68,8 @@ def invert_running_mean(
     counts = replayed if source == "keras" else np.cumsum(weights)
     printing = 0.0 if decimals is None else decimals_bound(decimals)
     with np.errstate(all="ignore"):
-        totals, radii = counts * means, counts * (half_ulp(np.abs(means) + printing, dtype) + printing)
+        flushed = _flushed(dtype) if source == "keras" else 0.0
+        totals, radii = counts * means, counts * (half_ulp(np.abs(means) + printing, dtype) + printing + flushed)
         if source == "keras" and dtype == "float32":
             totals, radii = _snapped(totals, radii)
         before, radii_before = np.append(0.0, totals[:-1]), np.append(0.0, radii[:-1])
@@ -102,5 +103,9 @@ def _snapped(totals: Floats, radii: Floats) -> tuple[Floats, Floats]:
 
 def _step(totals: Floats, products: Floats, dtype: str) -> Floats:
     """What one update rounds away: of the product, of the new total, and of what is flushed to zero."""
-    least = half_ulp(0.0, dtype) * 2.0 ** PRECISIONS[dtype]
-    return half_ulp(totals, dtype) + half_ulp(products, dtype) + 2 * least
+    return half_ulp(totals, dtype) + half_ulp(products, dtype) + 2 * _flushed(dtype)
+
+
+def _flushed(dtype: str) -> float:
+    """No number that is flushed to zero is larger."""
+    return float(half_ulp(0.0, dtype)) * 2.0 ** PRECISIONS[dtype]

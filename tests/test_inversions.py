@@ -84,3 +84,12 @@ def test_bad_input_is_refused_by_name_and_value():
         invert_running_mean([1.0, 2.0], [1])
     with pytest.raises(ValueError, match="weights=-1 must be finite and not negative"):
         invert_running_mean([1.0], [-1])
+
+
+def test_losses_next_to_zero_lie_within_their_errors_where_keras_flushes_what_becomes_of_them():
+    random = np.random.default_rng(0)
+    for _ in range(300):
+        values = np.float32(random.uniform(-1, 1, 12) * 2.0 ** random.integers(-130, -115, 12)).astype(np.float64)
+        values[np.abs(values) < 2.0**-126] = 0.0
+        weights = random.integers(1, 9, 12).astype(np.float64)
+        assert_recovered(invert_running_mean(replay_keras_mean(values, weights).mean, weights), values)

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
+from lossaudit import Series
 from lossaudit.keras import LossRecorder
 
 ROWS, BATCH = 50, 8
@@ -198,6 +200,64 @@ def evaluated(network: Any, callbacks: list[Any]) -> Any:
     return [network.evaluate(X, Y, **arguments), network.evaluate(X, Y, **arguments)]
 
 
+def on_test_batches(network: Any, callbacks: list[Any]) -> Any:
+    """Two loops of `test_on_batch` that call their callbacks themselves."""
+    logged = []
+    for callback in callbacks:
+        callback.set_model(network)
+    for _ in range(2):
+        for callback in callbacks:
+            callback.set_model(network)
+            callback.on_test_begin()
+        for index, batch in enumerate(batches()):
+            logged.append(float(network.test_on_batch(*batch)))
+            for callback in callbacks:
+                callback.on_test_batch_end(index)
+        for callback in callbacks:
+            callback.on_test_end()
+    return logged
+
+
+def beside(make: Callable[[], Any], **arguments: Any) -> Callable[[Any, list[Any]], Any]:
+    """A `fit` with another callback beside the recorder."""
+    return lambda network, callbacks: fit(network, [make(), *callbacks], **arguments)
+
+
+class AtEpochEnd(keras.callbacks.Callback):
+    """Does something with the model after every epoch."""
+
+    def __init__(self, action: Callable[[Any, int], Any]) -> None:
+        super().__init__()
+        self.action = action
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.action(self.model, epoch)
+
+
+def stop(model: Any, epoch: int) -> None:
+    model.stop_training = epoch == 1
+
+
+def evaluate(model: Any, epoch: int) -> None:
+    model.evaluate(X[:20], Y[:20], verbose=0)
+
+
+def fail(model: Any, epoch: int) -> None:
+    if epoch == 1:
+        raise KeyboardInterrupt
+
+
+def interrupted(network: Any, callbacks: list[Any]) -> Any:
+    """A training that Ctrl-C ends after two epochs, and what its logs were."""
+    with suppress(KeyboardInterrupt):
+        fit(network, [*callbacks, AtEpochEnd(fail)], epochs=5)
+    return network.history.history
+
+
+def twice(network: Any, callbacks: list[Any]) -> Any:
+    return [fit(network, callbacks, epochs=1), fit(network, callbacks, epochs=1)]
+
+
 class Guided(keras.Sequential):
     """The `train_step` of the Keras guide: it tells the loss tracker no rows."""
 
@@ -325,7 +385,18 @@ SETUPS = [
     Setup("`validation_split`", sequential(), mse, fitted(validation_split=0.2), rows=(8, 8, 8, 8, 8)),
     Setup("`validation_freq`", sequential(), mse, fitted(validation_data=(X[:12], Y[:12]), validation_freq=2)),
     Setup("`evaluate` alone", sequential(), mse, evaluated),
+    Setup("`evaluate` in a callback", sequential(), mse, beside(lambda: AtEpochEnd(evaluate))),
     Setup("`train_on_batch`", sequential(), mse, on_batches, only_tensorflow=True),
+    Setup("`test_on_batch`", sequential(), mse, on_test_batches, only_tensorflow=True),
+    Setup(
+        "`EarlyStopping`",
+        sequential(),
+        mse,
+        beside(lambda: keras.callbacks.EarlyStopping("loss", patience=1), epochs=5),
+    ),
+    Setup("`stop_training`", sequential(), mse, beside(lambda: AtEpochEnd(stop), epochs=5)),
+    Setup("two `fit` calls", sequential(), mse, twice),
+    Setup("Ctrl-C", sequential(), mse, interrupted),
 ]
 
 
@@ -355,13 +426,14 @@ def _trained(setup: Setup, rate: float, callbacks: list[Any]) -> tuple[Any, Any]
 
 
 def _is_captured(setup: Setup, network: Any, recorder: Any) -> bool:
-    series = recorder.recording.select(tag="loss", split="test" if setup.train is evaluated else "train")
+    split = "test" if setup.train in (evaluated, on_test_batches) else "train"
+    series = [one for recording in recorder.recordings for one in recording.select(tag="loss", split=split)]
     if not series or "not_captured" in recorder.recording.metadata:
         return False
     starts = [start for _ in range(2) for start in STARTS[: len(setup.rows)]]
     if "steps_per_epoch" in setup.name:  # the second epoch goes on where the first one ended
         starts = [STARTS[i % 7] for i in range(2 * len(setup.rows))]
-    places, losses = [slice(start, start + BATCH) for start in starts], series[0]
+    places, losses = [slice(start, start + BATCH) for start in starts], Series.joined(series)
     expected = [setup.loss(network, place) for place in places]
     precision = 2.0**-6 if "mixed" in setup.name else 2.0**-18
     rows = [ROWS - place.start if place.stop > ROWS else BATCH for place in places]
