@@ -34,7 +34,7 @@ class WeightedMean(Exact):
         super().reset_state()
         self._total, self._weight = Total(), Total()
 
-    def merge_state(self, other: WeightedMean) -> None:
+    def merge_state(self, other: Self) -> None:
         """Add what another mean holds, which stays as it is."""
         self._settle_alike(other)
         self._total.merge(other._total)

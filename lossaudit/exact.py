@@ -16,9 +16,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from lossaudit.errors import EmptyError, StateError
-from lossaudit.extraction import Dyadic, dyadic, exact_sums, refuse_flushing
-from lossaudit.inputs import WHOLE, Array, columns, scalars
+from lossaudit.errors import EmptyError, PrecisionError, StateError
+from lossaudit.extraction import Dyadic, dyadic, exact_sums
+from lossaudit.inputs import WHOLE, Array, columns, flushes, refuse_flushing, scalars
 
 VERSION = 1
 _FULL = 1024
@@ -27,6 +27,9 @@ _MANY = 256
 """Weights for which numbers wait."""
 _LEAST_EXPONENT, _MOST_EXPONENT = -2 * 1074, 2**20
 """Below the first no product of two floats has a bit; integers of more bits than the second are taken for damage."""
+
+
+_LEAST_NORMAL = Fraction(2) ** -1022
 
 
 class Stored(ABC):
@@ -199,18 +202,25 @@ class Exact(Stored):
     def _settle(self) -> None:
         """Add what waits: group by group, or as an array where there are many groups."""
         weights = [1 if weight is None else weight for weight in self._waiting]
-        groups = self._waiting.values()
-        for group in groups:
-            refuse_flushing(group)
+        groups, added = self._waiting.values(), type(self)()
+        for numbers in (weights, *groups):
+            refuse_flushing(numbers)
         if len(groups) < _MANY:
             for weight, group in zip(weights, groups, strict=True):
-                self._add(_few(group), len(group), weight)
+                added._add(_few(group), len(group), weight)
         else:
-            numbers = np.fromiter(chain.from_iterable(groups), np.float64)
-            self._add_array(numbers, np.repeat(weights, [len(group) for group in groups]))
+            together = np.fromiter(chain.from_iterable(groups), np.float64)
+            added._add_array(together, np.repeat(weights, [len(group) for group in groups]))
+        # Only now, so that an exception such as KeyboardInterrupt neither loses what waited nor adds it twice.
         self._waiting = {}
+        if weights:
+            self.merge_state(added)
 
-    def _settle_alike(self, other: Exact) -> None:
+    @abstractmethod
+    def merge_state(self, other: Self) -> None:
+        """Add what another one holds, which stays as it is."""
+
+    def _settle_alike(self, other: Any) -> None:
         """Let the other add what waits, if it is of this class."""
         if type(other) is not type(self):
             raise TypeError(f"other={other!r:.80} must be a {type(self).__name__}")
@@ -243,7 +253,7 @@ class ExactSum(Exact):
         super().reset_state()
         self._total, self._count = Total(), 0
 
-    def merge_state(self, other: ExactSum) -> None:
+    def merge_state(self, other: Self) -> None:
         """Add what another sum holds, which stays as it is."""
         self._settle_alike(other)
         self._total.merge(other._total)
@@ -291,7 +301,15 @@ class ExactSum(Exact):
 
 
 def rounded(exact: Fraction) -> float:
-    """The nearest float64; an infinity where it is too large for one."""
+    """The nearest float64; an infinity where it is too large for one.
+
+    Raises:
+        PrecisionError: it is subnormal, and the thread flushes subnormal numbers to zero.
+    """
+    if exact and abs(exact) < _LEAST_NORMAL and flushes():
+        raise PrecisionError(
+            "this thread flushes subnormal numbers to zero, and the result is one: ask in another thread"
+        )
     try:
         return exact.numerator / exact.denominator
     except OverflowError:

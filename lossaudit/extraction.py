@@ -10,22 +10,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
-from lossaudit.errors import PrecisionError
-from lossaudit.inputs import CHUNK, Array, chunks
+from lossaudit.inputs import CHUNK, Array, chunks, refuse_flushing
 
 Dyadic = tuple[int, int]
 """numerator · 2^exponent."""
 
 _ROOM = CHUNK.bit_length() - 1
 _MOST_CUTS = 3
-_LEAST = math.ulp(0.0)
 _SIGNIFICANT = {4: 24, 8: 53}
-_SAFE: dict[str, Any] = {"f4": np.float32(2.0**-126), "f8": np.float64(2.0**-969)}
-"""From here on, neither a number nor any multiple of its last bit is subnormal in float64."""
 
 
 class Span(NamedTuple):
@@ -199,24 +195,3 @@ def _split(x: Array) -> tuple[Array, Array]:
     scaled = wide * (2.0**27 + 1)
     high = scaled - (scaled - wide)
     return high, wide - high
-
-
-def refuse_flushing(numbers: Any) -> None:
-    """Refuse numbers next to zero in a thread that takes them for zero, as those of TensorFlow's executor do.
-
-    Raises:
-        PrecisionError: there is one.
-    """
-    if _LEAST * 1.0:
-        return
-    array = np.asarray(numbers)
-    safe = _SAFE.get(array.dtype.str[1:])
-    if safe is None:
-        return
-    unsigned = f"u{array.dtype.itemsize}"
-    bits = np.abs(array).view(unsigned)
-    if ((bits > 0) & (bits < safe.view(unsigned))).any():
-        raise PrecisionError(
-            "this thread flushes subnormal numbers to zero, and there are numbers next to zero to add: update the "
-            "accumulator outside tf.numpy_function, tf.py_function and Dataset.map, whose threads do that"
-        )

@@ -8,11 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from lossaudit.errors import PrecisionError
+
 CHUNK = 2**15
 """Numbers that are worked on at once: two rows of float64 fit in the second-level cache of a core."""
 
 WHOLE = 2**53
 """Up to here float64 holds every integer."""
+
+_LEAST = math.ulp(0.0)
+_SAFE: dict[str, Any] = {"f4": np.float32(2.0**-126), "f8": np.float64(2.0**-969)}
+"""From here on, neither a number nor any multiple of its last bit is subnormal in float64."""
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -23,6 +29,7 @@ def scalars(values: Any, sample_weight: Any) -> tuple[int | float, int | float] 
     Raises:
         ValueError: the weight is negative or not finite.
         TypeError: one of them is no number.
+        PrecisionError: the thread flushes subnormal numbers to zero, and one is next to zero.
     """
     value = _scalar("values", values)
     weight = 1 if sample_weight is None else _scalar("sample_weight", sample_weight)
@@ -44,6 +51,7 @@ def columns(values: Any, sample_weight: Any) -> tuple[Array, Array]:
     """
     array = _numbers("values", values)
     weights = _numbers("sample_weight", 1 if sample_weight is None else sample_weight)
+    refuse_flushing(weights)
     for (part,) in chunks(weights):
         _check_weights(part.min().item(), part.max().item())
     return array, weights if not weights.ndim else _broadcast(weights, array.shape)
@@ -60,10 +68,14 @@ def chunks(*arrays: Array) -> Iterator[tuple[Array, ...]]:
 
 
 def _scalar(name: str, number: Any) -> int | float | None:
-    if isinstance(number, (float, int)):
-        return float(number) if isinstance(number, float) else int(number)
+    if isinstance(number, float):
+        refuse_flushing(number)
+        return float(number)
+    if isinstance(number, int):
+        return int(number)
     if getattr(number, "shape", None) == ():
         array = _numbers(name, number)
+        refuse_flushing(array)
         plain: int | float = (array.astype(np.float32) if _is_narrow(array.dtype) else array).item()
         return plain
     return None
@@ -114,3 +126,29 @@ def _broadcast(weights: Array, shape: tuple[int, ...]) -> Array:
         raise ValueError(
             f"sample_weight of shape {weights.shape} does not broadcast to values of shape {shape}"
         ) from None
+
+
+def flushes() -> bool:
+    """Whether this thread takes subnormal numbers for zero, as those of TensorFlow's executor do."""
+    return not _LEAST * 1.0
+
+
+def refuse_flushing(numbers: Any) -> None:
+    """Refuse numbers next to zero in a thread that takes them for zero, as those of TensorFlow's executor do.
+
+    Raises:
+        PrecisionError: there is one.
+    """
+    if not flushes():
+        return
+    array = np.asarray(numbers)
+    safe = _SAFE.get(array.dtype.str[1:])
+    if safe is None:
+        return
+    unsigned = f"u{array.dtype.itemsize}"
+    bits = np.abs(array).view(unsigned)
+    if ((bits > 0) & (bits < safe.view(unsigned))).any():
+        raise PrecisionError(
+            "this thread flushes subnormal numbers to zero, and there are numbers next to zero to add: update the "
+            "accumulator outside tf.numpy_function, tf.py_function and Dataset.map, whose threads do that"
+        )

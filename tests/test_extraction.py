@@ -400,3 +400,56 @@ def test_a_fused_mean_in_double_precision_is_rounded_once():
         mean.update_state(a, sample_weight=b)
         once = 1 + Fraction(a) * Fraction(b)
         assert float.fromhex(mean.state()["total"]) == once.numerator / once.denominator
+
+
+SMALL = np.float32(1e-40)
+SCALARS = {
+    "a float32": lambda: ExactSum().update_state(SMALL),
+    "a small number of large weight": lambda: ExactSum().update_state(1e-310, sample_weight=2**60),
+    "a small weight": lambda: WeightedMean().update_state(1.0, sample_weight=1e-310),
+    "a small weight of an integer": lambda: WeightedMean().update_state(3, sample_weight=1e-310),
+    "a small weight of many": lambda: WeightedMean().update_state([1.0, 2.0], sample_weight=1e-310),
+    "a small weight beside infinity": lambda: WeightedMean().update_state([1.0, math.inf], sample_weight=[1e-310, 1.0]),
+    "a small result": lambda: mean_of([2.0**-1000, 0.0], [1, 2**40 - 1]).result(),
+}
+
+
+def mean_of(values, weights):
+    mean = WeightedMean()
+    mean.update_state(values, sample_weight=weights)
+    return mean
+
+
+@pytest.mark.parametrize("case", SCALARS)
+def test_no_number_next_to_zero_is_lost_in_a_thread_that_flushes(case):
+    raised = []
+
+    def update():
+        with pytest.raises(PrecisionError):
+            SCALARS[case]()
+        raised.append(case)
+        return np.int64(0)
+
+    SCALARS[case]()
+    tf.function(lambda: tf.numpy_function(update, [], tf.int64))()
+    assert raised == [case]
+
+
+def test_an_interrupted_result_neither_loses_nor_repeats_what_waited():
+    class Interrupted(WeightedMean):
+        failing = False
+
+        def _add(self, parts, number, weight):
+            super()._add(parts, number, weight)
+            if Interrupted.failing and weight == 2:
+                raise KeyboardInterrupt
+
+    mean, whole = Interrupted(), WeightedMean()
+    for accumulator in (mean, whole):
+        for value, weight in [(1.0, 1), (2.0, 2), (4.0, 3)]:
+            accumulator.update_state(value, sample_weight=weight)
+    Interrupted.failing = True
+    with pytest.raises(KeyboardInterrupt):
+        mean.result()
+    Interrupted.failing = False
+    assert mean.result() == whole.result()

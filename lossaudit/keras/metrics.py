@@ -154,13 +154,14 @@ class RecordingMean(keras.metrics.Mean):
 
 
 class CompensatedMean(keras.metrics.Mean):
-    """A mean for long runs: within 2 ulp of the exact one after 10⁸ updates, in any float type.
+    """A mean for long runs: within 2 ulp of the exact one after 10⁸ updates.
 
     `keras.metrics.Mean` stands still once its total is some 2^24 times as large as what is added; after 10⁸ updates
     with 0.1 it reads 0.125. Here total and count are three floats each, and every rounding error of a sum is carried
     (two-sums: Knuth, TAOCP 2, 4.2.2; distillation: Shewchuk 1997). What remains is the rounding of the products of
     value and weight, at most an ulp of the mean for losses of one sign, and half an ulp each for the two steps of the
-    result. An array is first reduced as Keras does it.
+    result. An array is first reduced as Keras does it. It holds as long as total and count do not overflow and their
+    rounding errors are not flushed to zero: in float32 for losses above 1e-30.
 
     Args:
         name: name of the metric.
@@ -204,7 +205,8 @@ class CompensatedMean(keras.metrics.Mean):
         carried = ops.sum(ops.convert_to_tensor(self.carried), axis=1)
         total, count = ops.convert_to_tensor(self.total), ops.convert_to_tensor(self.count)
         mean = ops.divide_no_nan(total, count)
-        return mean + ops.divide_no_nan(carried[0] - mean * carried[1], count)
+        rest = ops.divide_no_nan(carried[0] - mean * carried[1], count)
+        return mean + ops.where(ops.isfinite(mean), rest, ops.zeros_like(rest))
 
     def _grow(self, total: Any, count: Any) -> None:
         carried = ops.convert_to_tensor(self.carried)
@@ -225,7 +227,8 @@ def _grown(high: Any, carried: Any, number: Any) -> tuple[Any, Any, Any]:
 
 
 def _two_sum(a: Any, b: Any) -> tuple[Any, Any]:
-    """The rounded sum of two floats, and its rounding error (Knuth)."""
+    """The rounded sum of two floats, and its rounding error (Knuth); none of a sum that is not finite."""
     total = a + b
     virtual = total - a
-    return total, (a - (total - virtual)) + (b - virtual)
+    error = (a - (total - virtual)) + (b - virtual)
+    return total, ops.where(ops.isfinite(total), error, ops.zeros_like(error))

@@ -97,6 +97,15 @@ def test_arrays_weights_and_nothing_are_as_keras_has_them():
         assert float(compensated.result()) == float(plain.result())
 
 
+@pytest.mark.parametrize("values", [[np.inf, 1.0], [-np.inf, 2.0], [3e38, 3e38, 1.0], [np.nan, 1.0], [np.inf, -np.inf]])
+def test_what_is_not_finite_is_what_keras_makes_of_it(values):
+    compensated, plain = CompensatedMean(), keras.metrics.Mean()
+    for value in values:
+        for metric in (compensated, plain):
+            metric.update_state(np.float32(value))
+    np.testing.assert_equal(float(compensated.result()), float(plain.result()))
+
+
 def test_merged_parts_are_the_whole_and_a_reset_forgets_all():
     generator = np.random.default_rng(2)
     losses, exact, parts = generator.lognormal(size=300).astype(np.float32), WeightedMean(), []
