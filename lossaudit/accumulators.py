@@ -34,12 +34,6 @@ class WeightedMean(Exact):
         super().reset_state()
         self._total, self._weight = Total(), Total()
 
-    def merge_state(self, other: Self) -> None:
-        """Add what another mean holds, which stays as it is."""
-        self._settle_alike(other)
-        self._total.merge(other._total)
-        self._weight.merge(other._weight)
-
     def fraction(self) -> Fraction:
         """The mean of the finite numbers, as it is.
 
@@ -74,6 +68,10 @@ class WeightedMean(Exact):
         if mean.state() != state or mean._weight.numerator < 0 or mean._weight.non_finite() is not None:
             raise ValueError("not the state of a mean")
         return mean
+
+    def _absorb(self, other: Self) -> None:
+        self._total.merge(other._total)
+        self._weight.merge(other._weight)
 
     def _add(self, parts: Iterable[int | float], number: int, weight: int | float) -> None:
         self._total.add_products(parts, weight)

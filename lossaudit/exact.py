@@ -211,20 +211,34 @@ class Exact(Stored):
         else:
             together = np.fromiter(chain.from_iterable(groups), np.float64)
             added._add_array(together, np.repeat(weights, [len(group) for group in groups]))
-        # Only now, so that an exception such as KeyboardInterrupt neither loses what waited nor adds it twice.
-        self._waiting = {}
         if weights:
-            self.merge_state(added)
+            self._become(self, added)
 
-    @abstractmethod
     def merge_state(self, other: Self) -> None:
-        """Add what another one holds, which stays as it is."""
+        """Add what another one holds, which stays as it is.
 
-    def _settle_alike(self, other: Any) -> None:
-        """Let the other add what waits, if it is of this class."""
+        Raises:
+            TypeError: the other is of another class.
+        """
         if type(other) is not type(self):
             raise TypeError(f"other={other!r:.80} must be a {type(self).__name__}")
-        other._settle()
+        for one in (self, other):
+            one._settle()
+        self._become(self, other)
+
+    def _become(self, *parts: Self) -> None:
+        """Hold what the parts hold, with nothing waiting.
+
+        In one step, so that an exception such as KeyboardInterrupt neither loses what waited nor adds it twice.
+        """
+        whole = type(self)()
+        for part in parts:
+            whole._absorb(part)
+        vars(self).update(vars(whole))
+
+    @abstractmethod
+    def _absorb(self, other: Self) -> None:
+        """Add what another one holds, but for what waits there."""
 
     @abstractmethod
     def _add(self, parts: Iterable[int | float], number: int, weight: int | float) -> None:
@@ -252,12 +266,6 @@ class ExactSum(Exact):
         """Forget everything."""
         super().reset_state()
         self._total, self._count = Total(), 0
-
-    def merge_state(self, other: Self) -> None:
-        """Add what another sum holds, which stays as it is."""
-        self._settle_alike(other)
-        self._total.merge(other._total)
-        self._count += other._count
 
     def fraction(self) -> Fraction:
         """The sum of the finite numbers, as it is."""
@@ -290,6 +298,10 @@ class ExactSum(Exact):
         if total.state() != state or total._count < special or (total._total.numerator and not total._count):
             raise ValueError("not the state of a sum")
         return total
+
+    def _absorb(self, other: Self) -> None:
+        self._total.merge(other._total)
+        self._count += other._count
 
     def _add(self, parts: Iterable[int | float], number: int, weight: int | float) -> None:
         self._total.add_products(parts, weight)

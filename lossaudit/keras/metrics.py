@@ -160,8 +160,8 @@ class CompensatedMean(keras.metrics.Mean):
     with 0.1 it reads 0.125. Here total and count are three floats each, and every rounding error of a sum is carried
     (two-sums: Knuth, TAOCP 2, 4.2.2; distillation: Shewchuk 1997). What remains is the rounding of the products of
     value and weight, at most an ulp of the mean for losses of one sign, and half an ulp each for the two steps of the
-    result. An array is first reduced as Keras does it. It holds as long as total and count do not overflow and their
-    rounding errors are not flushed to zero: in float32 for losses above 1e-30.
+    result. An array is first reduced as Keras does it. All of this holds in float32 for losses above 1e-30, and as long
+    as nothing overflows; in bfloat16, where three floats have 24 bits, for 10⁵ updates.
 
     Args:
         name: name of the metric.
