@@ -67,14 +67,15 @@ class LossRecorder(keras.callbacks.Callback):
         super().__init__()
         self.path = None if path is None else Path(path)
         self._file: RunFile | None = None
-        self._samples = None if predictions is None else Samples(*predictions)
-        self._probes = Probes(metrics, components, gradients, self._samples)
-        self.predictions: list[Sample] = []
+        samples = None if predictions is None else Samples(*predictions)
+        self._probes = Probes(metrics, components, gradients, samples)
+        self._predictions: list[Sample] = []
         self._rows = rows
         self._finished: list[Recording] = []
         self._capture = Capture()
         self._attachment: Attachment | None = None
         self._leader: LossRecorder | None = None
+        self._followers: list[LossRecorder] = []
         self._in_fit = self._in_test = False
         self._unread = 0
 
@@ -94,16 +95,22 @@ class LossRecorder(keras.callbacks.Callback):
             return self._leader.recordings
         return [*self._finished, self.recording]
 
+    @property
+    def predictions(self) -> list[Sample]:
+        """Targets and predictions that were asked for, of the latest `fit`."""
+        return (self._leader or self)._predictions
+
     def set_model(self, model: Any) -> None:
         """Take the place of the loss tracker, unless a recorder beside this one captures for both."""
         super().set_model(model)
         present = Attachment.of(model)
         if present is not None and present.owner is not self and present.owner in companions():
             self._leader, self._attachment = present.owner, None
+            present.owner._lead(self)
             return
         if present is not None:
             present.detach()
-        self._leader, self._in_fit, self._in_test = None, False, False
+        self._leader, self._followers, self._in_fit, self._in_test = None, [], False, False
         self._attach(model)
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
@@ -112,11 +119,11 @@ class LossRecorder(keras.callbacks.Callback):
             self._finished.append(self.recording)
         self._capture = Capture(self._capture.metadata)
         self._in_fit = True
-        self.predictions = []
-        if self._samples is not None:
-            self._samples.restart()
+        self._predictions = []
+        if self._probes.samples is not None:
+            self._probes.samples.restart()
         self._join_training()
-        if self.path is not None and self._leader is None:
+        if self.path is not None:
             self._open(self.path)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -173,36 +180,58 @@ class LossRecorder(keras.callbacks.Callback):
             self._write()
             self._read_samples()
             self.on_recorded(added)
+            for follower in self._followers:
+                follower._append(added, self._capture)
+                follower.on_recorded(added)
 
     def on_recorded(self, added: list[Series]) -> None:
         """Called with what was captured since the last time; for subclasses that pass it on."""
 
     def _read_samples(self) -> None:
-        for kind, number, targets, predictions in self._samples.take() if self._samples else ():
+        samples = self._probes.samples
+        for kind, number, targets, predictions in samples.take() if samples else ():
             split = split_of(kind, self._in_fit)
             step = number + (self._capture.first_step if split == "train" else 0)
-            self.predictions.append(Sample(split, self._capture.epoch, step, targets, predictions))
+            self._predictions.append(Sample(split, self._capture.epoch, step, targets, predictions))
 
     def _open(self, path: Path) -> None:
         """Begin a session of the run file; steps go on where those of the optimizer do."""
         try:
             continued = path.exists() and path.stat().st_size > 0
             self._file = RunFile(path)
-            self._capture.first_step = _steps_taken(self.model) if continued else 0
+            (self._leader or self)._capture.first_step = _steps_taken(self.model) if continued else 0
         except (OSError, RunFileError) as error:
             self._say_not_written(error)
 
     def _write(self) -> None:
         """Move what was captured to the run file, if there is one; what cannot be written stays in memory."""
+        if self._leader is None and self._file is not None and not self._file.closed:
+            taken = self._capture.take()
+            if not self._append(taken, self._capture):
+                self._capture.put_back(taken)
+
+    def _append(self, parts: list[Series], capture: Capture) -> bool:
+        """Write to the run file, if there is one that can be written, and say so once if it cannot."""
         if self._file is None or self._file.closed:
-            return
-        taken = self._capture.take()
+            return False
         try:
-            self._file.append(taken, metadata=self._capture.described)
+            self._file.append(parts, metadata=capture.described)
         except RunFileError as error:
-            self._capture.put_back(taken)
             if "not_written" not in self._capture.metadata:
                 self._say_not_written(error)
+            return False
+        return True
+
+    def _lead(self, follower: LossRecorder) -> None:
+        """Record for another recorder of the same training what it asks for beside the loss."""
+        self._followers.append(follower)
+        self._rows = follower._rows if self._rows is None else self._rows
+        probes = self._probes.joined(follower._probes)
+        if probes != self._probes:
+            self._probes = probes
+            self._detach()
+            self._attachment = None
+        self._attach(self.model)
 
     def _say_not_written(self, error: Exception) -> None:
         self._capture.metadata = {**self._capture.metadata, "not_written": str(error)}
@@ -213,6 +242,8 @@ class LossRecorder(keras.callbacks.Callback):
         _refuse_workers(getattr(model, "distribute_strategy", None))
         if getattr(model, "_loss_tracker", None) is None:
             return  # not compiled: `fit` and `evaluate` will say so
+        if self._attachment is not None and Attachment.of(model) is self._attachment:
+            return
         if self._attachment is None or not self._attachment.serves(model):
             ahead = _HOOKS_AHEAD * model.steps_per_execution * (1 + self._probes.most(model))
             self._attachment = Attachment(model, self, max(self.capacity, ahead), self._probes)
@@ -234,7 +265,8 @@ class LossRecorder(keras.callbacks.Callback):
             tracker = self._attachment.tracker
             steps = self._capture.metadata.get("steps_per_execution", 1)
             hooks = self._unread + _HOOKS_AHEAD - 1
-            is_tight = self._samples is not None and not self._samples.has_room_for(hooks * steps)
+            samples = self._probes.samples
+            is_tight = samples is not None and not samples.has_room_for(hooks * steps)
             if is_tight or hooks * steps * (1 + len(tracker.tags)) >= tracker.ring.capacity:
                 self.read()
 

@@ -55,6 +55,21 @@ class Probes:
         if self.gradients and model.optimizer is not None:
             yield model.optimizer, "apply_gradients", _watched_gradients(model.optimizer, tracker)
 
+    def joined(self, other: Probes) -> Probes:
+        """What either of two recorders asks for.
+
+        Raises:
+            ValueError: both ask for predictions.
+        """
+        if self.samples and other.samples and self.samples is not other.samples:
+            raise ValueError("predictions can be recorded by one recorder of a training only, and two ask for them")
+        return Probes(
+            self.metrics or other.metrics,
+            self.components or other.components,
+            self.gradients or other.gradients,
+            self.samples or other.samples,
+        )
+
     def _check(self, model: Any) -> None:
         """Refuse what a back end or a strategy cannot do, rather than record nothing."""
         wanted = {"gradients": self.gradients, "predictions": self.samples is not None}

@@ -8,9 +8,11 @@ import keras
 import pytest
 import tensorflow as tf
 
+import lossaudit
 from lossaudit import audit
-from lossaudit.keras import LossRecorder, fit_loop
+from lossaudit.keras import LossAudit, LossRecorder, Summaries, fit_loop
 from tests.keras.programs import Spy, data, fit, model, same_weights
+from tests.keras.test_summaries import scalars
 
 SETUPS = {
     "graph": {},
@@ -251,6 +253,28 @@ def test_two_recorders_in_one_list_capture_the_same():
     one, other = (recorder.recording for recorder in recorders)
     assert one.find(split="train").values.tolist() == other.find(split="train").values.tolist()
     assert "_lossaudit_attachment" not in vars(network)
+
+
+def test_recorders_in_one_list_each_have_all_that_they_asked_for(tmp_path):
+    audit, plain, path = LossAudit("raise"), LossRecorder(), tmp_path / "run.lossaudit"
+    in_file, summaries = LossRecorder(path, rows=50, predictions=(3, 2)), Summaries(tmp_path, metrics=True)
+    network = model(metrics=["mae"])
+    for _ in range(2):
+        fit(network, data(), epochs=2, validation_data=data(20), callbacks=[plain, audit, in_file, summaries])
+    written = lossaudit.read(path)
+    assert written.find(tag="loss", split="train").steps.tolist() == list(range(28))
+    assert written.find(tag="mae", split="validation").steps.tolist() == list(range(6)) * 2
+    assert written.metadata["rows"] == 50
+    assert [sample.step for sample in in_file.predictions if sample.split == "train"] == [14, 17, 20, 23, 26]
+    assert plain.recording.find(tag="mae", split="train").steps.tolist() == list(range(14, 28))
+    steps = [step for step, _ in scalars(tmp_path / "train")["batch_mae"]]
+    assert steps == list(range(28))
+    assert audit.report.ok
+
+
+def test_predictions_for_two_recorders_of_one_training_are_refused():
+    with pytest.raises(ValueError, match="one recorder of a training only, and two ask for them"):
+        fit(model(), data(), callbacks=[LossRecorder(predictions=(1, 1)), LossRecorder(predictions=(2, 2))])
 
 
 def test_a_ring_smaller_than_an_epoch_loses_nothing():
