@@ -196,7 +196,9 @@ def test_kill_9_at_any_moment_loses_nothing_that_was_acknowledged(tmp_path):
             victims.stdin.flush()
             child = int(victims.stdout.readline())
             acknowledged = path.with_suffix(".acknowledged")
+            deadline = time.monotonic() + 120
             while not (acknowledged.exists() and acknowledged.read_text().strip("0\n")):
+                assert time.monotonic() < deadline, "the training wrote nothing"
                 time.sleep(0.01)
             time.sleep(chance.uniform(0, 0.4))
             os.kill(child, signal.SIGKILL)
