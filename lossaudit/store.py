@@ -45,13 +45,17 @@ class RunFile:
 
     def __init__(self, path: str | PathLike[str], *, run: str | None = None) -> None:
         self.path = Path(path)
-        self.closed = False
         self._series: dict[str, int] = {}
         try:
-            self._database = sqlite3.connect(self.path, timeout=60, check_same_thread=False)
+            self.reopen()
             self._begin(run)
         except sqlite3.Error as error:
             raise RunFileError(f"path={str(path)!r} cannot be written as a {FORMAT}: {error}") from error
+
+    def reopen(self) -> None:
+        """Go on with the session of a file that was closed."""
+        self._database = sqlite3.connect(self.path, timeout=60, check_same_thread=False)
+        self.closed = False
 
     def append(self, parts: Iterable[Series], *, metadata: Mapping[str, Any] | None = None) -> None:
         """Write further numbers of some series, those of equal attributes to one, and what is now known of the run.

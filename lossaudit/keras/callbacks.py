@@ -123,6 +123,7 @@ class LossRecorder(keras.callbacks.Callback):
         if self._probes.samples is not None:
             self._probes.samples.restart()
         self._join_training()
+        self._close()
         if self.path is not None:
             self._open(self.path)
 
@@ -140,6 +141,7 @@ class LossRecorder(keras.callbacks.Callback):
         self.read()
         if not self._in_fit:
             self._join_training()
+            self._reopen()
         self._in_test = True
         self._loop_rows_are_train(False)
 
@@ -154,6 +156,7 @@ class LossRecorder(keras.callbacks.Callback):
         self._loop_rows_are_train(True)
         if not self._in_fit:
             self._detach()
+            self._close()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Read the epoch's rows."""
@@ -163,9 +166,7 @@ class LossRecorder(keras.callbacks.Callback):
         """Leave the model as it was, and the run file complete."""
         self._in_fit = False
         self._detach()
-        if self._file is not None and not self._file.closed:
-            self._write()
-            self._file.close()
+        self._close()
 
     def read(self) -> None:
         """Move what the graph has recorded into memory."""
@@ -202,6 +203,20 @@ class LossRecorder(keras.callbacks.Callback):
             (self._leader or self)._capture.first_step = _steps_taken(self.model) if continued else 0
         except (OSError, RunFileError) as error:
             self._say_not_written(error)
+
+    def _reopen(self) -> None:
+        """For an evaluation by itself: go on with the file of the training before it, or begin one."""
+        if self.path is None:
+            return
+        if self._file is None:
+            self._open(self.path)
+        elif self._file.closed:
+            self._file.reopen()
+
+    def _close(self) -> None:
+        if self._file is not None and not self._file.closed:
+            self._write()
+            self._file.close()
 
     def _write(self) -> None:
         """Move what was captured to the run file, if there is one; what cannot be written stays in memory."""

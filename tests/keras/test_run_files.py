@@ -83,6 +83,31 @@ def test_every_fit_of_a_recorder_is_a_session_of_its_file(tmp_path):
     assert lossaudit.read(tmp_path / "run").find(split="train").steps.tolist() == list(range(14))
 
 
+def test_an_evaluation_goes_to_the_file_too_alone_and_after_a_training(tmp_path):
+    network, recorder = model(), LossRecorder(tmp_path / "run")
+    fit(network, data(50, 8), callbacks=[recorder])
+    network.evaluate(data(20, 8), verbose=0, callbacks=[recorder])
+    recordings = [recorder.recording, lossaudit.read(tmp_path / "run")]
+    assert [[(one.split, len(one)) for one in each.series] for each in recordings] == [[("train", 7), ("test", 3)]] * 2
+    network.evaluate(data(20, 8), verbose=0, callbacks=[LossRecorder(tmp_path / "alone")])
+    assert len(lossaudit.read(tmp_path / "alone").find(split="test")) == 3
+
+
+def test_what_an_interrupted_training_left_is_in_the_file_as_soon_as_it_is_asked_for(tmp_path):
+    def fail(batch, logs=None):
+        if batch == 3:
+            raise RuntimeError("broken")
+
+    network, recorder = model(), LossRecorder(tmp_path / "run")
+    with pytest.raises(RuntimeError):
+        fit(network, data(50, 8), callbacks=[recorder, keras.callbacks.LambdaCallback(on_train_batch_end=fail)])
+    assert len(recorder.recording.find(split="train")) == 4
+    assert len(lossaudit.read(tmp_path / "run").find(split="train")) == 4
+    fit(network, data(50, 8), callbacks=[recorder])
+    assert [len(one.find(split="train")) for one in recorder.recordings] == [4, 7]
+    assert len(lossaudit.read(tmp_path / "run").find(split="train")) == 11
+
+
 UNWRITABLE = {
     "a folder that is not there": lambda path: path / "missing" / "run",
     "a folder": lambda path: path,
