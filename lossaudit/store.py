@@ -46,15 +46,22 @@ class RunFile:
     def __init__(self, path: str | PathLike[str], *, run: str | None = None) -> None:
         self.path = Path(path)
         self._series: dict[str, int] = {}
+        self.reopen()
         try:
-            self.reopen()
             self._begin(run)
         except sqlite3.Error as error:
-            raise RunFileError(f"path={str(path)!r} cannot be written as a {FORMAT}: {error}") from error
+            raise self._refusal(error) from error
 
     def reopen(self) -> None:
-        """Go on with the session of a file that was closed."""
-        self._database = sqlite3.connect(self.path, timeout=60, check_same_thread=False)
+        """Go on with the session of a file that was closed.
+
+        Raises:
+            RunFileError: it cannot be opened.
+        """
+        try:
+            self._database = sqlite3.connect(self.path, timeout=60, check_same_thread=False)
+        except sqlite3.Error as error:
+            raise self._refusal(error) from error
         self.closed = False
 
     def append(self, parts: Iterable[Series], *, metadata: Mapping[str, Any] | None = None) -> None:
@@ -76,7 +83,7 @@ class RunFile:
                     self._database.execute("UPDATE sessions SET metadata = ? WHERE id = ?", row)
         except sqlite3.Error as error:
             self._series = known
-            raise RunFileError(f"path={str(self.path)!r} cannot be written: {error}") from error
+            raise self._refusal(error) from error
 
     def recording(self) -> Recording:
         """What this session has written; also of a file that was closed."""
@@ -85,10 +92,13 @@ class RunFile:
 
     def close(self) -> None:
         """Close the file, so that one file is all there is of it, unless somebody reads it just now."""
-        with suppress(sqlite3.OperationalError):
+        with suppress(sqlite3.Error):
             self._database.execute("PRAGMA journal_mode = DELETE")
         self._database.close()
         self.closed = True
+
+    def _refusal(self, error: sqlite3.Error) -> RunFileError:
+        return RunFileError(f"path={str(self.path)!r} cannot be written as a {FORMAT}: {error}")
 
     def _begin(self, run: str | None) -> None:
         if self._database.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
@@ -154,10 +164,9 @@ def read(path: str | PathLike[str]) -> Recording:
         raise RunFileError(f"{path} is not a {FORMAT}, or is damaged: {error}") from error
 
 
-def with_more(written: Recording, captured: Recording) -> Recording:
-    """What was written of a session, and what was captured since."""
-    series = _joined([written.series, captured.series])
-    return Recording(series, run=written.run, metadata=captured.metadata)
+def with_more(written: Recording, unwritten: Iterable[Series], captured: Recording) -> Recording:
+    """What was written of a session, what could not be, and what was captured since."""
+    return Recording(_joined([written.series, unwritten, captured.series]), run=written.run, metadata=captured.metadata)
 
 
 def _check_format(database: sqlite3.Connection) -> None:

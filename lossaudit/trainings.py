@@ -43,7 +43,7 @@ def check_rows(recording: Recording) -> Iterator[Finding]:
 
 def check_replicas(recording: Recording) -> Iterator[Finding]:
     """LA204: every replica was given the same rows."""
-    parts = [one for one in recording.series if one.tag.startswith("loss/replica_") and one.split == "train"]
+    parts = _replicas(recording)
     if len(parts) > 1 and len(parts[0]) > 1 and all(np.array_equal(one.values, parts[0].values) for one in parts[1:]):
         message = f"train loss: all {len(parts)} replicas have the same loss in every batch: they read the same rows."
         yield Finding(
@@ -65,7 +65,7 @@ def check_objective(recording: Recording) -> Iterator[Finding]:
         if not len(apart):
             continue
         at = int(apart[0])
-        parts = [one for one in recording.series if one.tag.startswith("loss/replica_") and one.split == "train"]
+        parts = _replicas(recording)
         rows = ", ".join(f"{part.weights[at]:g}" for part in parts if part.weights is not None)
         yield Finding(
             OBJECTIVE.code,
@@ -86,6 +86,11 @@ def check_objective(recording: Recording) -> Iterator[Finding]:
 
 TRAINING_RULES = (ROWS, OBJECTIVE)
 TRAINING_CHECKS: tuple[Callable[[Recording], Iterator[Finding]], ...] = (check_rows, check_replicas, check_objective)
+
+
+def _replicas(recording: Recording) -> list[Series]:
+    """The train losses of each replica."""
+    return [one for one in recording.select(split="train") if one.tag.startswith("loss/replica_")]
 
 
 def _about_rows(series: Series, epoch: int, what: str, verdict: Verdict) -> Finding:

@@ -12,6 +12,7 @@ import keras
 from lossaudit.keras.callers import Training
 from lossaudit.keras.metrics import EVALUATION, TRAIN, RecordingMean
 from lossaudit.keras.probes import Probes
+from lossaudit.keras.rings import replicas_of
 
 _MARK = "_lossaudit_attachment"
 _GUARDED = ("make_train_function", "make_test_function", "reset_metrics")
@@ -140,13 +141,9 @@ def _scope(model: Any) -> AbstractContextManager[Any]:
 def _copy(source: Any, target: Any) -> None:
     """Total and count, of each replica its own."""
     for name in ("total", "count"):
-        ours, theirs = (_replicas(getattr(metric, name).value) for metric in (source, target))
-        if ours is None or theirs is None:
-            getattr(target, name).assign(getattr(source, name))
-        else:
-            for one, other in zip(ours, theirs, strict=True):
-                other.assign(one)
-
-
-def _replicas(variable: Any) -> Any:
-    return getattr(variable, "values", None)
+        ours, theirs = getattr(source, name), getattr(target, name)
+        if len(replicas_of(ours)) == 1:
+            theirs.assign(ours)
+            continue
+        for one, other in zip(replicas_of(ours), replicas_of(theirs), strict=True):
+            other.assign(one)

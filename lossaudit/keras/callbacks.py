@@ -12,10 +12,10 @@ import keras
 from lossaudit.errors import CaptureError, RunFileError, RunFileWarning
 from lossaudit.keras.attachments import Attachment
 from lossaudit.keras.callers import Training, companions
-from lossaudit.keras.captures import LOSS, Capture
+from lossaudit.keras.captures import LOSS, Capture, split_of
 from lossaudit.keras.metrics import EVALUATION, TRAIN
 from lossaudit.keras.probes import Probes
-from lossaudit.keras.samples import Sample, Samples, split_of
+from lossaudit.keras.samples import Sample, Samples
 from lossaudit.recordings import Recording, Series
 from lossaudit.store import RunFile, with_more
 
@@ -67,6 +67,7 @@ class LossRecorder(keras.callbacks.Callback):
         super().__init__()
         self.path = None if path is None else Path(path)
         self._file: RunFile | None = None
+        self._unwritten: list[Series] = []
         samples = None if predictions is None else Samples(*predictions)
         self._probes = Probes(metrics, components, gradients, samples)
         self._predictions: list[Sample] = []
@@ -86,7 +87,7 @@ class LossRecorder(keras.callbacks.Callback):
             return self._leader.recording
         self.read()
         captured = self._capture.recording
-        return captured if self._file is None else with_more(self._file.recording(), captured)
+        return captured if self._file is None else with_more(self._file.recording(), self._unwritten, captured)
 
     @property
     def recordings(self) -> list[Recording]:
@@ -177,7 +178,7 @@ class LossRecorder(keras.callbacks.Callback):
             by_tag = [tracker.sorted_by_tag(rows) for rows in replicas]
             tags = {tag: [of_replica[tag] for of_replica in by_tag] for tag in by_tag[0]}
             tags[LOSS] = tags.pop(tracker.name)
-            added = self._capture.add(tags, lost, in_validation=self._in_fit and self._in_test)
+            added = self._capture.add(tags, lost, in_validation=self._in_validation)
             self._write()
             self._read_samples()
             self.on_recorded(added)
@@ -185,18 +186,24 @@ class LossRecorder(keras.callbacks.Callback):
                 follower._append(added, self._capture)
                 follower.on_recorded(added)
 
+    @property
+    def _in_validation(self) -> bool:
+        """Whether it is `fit` that evaluates, and not a callback or somebody else."""
+        return self._in_fit and self._in_test
+
     def on_recorded(self, added: list[Series]) -> None:
         """Called with what was captured since the last time; for subclasses that pass it on."""
 
     def _read_samples(self) -> None:
         samples = self._probes.samples
         for kind, number, targets, predictions in samples.take() if samples else ():
-            split = split_of(kind, self._in_fit)
+            split = split_of(kind, self._in_validation)
             step = number + (self._capture.first_step if split == "train" else 0)
             self._predictions.append(Sample(split, self._capture.epoch, step, targets, predictions))
 
     def _open(self, path: Path) -> None:
         """Begin a session of the run file; steps go on where those of the optimizer do."""
+        self._unwritten = []
         try:
             continued = path.exists() and path.stat().st_size > 0
             self._file = RunFile(path)
@@ -206,12 +213,13 @@ class LossRecorder(keras.callbacks.Callback):
 
     def _reopen(self) -> None:
         """For an evaluation by itself: go on with the file of the training before it, or begin one."""
-        if self.path is None:
-            return
-        if self._file is None:
+        if self.path is not None and self._file is None:
             self._open(self.path)
-        elif self._file.closed:
-            self._file.reopen()
+        elif self._file is not None and self._file.closed:
+            try:
+                self._file.reopen()
+            except RunFileError as error:
+                self._say_not_written(error)
 
     def _close(self) -> None:
         if self._file is not None and not self._file.closed:
@@ -221,21 +229,19 @@ class LossRecorder(keras.callbacks.Callback):
     def _write(self) -> None:
         """Move what was captured to the run file, if there is one; what cannot be written stays in memory."""
         if self._leader is None and self._file is not None and not self._file.closed:
-            taken = self._capture.take()
-            if not self._append(taken, self._capture):
-                self._capture.put_back(taken)
+            self._append(self._capture.take(), self._capture)
 
-    def _append(self, parts: list[Series], capture: Capture) -> bool:
-        """Write to the run file, if there is one that can be written, and say so once if it cannot."""
+    def _append(self, parts: list[Series], capture: Capture) -> None:
+        """Write to the run file, if there is one; what cannot be written is said once, kept, and tried again."""
         if self._file is None or self._file.closed:
-            return False
+            return
+        self._unwritten += parts
         try:
-            self._file.append(parts, metadata=capture.described)
+            self._file.append(self._unwritten, metadata=capture.described)
+            self._unwritten = []
         except RunFileError as error:
             if "not_written" not in self._capture.metadata:
                 self._say_not_written(error)
-            return False
-        return True
 
     def _lead(self, follower: LossRecorder) -> None:
         """Record for another recorder of the same training what it asks for beside the loss."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from lossaudit.keras.metrics import EVALUATION, RESET, TRAIN
 from lossaudit.keras.rings import Rows, merged
-from lossaudit.recordings import Ints, Recording, Series
+from lossaudit.recordings import Ints, Recording, Series, Split
 
 LOSS = "loss"
 OPTIMISED = "optimised_loss"
@@ -46,7 +46,7 @@ class Capture:
         before them may be of any split that is among them, of which no series is made then.
         """
         rows = merged(tags[LOSS])
-        kinds, split = rows[:, 0], "validation" if in_validation else "test"
+        kinds, split = rows[:, 0], split_of(EVALUATION, in_validation)
         first = self._length("train")
         self._resets += [first + int(n) for n in np.cumsum(kinds == TRAIN)[kinds == RESET]]
         evaluations = self._evaluations + np.cumsum(kinds == RESET)
@@ -58,17 +58,14 @@ class Capture:
             added += self._append(tag, batches, EVALUATION, split, np.array([self.epoch] if in_validation else tested))
         self._epochs[self.epoch] = self._epochs.get(self.epoch, (first, 0))[0], self._length("train")
         self._evaluations = int(evaluations[-1]) if len(evaluations) else self._evaluations
-        for name in {"train" if kind == TRAIN else split for kind in kinds[kinds != RESET]} if lost else ():
+        for name in {split_of(kind, in_validation) for kind in kinds[kinds != RESET]} if lost else ():
             self._lost[name] = self._lost.get(name, 0) + lost
         return added
 
     @property
     def recording(self) -> Recording:
         """All rows that were not taken."""
-        series = [
-            Series.joined(parts) for (_, split), parts in self._parts.items() if parts and split not in self._lost
-        ]
-        return Recording(series, metadata=self.described)
+        return Recording(self._kept(), metadata=self.described)
 
     @property
     def described(self) -> dict[str, Any]:
@@ -78,16 +75,14 @@ class Capture:
 
     def take(self) -> list[Series]:
         """The rows since the last `take`, which are then forgotten here."""
-        taken = [Series.joined(parts) for (_, split), parts in self._parts.items() if parts and split not in self._lost]
-        self._parts = {key: [] for key in self._parts}
+        taken = self._kept()
+        self._parts.clear()
         return taken
 
-    def put_back(self, taken: Iterable[Series]) -> None:
-        """Undo a `take`."""
-        for series in taken:
-            self._parts[series.tag, series.split].insert(0, series)
+    def _kept(self) -> list[Series]:
+        return [Series.joined(parts) for (_, split), parts in self._parts.items() if split not in self._lost]
 
-    def _append(self, tag: str, replicas: Sequence[Rows], kind: int, split: str, epochs: Ints) -> Iterator[Series]:
+    def _append(self, tag: str, replicas: Sequence[Rows], kind: int, split: Split, epochs: Ints) -> Iterator[Series]:
         """Keep the rows of one kind; `epochs` has one for each, or a last one that holds for what it does not cover."""
         replicas = [rows[rows[:, 0] == kind] for rows in replicas]
         if not len(replicas[0]):
@@ -126,9 +121,8 @@ class Capture:
     def _not_captured(self) -> dict[str, str]:
         """For each split of which fewer batches were captured than hooks were called, or rows were lost, why."""
         missing = {
-            split: self.metadata.get("unsupported")
-            or f"{hooks} batches of the {split} split were run, but the losses of {self._length(split)} were recorded: "
-            f"the step does not update the model's loss tracker"
+            split: f"{hooks} batches of the {split} split were run, but the losses of {self._length(split)} were "
+            f"recorded: the step does not update the model's loss tracker"
             for split, hooks in self.seen.items()
             if self._length(split) < hooks
         }
@@ -137,6 +131,13 @@ class Capture:
             for split, rows in self._lost.items()
         }
         return missing | lost
+
+
+def split_of(kind: int, in_validation: bool) -> Split:
+    """The split of rows of that kind: an evaluation is validation only if `fit` ran it."""
+    if kind == TRAIN:
+        return "train"
+    return "validation" if in_validation else "test"
 
 
 def _mean_of_replicas(replicas: Sequence[Rows]) -> Rows:

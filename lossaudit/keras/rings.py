@@ -50,7 +50,7 @@ class Ring:
 
     def take(self) -> list[tuple[Rows, int]]:
         """Empty the ring: for each replica the rows since the last reading, and how many more were overwritten."""
-        return [self._take(ring) for ring in self._replicas()]
+        return [self._take(ring) for ring in replicas_of(self._variable)]
 
     def _take(self, ring: Any) -> tuple[Rows, int]:
         # Keras 3.15 reads TensorFlow variables in a way of which numpy 2 warns.
@@ -63,15 +63,9 @@ class Ring:
         rows = np.roll(table[1:], -oldest, axis=0)[: min(written, self.capacity)].copy()
         return rows, max(0, written - self.capacity)
 
-    def _replicas(self) -> Sequence[Any]:
-        """The variable of each replica of a `tf.distribute` strategy; elsewhere the one there is."""
-        ring = self._variable.value
-        is_distributed = ON_TENSORFLOW and isinstance(ring, tf.distribute.DistributedValues)
-        return ring.values if is_distributed else [ring]
-
     def _running(self) -> Sequence[Any]:
         """The variable of the replica that is running; all of them where none is."""
-        rings = self._replicas()
+        rings = replicas_of(self._variable)
         if len(rings) == 1 or not tf.distribute.has_strategy() or tf.distribute.in_cross_replica_context():
             return rings
         return [rings[int(tf.get_static_value(tf.distribute.get_replica_context().replica_id_in_sync_group))]]
@@ -87,6 +81,13 @@ class Ring:
         else:
             indices, rows = (ops.convert_to_tensor(cells) for cells in (indices, rows))
             self._variable.assign(ops.scatter_update(ring, indices, rows))
+
+
+def replicas_of(variable: Any) -> Sequence[Any]:
+    """The value of a Keras variable on each replica of a `tf.distribute` strategy; elsewhere the one there is."""
+    value = variable.value
+    is_distributed = ON_TENSORFLOW and isinstance(value, tf.distribute.DistributedValues)
+    return value.values if is_distributed else [value]
 
 
 def merged(replicas: Sequence[Rows]) -> Rows:

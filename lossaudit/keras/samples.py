@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from lossaudit.keras.metrics import TRAIN
 from lossaudit.keras.rings import ON_TENSORFLOW
 from lossaudit.recordings import Split
 
@@ -117,10 +116,3 @@ class Samples:
         self._about = tf.Variable(np.zeros((_SLOTS, 3), np.int32), trainable=False)
         self._seen = tf.Variable(np.zeros(2, np.int32), trainable=False)
         self._written = tf.Variable(0, trainable=False)
-
-
-def split_of(kind: int, in_validation: bool) -> Split:
-    """The split of a batch of that kind."""
-    if kind == TRAIN:
-        return "train"
-    return "validation" if in_validation else "test"

@@ -82,7 +82,7 @@ class Summaries(LossRecorder):
 
     def close(self) -> None:
         """Write everything to the disk, also what an interrupted training left in the graph."""
-        self.read()
+        (self._leader or self).read()
         self.flush()
 
     def __enter__(self) -> Self:

@@ -158,6 +158,18 @@ def test_predictions_of_many_batches_are_read_before_they_are_overwritten():
     assert [one.step for one in recorder.predictions] == list(range(250))
 
 
+def test_predictions_of_an_evaluation_in_a_callback_are_not_those_of_validation():
+    class Evaluating(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 2:
+                self.model.evaluate(data(20, 8), verbose=0)
+
+    recorder = LossRecorder(predictions=(1, 1))
+    fit(model(), data(50, 8), validation_data=data(10, 8), callbacks=[Evaluating(), recorder])
+    splits = [one.split for one in recorder.predictions]
+    assert {split: splits.count(split) for split in splits} == {"train": 7, "test": 3, "validation": 2}
+
+
 def test_bad_requests_are_refused():
     with pytest.raises(ValueError, match=r"predictions=\(0, 5\) must be \(every, rows\), both at least 1"):
         LossRecorder(predictions=(0, 5))

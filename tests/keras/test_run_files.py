@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -146,6 +147,33 @@ def test_a_disk_that_is_full_is_said_once_and_nothing_is_lost(tmp_path):
     assert "database or disk is full" in str(warning.message)
     assert recorder.recording.find(split="train").steps.tolist() == list(range(4000))
     assert len(lossaudit.read(tmp_path / "run").find(split="train")) >= 1000
+
+
+@pytest.mark.parametrize("others", [[], [LossRecorder()]], ids=["alone", "beside another"])
+@pytest.mark.filterwarnings("ignore::lossaudit.errors.RunFileWarning")
+def test_what_did_not_fit_on_the_disk_is_written_in_order_when_there_is_room_again(tmp_path, others):
+    recorder = LossRecorder(tmp_path / "run")
+
+    class FillingForAWhile(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch in (1, 3):
+                database = recorder._file._database
+                pages = database.execute("PRAGMA page_count").fetchone()[0] if epoch == 1 else 2**30
+                database.execute(f"PRAGMA max_page_count = {pages}")
+
+    fit(model(), data(4000, 4), epochs=4, callbacks=[*others, recorder, FillingForAWhile()])
+    assert lossaudit.read(tmp_path / "run").find(split="train").steps.tolist() == list(range(4000))
+    assert recorder.recording.find(split="train").steps.tolist() == list(range(4000))
+
+
+def test_an_evaluation_goes_on_where_the_folder_of_the_file_is_gone(tmp_path):
+    folder, network = tmp_path / "runs", model()
+    folder.mkdir()
+    recorder = LossRecorder(folder / "run")
+    fit(network, data(50, 8), callbacks=[recorder])
+    shutil.rmtree(folder)
+    with pytest.warns(RunFileWarning, match="the training goes on, and is recorded in memory"):
+        assert network.evaluate(data(20, 8), verbose=0, callbacks=[recorder]) > 0
 
 
 def test_damage_is_an_error_that_names_the_file(tmp_path):

@@ -51,6 +51,17 @@ def test_a_failure_loses_nothing_that_was_trained(tmp_path):
     assert [step for step, _ in scalars(tmp_path / "train")["batch_loss"]] == [0, 1, 2, 3]
 
 
+def test_a_failure_loses_nothing_either_where_another_recorder_captures_for_both(tmp_path):
+    def fail(batch, logs=None):
+        if batch == 3:
+            raise RuntimeError("broken")
+
+    broken = keras.callbacks.LambdaCallback(on_train_batch_end=fail)
+    with pytest.raises(RuntimeError, match="broken"), Summaries(tmp_path) as summaries:
+        fit(model(), data(50, 8), callbacks=[LossRecorder(), summaries, broken])
+    assert [step for step, _ in scalars(tmp_path / "train")["batch_loss"]] == [0, 1, 2, 3]
+
+
 def test_a_program_that_dies_of_an_exception_has_its_summaries(tmp_path):
     program = f"""
 from lossaudit.keras import Summaries
