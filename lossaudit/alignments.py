@@ -42,9 +42,9 @@ class Alignment:
 def in_place(claim: Series, expected: Prediction) -> Iterator[Alignment]:
     """By the log's own steps or epochs; by position where it has none and the lengths agree."""
     axis = _axis(claim, expected)
-    if axis is not None:
+    if axis is not None and not _repeats(*axis):
         yield Alignment(_lookup(*axis))
-    elif len(claim) == len(expected):
+    elif axis is None and len(claim) == len(expected):
         yield Alignment(np.arange(len(claim)))
 
 
@@ -52,13 +52,16 @@ def shifted(claim: Series, expected: Prediction) -> Iterator[Alignment]:
     """Every number one or more places from where it belongs."""
     axis = _axis(claim, expected)
     if axis is not None:
-        yield from _other_steps(*axis)
+        yield from _other_steps(*axis, expected)
+        yield from _executions(axis[0], expected)
     elif len(claim) == len(expected):
         for places in (1, -1, 2, -2):
             rows = np.arange(len(claim)) - places
             rows[(rows < 0) | (rows >= len(claim))] = NOWHERE
             if _holds_no_number(claim.values[rows == NOWHERE]):
                 yield _shift(rows, places)
+            if places == -1 and len(claim) > 2 and np.all(np.diff(expected.epochs) != 0):
+                yield _after_update(rows)
 
 
 def with_gaps(claim: Series, expected: Prediction) -> Iterator[Alignment]:
@@ -77,7 +80,8 @@ def with_gaps(claim: Series, expected: Prediction) -> Iterator[Alignment]:
 def after_others(claim: Series, expected: Prediction) -> Iterator[Alignment]:
     """More numbers than there were batches or epochs: the first ones are older than the truth."""
     older = len(claim) - len(expected)
-    if _axis(claim, expected) is None and older > 0:
+    if _axis(claim, expected) is None and older > 0 and len(expected):
+        yield from (_repeated(rows) for rows in _repetitions(len(claim), expected))
         rows = np.concatenate([np.full(older, NOWHERE), np.arange(len(expected))])
         explanation = f"the first {older} of {len(claim)} numbers have no truth beside them"
         remedy = "Record the truth from the first number on."
@@ -97,27 +101,95 @@ def _axis(claim: Series, expected: Prediction) -> tuple[Ints, Ints] | None:
     return None if claim.steps is None else (claim.steps, expected.steps)
 
 
+def _repeats(logged: Ints, true: Ints) -> bool:
+    """Whether a log names a step twice that was taken once."""
+    return len(np.unique(logged)) < len(logged) and len(np.unique(true)) == len(true)
+
+
 def _lookup(logged: Ints, true: Ints) -> Ints:
+    if np.array_equal(logged, true):  # a resumed run takes some steps twice
+        return np.arange(len(true))
     order = np.argsort(true, kind="stable")
     places = np.clip(np.searchsorted(true, logged, sorter=order), 0, len(true) - 1)
     rows = order[places]
     return np.where(true[rows] == logged, rows, NOWHERE)
 
 
-def _other_steps(logged: Ints, true: Ints) -> Iterator[Alignment]:
+def _other_steps(logged: Ints, true: Ints, expected: Prediction) -> Iterator[Alignment]:
     """The log's axis counts from another start, or not as the truth counts at all."""
     offsets = [int(logged[0] - true[0]), 1, -1] if len(logged) else []
     for offset in dict.fromkeys(offset for offset in offsets if offset):
         yield _shift(_lookup(logged - offset, true), offset)
-    if len(logged) == len(true) and not np.array_equal(logged, true):
+    if _repeats(logged, true):
+        yield _repeated(_lookup(logged, true))
+    if len(logged) == len(true) and np.any(np.diff(logged - true)):
         first = int(np.flatnonzero(logged != true)[0])
         yield Alignment(
             np.arange(len(true)),
-            "steps-restarted" if np.any(np.diff(logged) < 0) else "steps-shifted",
+            _miscounted(logged, expected),
             f"the numbers are in order, but from position {first} on they stand at step {logged[first]} "
             f"where the truth has step {true[first]}",
             "Count optimizer steps from 0 over the whole run, and log with that count.",
         )
+
+
+def _miscounted(logged: Ints, expected: Prediction) -> str:
+    """How steps were counted that are in order, but not the truth's."""
+    begins = np.append(True, np.diff(expected.epochs) != 0)
+    starts, epoch = np.flatnonzero(begins), np.cumsum(begins) - 1
+    of_epoch = logged[starts]
+    lengths = np.diff(of_epoch)
+    as_computed = of_epoch[epoch] + np.arange(len(logged)) - starts[epoch]
+    if len(lengths) and lengths[0] > 0 and np.all(lengths == lengths[0]) and np.array_equal(logged, as_computed):
+        return "epochs-counted-of-equal-length"
+    return "steps-restarted" if np.any(np.diff(logged) < 0) else "steps-shifted"
+
+
+def _executions(logged: Ints, expected: Prediction) -> Iterator[Alignment]:
+    """One number for several batches, at a step that counts the numbers and not the batches."""
+    n = len(logged)
+    if (
+        1 < n < len(expected)
+        and np.array_equal(logged, logged[0] + np.arange(n))
+        and logged[0] - expected.steps[0] in (0, 1)
+    ):
+        for description, kept in _patterns(expected, n):
+            yield Alignment(
+                kept,
+                "executions-counted-for-batches",
+                f"steps {logged[0]} to {logged[-1]} count the numbers, of which {n} were logged for {len(expected)} "
+                f"batches: missing are {description}",
+                "Log each number with the step of the batch it was measured at, not with the number of the call.",
+            )
+
+
+def _repetitions(length: int, expected: Prediction) -> Iterator[Ints]:
+    """The regular ways in which programs log numbers twice."""
+    rows = np.arange(len(expected))
+    last = np.append(np.diff(expected.epochs) != 0, True)
+    first = np.append(True, last[:-1])
+    times = length // len(rows)
+    patterns = [np.repeat(rows, times), np.tile(rows, times)]
+    patterns += [np.sort(np.append(rows, rows[some])) for some in (last, first, last | first)]
+    patterns += [np.append(rows, rows[-(length - len(rows)) :]), np.append(rows[: length - len(rows)], rows)]
+    yield from {one.tobytes(): one for one in patterns if len(one) == length}.values()
+
+
+def _repeated(rows: Ints) -> Alignment:
+    times = np.bincount(rows[rows != NOWHERE])
+    explanation = (
+        f"{int((times > 1).sum())} numbers were logged more than once, the first at place {int(np.argmax(times > 1))}"
+    )
+    return Alignment(rows, "batches-repeated", explanation, "Log each batch once, with its step beside it.")
+
+
+def _after_update(rows: Ints) -> Alignment:
+    return Alignment(
+        rows,
+        "loss-after-update",
+        "each number is the loss that the next step began with, which the one batch of an epoch has after its update",
+        "Log the loss that the gradient was taken of, from the same forward pass.",
+    )
 
 
 def _shift(rows: Ints, places: int) -> Alignment:

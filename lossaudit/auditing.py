@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from lossaudit.causes import CAUSES
 from lossaudit.checks import CHECKS, not_captured
 from lossaudit.claims import Claim, claims_of
 from lossaudit.findings import Diagnosis, Finding, Judgement, Report, Verdict
-from lossaudit.predictions import GRADES, Pace
+from lossaudit.predictions import GRADES, Pace, Prediction
 from lossaudit.quantities import QUANTITIES, definition
 from lossaudit.recordings import Covers, Recording, Series
 from lossaudit.trainings import TRAINING_CHECKS
@@ -64,8 +65,9 @@ def report_on(
     judgements: list[Judgement] = []
     findings = [finding for check in TRAINING_CHECKS for finding in check(truth)]
     skipped: list[str] = []
+    about = cache(partial(truth_about, truth))
     for claim in claims:
-        judgement, found = _judge(truth, claim)
+        judgement, found = _judge(truth, claim, about(claim.series.tag, claim.series.split, claim.series.dtype))
         if judgement is None:
             skipped.append(claim.origin)
         else:
@@ -103,17 +105,16 @@ def diagnose(truth: Recording, values: Any, *, split: str = "train", tag: str = 
     return _as_expected(cases) or _as_quantity(series, about) or _as_mistake(cases) or _as_nothing(series, about)
 
 
-def _judge(truth: Recording, claim: Claim) -> tuple[Judgement | None, list[Finding]]:
+def _judge(truth: Recording, claim: Claim, about: Truth | None) -> tuple[Judgement | None, list[Finding]]:
     series = claim.series
-    about = truth_about(truth, series.tag, series.split, series.dtype)
     if about is None:
         return _without_truth(truth, claim)
     if claim.promises is None:
         return _unpromised(claim, about)
     case = Case(series, claim.promises, about)
-    if case.reading is None and not claim.certain:
+    if not claim.certain and (case.reading is None or len(case.reading.names) > 1):
         return None, []
-    holds = case.reading.predictions[0].quantity if case.reading else None
+    holds = case.reading.prediction.quantity if case.reading else None
     judgement = Judgement(claim.origin, case.verdict, series.tag, series.split, claim.promises, holds, case.numbers)
     return judgement, [finding for check in CHECKS for finding in check(case)]
 
@@ -151,28 +152,38 @@ def _as_quantity(series: Series, about: Truth) -> Diagnosis | None:
     """Any other quantity, number by number."""
     found: dict[tuple[str, Pace], int] = {}
     for name, predict in QUANTITIES.items():
-        for one in predict(about):
-            if len(one) == len(series) > 0 and one.matches(series.values, series.decimals).all():
+        for one in predict(about, series.values):
+            if _holds(series, one):
                 found[name, one.pace] = int(one.grade(series.values, series.decimals).max())
     if not found:
         return None
     causes = [
         cause.name
         for cause in CAUSES.values()
-        if any((one.quantity, one.pace) in found and one.pace in cause.breaks for one in cause.predict(about))
+        if cause.stage == "mean"
+        and any(
+            one.pace in cause.covers and (one.quantity, one.pace) in found and _holds(series, one)
+            for one in cause.predict(about, series.values)
+        )
     ]
     names = list(dict.fromkeys(name for name, _ in found))
     return _diagnosis(series, names, causes, GRADES[min(found.values())])
 
 
+def _holds(series: Series, prediction: Prediction) -> bool:
+    """Whether a series holds the predicted numbers."""
+    if not len(series) or len(prediction) != len(series):
+        return False
+    return bool(prediction.matches(series.values, series.decimals).all())
+
+
 def _as_mistake(cases: list[Case]) -> Diagnosis | None:
     """A known mistake that moved the numbers or lost some."""
     for case in cases:
-        if (reading := case.reading) is not None:
-            names = [cause.name for cause in reading.causes if cause]
-            moved = [reading.alignment.cause] if reading.alignment.cause else []
-            quantities = [one.quantity for one in reading.predictions]
-            return _diagnosis(case.claim, quantities, names + moved, case.grade)
+        if case.readings:
+            names = [name for reading in case.readings for name in reading.names]
+            held = [reading.prediction.quantity for reading in case.readings]
+            return _diagnosis(case.claim, list(dict.fromkeys(held)), list(dict.fromkeys(names)), case.grade)
     return None
 
 

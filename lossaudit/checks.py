@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from lossaudit.cases import Case
+from lossaudit.causes import Cause
 from lossaudit.findings import Finding, Rule, Verdict
 from lossaudit.messages import at_number, facts, finding, name, telling
 from lossaudit.predictions import Prediction
@@ -65,6 +66,35 @@ PRESENT = Rule(
     "logs.get('val_loss', nan) in a batch hook, or a key that is not among the logs, records NaN or None for ever, and "
     "a plot shows an empty axis.",
 )
+UNSCALED = Rule(
+    "LA104",
+    "value-is-not-scaled",
+    "The value that is logged is the loss itself, not a multiple, root or logarithm of it.",
+    "The loss that is divided by the steps of gradient accumulation, multiplied by the scale of mixed precision, or "
+    "averaged again over replicas is made for the backward pass; logged, it changes with settings that leave the model "
+    "alone.",
+)
+TOTAL = Rule(
+    "LA105",
+    "value-is-the-total",
+    "The value that is logged as the loss is the total that is minimised, with every part of it once.",
+    "A component under the total's name, a regularization term left out or added twice, and loss weights applied twice "
+    "make curves of different programs differ where their models do not.",
+)
+DIGITS = Rule(
+    "LA302",
+    "number-keeps-its-digits",
+    "A number is accumulated and logged in float32 or wider, with all its digits.",
+    "float16 and bfloat16 keep three and two digits, and a sum in them stops growing after a few thousand batches; "
+    "float32 loses whole batches after some ten thousand. A printed number of four digits cannot be audited far.",
+)
+FINITE = Rule(
+    "LA303",
+    "what-is-not-finite-is-logged",
+    "Where a true loss is NaN or infinite, the log says so.",
+    "Filters that drop such batches, nan_to_num, and loggers that put a mean in their place show a healthy curve over "
+    "a model whose weights may be lost.",
+)
 CAPTURED = Rule(
     "LA401",
     "true-losses-were-recorded",
@@ -78,7 +108,15 @@ AUDITED = Rule(
     "The audit itself did not fail.",
     "An error inside the audit never stops a training run, and is never silent.",
 )
-_RULES = (EPOCH, BATCH, SO_FAR, STEPS, COMPLETE, FOUNDED, PRESENT, CAPTURED, AUDITED, *TRAINING_RULES)
+ONCE = Rule(
+    "LA205",
+    "every-number-once",
+    "A log holds each batch or epoch once.",
+    "Files appended to after a restart, and hooks that are called twice, log some numbers again: means over the log "
+    "count them twice.",
+)
+_VALUES = (EPOCH, BATCH, SO_FAR, UNSCALED, TOTAL, STEPS, COMPLETE, FOUNDED, ONCE, PRESENT, DIGITS, FINITE)
+_RULES = (*_VALUES, CAPTURED, AUDITED, *TRAINING_RULES)
 RULES = {rule.code: rule for rule in sorted(_RULES, key=lambda rule: rule.code)}
 
 _VALUE_RULES: dict[Covers, Rule] = {"epoch": EPOCH, "batch": BATCH, "epoch_so_far": SO_FAR}
@@ -87,7 +125,12 @@ _MOVED_RULES = {
     "steps-restarted": STEPS,
     "batches-missing": COMPLETE,
     "numbers-without-truth": FOUNDED,
+    "batches-repeated": ONCE,
+    "executions-counted-for-batches": STEPS,
+    "epochs-counted-of-equal-length": STEPS,
+    "loss-after-update": STEPS,
 }
+_BROKEN_RULES: dict[str, Rule] = {"scale": UNSCALED, "content": TOTAL, "precision": DIGITS, "finite": FINITE}
 
 
 def check_presence(case: Case) -> Iterator[Finding]:
@@ -107,23 +150,23 @@ def check_presence(case: Case) -> Iterator[Finding]:
 
 
 def check_order(case: Case) -> Iterator[Finding]:
-    """LA201, LA202, LA203: the numbers are right, but stand elsewhere, or some are missing or have no truth."""
+    """LA201, LA202, LA203, LA205: the numbers stand elsewhere, are missing, repeated, or have no truth."""
     alignment = case.reading.alignment if case.reading else None
-    if alignment is None or alignment.cause is None:
+    if case.reading is None or alignment is None or alignment.cause is None:
         return
     yield finding(
         _MOVED_RULES[alignment.cause],
         case,
-        f"{name(case)}: {alignment.explanation}.",
+        f"{name(case)}: {alignment.explanation}.{_or_else(case)}",
         verdict=Verdict.WRONG if alignment.founded else Verdict.UNDECIDABLE,
         severity="error" if alignment.founded else "warning",
-        cause=alignment.cause,
+        causes=(alignment.cause, *_instead(case, None)),
         remedy=alignment.remedy,
     )
 
 
 def check_values(case: Case) -> Iterator[Finding]:
-    """LA101, LA102, LA103: the numbers are not what they promise to be, or nobody can tell."""
+    """LA101 to LA105, LA302, LA303: the numbers are not what they promise to be, or nobody can tell."""
     if case.expected is None:
         yield _undecidable(case, "the rows of the batches are unknown, so no weighted mean can be formed")
     elif not case.numbers:
@@ -131,8 +174,8 @@ def check_values(case: Case) -> Iterator[Finding]:
             yield _undecidable(case, "the log is empty")
     elif case.reading is None:
         yield _unexplained(case, case.expected)
-    elif case.reading.causes != (None,):
-        yield _explained(case, case.expected)
+    elif case.reading.causes:
+        yield from (_explained(case, case.expected, cause) for cause in case.reading.causes)
     elif case.lookalikes:
         names = ", ".join(cause.name for cause in case.lookalikes)
         yield _undecidable(case, f"the numbers are too coarse: {names} would have logged the same. {telling(case)}")
@@ -159,28 +202,51 @@ def not_captured(split: str, tag: str, origin: str, reason: str) -> Finding:
     )
 
 
-def _explained(case: Case, expected: Prediction) -> Finding:
-    """A mistake that predicts every number of the claim."""
-    reading = case.reading
-    assert reading is not None
-    causes = [cause for cause in reading.causes if cause is not None]
-    index, observed, beside = case.aligned(expected, reading.alignment)
-    mistaken = reading.predictions[0].take(reading.alignment.rows[index])
-    apart = np.abs(mistaken.values - beside.values) > mistaken.bounds + beside.bounds
-    at = int(np.flatnonzero(apart if apart.any() else ~beside.matches(observed, case.claim.decimals))[0])
-    words = facts(case, int(beside.epochs[at]))
-    explanations = " Or it is ".join(cause.explanation.format(**words) for cause in causes)
-    more = f" Indistinguishable on this data. {telling(case)}" if len(causes) > 1 else ""
+def _explained(case: Case, expected: Prediction, cause: Cause) -> Finding:
+    """One mistake of those that predict every number of the claim."""
+    assert case.reading is not None
+    index, observed, beside = case.aligned(expected, case.reading.alignment)
+    wrong = ~beside.matches(observed, case.claim.decimals)
+    if not wrong.any():
+        mistaken = case.reading.prediction.take(case.reading.alignment.rows[index])
+        wrong = np.abs(mistaken.values - beside.values) > mistaken.bounds + beside.bounds
+    at = int(np.argmax(wrong))
+    words = {**facts(case, int(beside.epochs[at])), **case.reading.prediction.words}
     return at_number(
-        _VALUE_RULES[case.covers],
+        _BROKEN_RULES.get(cause.breaks, _VALUE_RULES[case.covers]),
         case,
         beside,
         at,
         float(observed[at]),
-        f"It is {explanations}{more}",
-        causes=tuple(cause.name for cause in causes),
-        remedy=causes[0].remedy.format(**words),
+        f"It is {cause.explanation.format(**words)}{_or_else(case)}",
+        causes=(cause.name, *_instead(case, cause)),
+        remedy=cause.remedy.format(**words),
     )
+
+
+def _instead(case: Case, mistake: Cause | None) -> tuple[str, ...]:
+    """Mistakes of the other readings that stand where this one does in the first; None is that of the alignment.
+
+    One that has no counterpart there is said with the first mistake.
+    """
+    assert case.reading is not None
+    stages = [cause.stage for cause in case.reading.causes]
+    first, here = case.reading.causes[0] if case.reading.causes else None, mistake.stage if mistake else None
+    found = []
+    for reading in case.readings[1:]:
+        others: list[tuple[str | None, str]] = [(cause.stage, cause.name) for cause in reading.causes]
+        others += [(None, reading.alignment.cause)] if reading.alignment.cause else []
+        for stage, other in others:
+            has_counterpart = stage in stages or (stage is None and case.reading.alignment.cause)
+            if other not in case.reading.names and (stage == here if has_counterpart else mistake is first):
+                found.append(other)
+    return tuple(dict.fromkeys(found))
+
+
+def _or_else(case: Case) -> str:
+    """What else would have logged the same, and what would tell."""
+    others = [" and ".join(reading.names) for reading in case.readings[1:]]
+    return f" Indistinguishable on this data: {'; or '.join(others)}. {telling(case)}" if others else ""
 
 
 def _unexplained(case: Case, expected: Prediction) -> Finding:

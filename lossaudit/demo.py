@@ -17,10 +17,10 @@ from rich.text import Text
 from sklearn.datasets import load_digits
 
 from lossaudit.auditing import audit
-from lossaudit.cases import EXPECTED
 from lossaudit.errors import CaptureError
 from lossaudit.findings import Report, Verdict
 from lossaudit.keras import LossRecorder
+from lossaudit.mistakes import EXPECTED
 from lossaudit.recorders import Recorder
 from lossaudit.recordings import Covers, Recording, Series, Split
 from lossaudit.render.progress import tracked

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cache, partial
-from typing import Any, Literal
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache, partial, wraps
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,8 @@ from lossaudit.accumulators import WeightedMean
 from lossaudit.findings import Verdict
 from lossaudit.recordings import Floats, Ints
 from lossaudit.replays import PRECISIONS, replay_keras_mean
-from lossaudit.tolerances import decimals_bound, half_ulp, mean_bound
-from lossaudit.truths import Batches
+from lossaudit.tolerances import decimals_bound, half_ulp, mean_bounds
+from lossaudit.truths import Batches, Truth
 
 Pace = Literal["batch", "epoch"]
 """How often a number is logged: after each batch, or after each epoch."""
@@ -46,6 +47,7 @@ class Prediction:
         ways: what known programs print bit for bit, each of shape (m,); computed only where it decides.
         epochs: epoch of each number, shape (m,).
         steps: step of each number, shape (m,).
+        words: what a mistake says of itself, for the sentence that explains it.
     """
 
     quantity: str
@@ -57,6 +59,7 @@ class Prediction:
     ways: tuple[Way, ...]
     epochs: Ints
     steps: Ints
+    words: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -64,6 +67,10 @@ class Prediction:
     def named(self, quantity: str) -> Prediction:
         """The same numbers under another name."""
         return replace(self, quantity=quantity)
+
+    def saying(self, **words: str) -> Prediction:
+        """The same numbers, with more to say of them."""
+        return replace(self, words={**self.words, **words})
 
     def take(self, rows: NDArray[Any]) -> Prediction:
         """The numbers that an index or a mask picks."""
@@ -74,25 +81,24 @@ class Prediction:
         """The picked numbers, one of each epoch, shown as the epoch's."""
         return replace(self.take(rows), pace="epoch")
 
-    def times(self, factors: Floats, dtype: str) -> Prediction:
+    def times(self, factors: NDArray[Any] | float, dtype: str) -> Prediction:
         """Each number times a factor; the multiplication rounds once more."""
-        values = self.values * factors
-        size, rounding = np.abs(factors), 2 * half_ulp(values, dtype)
-        return replace(
-            self,
-            values=values,
-            bounds=self.bounds * size + rounding,
-            bands=self.bands * size + rounding,
-            slack=self.slack * size + half_ulp(values, "float64"),
-            ways=(),
-        )
+        return self.mapped(lambda values: values * factors, np.abs(factors), dtype)
+
+    def mapped(self, function: Callable[[Floats], Floats], slope: NDArray[Any] | float, dtype: str) -> Prediction:
+        """A function of each number, which grows no faster than `slope` around it and is rounded to 2 ulp."""
+        values = function(self.values)
+        rounding = 4 * half_ulp(values, dtype)
+        bounds, bands, slack = (column * slope for column in (self.bounds, self.bands, self.slack))
+        exact = slack + 4 * half_ulp(values, "float64")
+        return replace(self, values=values, bounds=bounds + rounding, bands=bands + rounding, slack=exact, ways=())
 
     def grade(self, observed: Floats, decimals: int | None = None) -> Ints:
         """Index into GRADES of each observed number, shape (m,), which a log may have rounded to `decimals` digits."""
         rounding = 0.0 if decimals is None else decimals_bound(decimals)
         distance = np.abs(observed - self.values)
         near, probable = distance <= self.bounds + rounding, distance <= self.bands + rounding
-        same = self._same_bits(observed, self.ways) & (np.isnan(self.values) | (decimals is None))
+        same = self._same_bits(observed) & (np.isnan(self.values) | (decimals is None))
         return np.select([same, near & probable, near], [0, 1, 2], default=3)
 
     def matches(self, observed: Floats, decimals: int | None = None) -> NDArray[np.bool_]:
@@ -100,11 +106,11 @@ class Prediction:
         rounding = 0.0 if decimals is None else decimals_bound(decimals)
         near = np.abs(observed - self.values) <= self.bounds + rounding
         undefined = ~np.isfinite(self.values)
-        return near | (undefined & self._same_bits(observed, self.ways)) if undefined.any() else near
+        return near | (undefined & self._same_bits(observed)) if undefined.any() else near
 
-    def _same_bits(self, observed: Floats, ways: tuple[Way, ...]) -> NDArray[np.bool_]:
+    def _same_bits(self, observed: Floats) -> NDArray[np.bool_]:
         same = _identical(observed, self.values)
-        for way in ways:
+        for way in self.ways:
             if same.all():
                 break
             same |= _identical(observed, way())
@@ -117,70 +123,117 @@ class Prediction:
         return apart | (np.isfinite(self.values) != np.isfinite(other.values))
 
 
+def beside_the_log(function: Callable[..., Iterator[Any]]) -> Callable[[Any, Floats], Iterator[Any]]:
+    """A function of the truth, or of it and of the logged numbers, where one of them says a parameter, as of both."""
+    if len(inspect.signature(function).parameters) > 1:
+        return function
+
+    @wraps(function)
+    def predict(truth: Any, logged: Floats) -> Iterator[Any]:
+        return function(truth)
+
+    return predict
+
+
 def each_batch(batches: Batches, dtype: str) -> Prediction:
     """The loss of each batch: as it is, stored as another float type, or read through a Mean that held it alone."""
-    values, weights = batches.values, batches.weights
+    values, weights, slack = batches.values, batches.weights, _slack(batches)
     divisors = np.where(weights > 0, weights, 1.0)
     alone = _rounded(_rounded(values * weights, batches.dtype) / divisors, batches.dtype)
     rewritten = _REWRITTEN * 2.0 ** -PRECISIONS[batches.dtype] * np.abs(values)
-    rounding = half_ulp(values, dtype) + half_ulp(values * weights, dtype) / divisors + rewritten
-    exact = np.zeros(len(values))
+    rounding = half_ulp(values, dtype) + half_ulp(values * weights, dtype) / divisors + rewritten + slack
     return Prediction(
-        "batch_loss", "batch", values, rounding, rounding, exact, (lambda: alone,), batches.epochs, batches.steps
+        "batch_loss", "batch", values, rounding, rounding, slack, (lambda: alone,), batches.epochs, batches.steps
     )
 
 
+def _remembered(function: Callable[[Batches, str], Prediction]) -> Callable[[Batches, str], Prediction]:
+    """Computed once for the same batches: many a mistake begins with the same means."""
+
+    @wraps(function)
+    def compute(batches: Batches, dtype: str) -> Prediction:
+        if (function, dtype) not in batches.known:
+            batches.known[function, dtype] = function(batches, dtype)
+        return cast(Prediction, batches.known[function, dtype])
+
+    return compute
+
+
+@_remembered
 def means_so_far(batches: Batches, dtype: str) -> Prediction:
     """The mean of the epoch so far, weighted by rows, after each batch."""
-    parts = [_means_of_one_epoch(batches.where(group), dtype) for group in batches.groups()]
-    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS}
-    ways = tuple(partial(_joined, ways) for ways in zip(*(part.ways for part in parts), strict=True))
-    return Prediction("running_mean", "batch", **columns, ways=ways)
+    columns = {name: np.empty(len(batches)) for name in ("values", "bounds", "bands", "slack")}
+    for rows in batches.of_equal_length():
+        for name, column in _means_side_by_side(batches.where(rows), dtype).items():
+            columns[name][rows] = column
+    means = columns["values"]
+    plain, fused = (cache(partial(_replayed, batches, fused)) for fused in (False, True))
+    ways = (plain, lambda: _rounded(means, dtype), fused)
+    bounds, bands, slack = (columns[name] for name in ("bounds", "bands", "slack"))
+    return Prediction("running_mean", "batch", means, bounds, bands, slack, ways, batches.epochs, batches.steps)
 
 
+@_remembered
 def means_of_epochs(batches: Batches, dtype: str) -> Prediction:
     """The mean of each epoch, weighted by rows, rounded once from exact sums."""
     so_far = means_so_far(batches, dtype).once_an_epoch(batches.ends)
     groups = [batches.where(group) for group in batches.groups()]
     exact = np.array([_exact_mean(group) for group in groups])
-    numpy_means = np.array([_numpy_means(group) for group in groups]).T
-    return replace(
-        so_far,
-        quantity="epoch_mean",
-        values=exact,
-        slack=half_ulp(exact, "float64"),
-        ways=(lambda: _rounded(exact, dtype), *(partial(np.copy, way) for way in numpy_means), *so_far.ways),
-    )
+    added = so_far.values
+
+    @cache
+    def numpy_means() -> Floats:
+        return np.array([_numpy_means(group) for group in groups]).T
+
+    by_numpy = tuple(partial(_row, numpy_means, number) for number in range(3))
+    slack = half_ulp(exact, "float64") + so_far.slack * bool(batches.slack is not None)
+    ways: tuple[Way, ...] = (lambda: _rounded(exact, dtype), lambda: added, *by_numpy, *so_far.ways)
+    return replace(so_far, quantity="epoch_mean", values=exact, slack=slack, ways=ways)
 
 
-def _means_of_one_epoch(batches: Batches, dtype: str) -> Prediction:
-    """Replays of Keras' Mean, plain and fused, and of a loop that sums Python floats."""
-    values, weights = batches.values, batches.weights
+def of_epochs(truth: Truth, summary: Callable[..., Floats], roundings: int = 0) -> Prediction:
+    """One number for each epoch: a summary of its batch losses, as `numpy.max(losses, axis=1)` gives it."""
+    batches, dtype = truth.batches, truth.dtype
+    losses = each_batch(batches, dtype)
+    ends = losses.once_an_epoch(batches.ends)
+    values, bounds, slack = (np.empty(len(ends)) for _ in range(3))
+    for rows in batches.of_equal_length():
+        epochs = np.searchsorted(batches.ends, rows[:, -1])
+        values[epochs] = summary(batches.values[rows], axis=1)
+        bounds[epochs] = losses.bounds[rows].max(axis=1)
+        slack[epochs] = losses.slack[rows].max(axis=1)
+    bounds = bounds + roundings * half_ulp(values, dtype)
+    slack = slack + roundings * half_ulp(values, "float64")
+    return replace(ends, values=values, bounds=bounds, bands=bounds, slack=slack, ways=())
+
+
+def _means_side_by_side(batches: Batches, dtype: str) -> dict[str, Floats]:
+    """Means of epochs of equal length, from batches whose columns are of shape (epochs, length)."""
+    values, weights, slack = batches.values, batches.weights, _slack(batches)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        means = np.cumsum(values * weights) / np.cumsum(weights)
-        single, double = (mean_bound(values, weights, dtype=kind, roundings=_REWRITTEN) for kind in (dtype, "float64"))
+        counts = np.cumsum(weights, axis=-1)
+        means = np.cumsum(values * weights, axis=-1) / counts
+        single, double = (mean_bounds(values, weights, dtype=kind, roundings=_REWRITTEN) for kind in (dtype, "float64"))
+        known = np.cumsum(slack * weights, axis=-1) / counts
     stored = np.where(_rounded(values, dtype) == values, 0.0, half_ulp(values, dtype))
-    storing = np.maximum.accumulate(stored)
-    plain, fused = (cache(partial(_replayed, batches, fused)) for fused in (False, True))
-    return Prediction(
-        "running_mean",
-        "batch",
-        means,
-        single.proven + storing,
-        single.probable + storing,
-        double.proven,
-        (plain, lambda: _rounded(means, dtype), fused),
-        batches.epochs,
-        batches.steps,
-    )
+    storing = np.maximum.accumulate(stored, axis=-1) + known
+    proven, probable = single.proven + storing, single.probable + storing
+    return {"values": means, "bounds": proven, "bands": probable, "slack": double.proven + known}
+
+
+def _slack(batches: Batches) -> Floats:
+    return np.zeros(batches.values.shape) if batches.slack is None else batches.slack
 
 
 def _replayed(batches: Batches, fused: bool) -> Floats:
-    return replay_keras_mean(batches.values, batches.weights, dtype=batches.dtype, fused=fused).mean
+    parts = [batches.where(group) for group in batches.groups()]
+    return np.concatenate(
+        [replay_keras_mean(part.values, part.weights, dtype=part.dtype, fused=fused).mean for part in parts]
+    )
 
 
-def _joined(ways: tuple[Way, ...]) -> Floats:
-    return np.concatenate([way() for way in ways])
+def _row(rows: Way, number: int) -> Floats:
+    return rows()[number]
 
 
 def _picked(way: Way, rows: NDArray[Any]) -> Floats:

@@ -1,36 +1,55 @@
 """What a logged number can be: each quantity is a name, a definition, and a function of the truth.
 
 A quantity is a function of the truth that yields its predictions: one with a number for each batch, one with a number
-for each epoch, or both. Its name is the quantity's name, and the first line of its docstring is the definition.
+for each epoch, or both. Where it has a parameter that only the log knows, such as the length of a window, it is a
+function of the truth and of the logged numbers, one for each batch or epoch and NaN where there is none, and tries what
+they say. Its name is the quantity's name, and the first line of its docstring is the definition.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lossaudit.predictions import Prediction, each_batch, means_of_epochs, means_so_far
+from lossaudit.averages import exponential_averages, window_averages
+from lossaudit.predictions import (
+    Prediction,
+    beside_the_log,
+    each_batch,
+    means_of_epochs,
+    means_so_far,
+    of_epochs,
+)
 from lossaudit.recordings import Floats, Ints
-from lossaudit.truths import Truth
+from lossaudit.truths import Batches, Truth
 
-Quantity = Callable[[Truth], Iterator[Prediction]]
+Quantity = Callable[[Truth, Floats], Iterator[Prediction]]
 
 QUANTITIES: dict[str, Quantity] = {}
 
+_COUNTS = {"rows", "samples", "tokens", "weight", "weights"}
+"""Words in the tag of what was counted in each batch."""
 
-def quantity(function: Quantity) -> Quantity:
+_Function = TypeVar("_Function", bound=Callable[..., Iterator[Prediction]])
+
+
+def quantity(function: _Function) -> _Function:
     """Register a quantity under its function's name; what it yields carries that name."""
     name = function.__name__
 
-    def predict(truth: Truth) -> Iterator[Prediction]:
-        for prediction in function(truth):
+    @wraps(function)
+    def predict(*arguments: Any) -> Iterator[Prediction]:
+        for prediction in function(*arguments):
             yield prediction.named(name)
 
-    predict.__name__, predict.__doc__ = name, function.__doc__
-    QUANTITIES[name] = predict
-    return predict
+    QUANTITIES[name] = beside_the_log(predict)
+    return cast(_Function, predict)
 
 
 def definition(name: str) -> str:
@@ -110,19 +129,71 @@ def first_batch(truth: Truth) -> Iterator[Prediction]:
 
 
 @quantity
-def mean_without_last_batch(truth: Truth) -> Iterator[Prediction]:
-    """the mean of the epoch without its last batch, weighted by rows"""
-    batches = truth.batches
-    kept = np.ones(len(batches), dtype=bool)
-    kept[batches.ends] = False
-    if batches.weights_known and np.all(batches.lengths > 1):
-        yield means_of_epochs(batches.where(kept), truth.dtype)
+def largest_batch_loss(truth: Truth) -> Iterator[Prediction]:
+    """the largest of the epoch's batch losses"""
+    yield of_epochs(truth, np.max)
 
 
 @quantity
-def unweighted_mean_without_last_batch(truth: Truth) -> Iterator[Prediction]:
-    """the mean of the epoch's batch losses without the last one, every batch counted alike"""
-    yield from mean_without_last_batch(truth.counted_alike())
+def smallest_batch_loss(truth: Truth) -> Iterator[Prediction]:
+    """the smallest of the epoch's batch losses"""
+    yield of_epochs(truth, np.min)
+
+
+@quantity
+def median_batch_loss(truth: Truth) -> Iterator[Prediction]:
+    """the median of the epoch's batch losses"""
+    yield of_epochs(truth, np.median, roundings=2)
+
+
+@quantity
+def mean_of_running_means(truth: Truth) -> Iterator[Prediction]:
+    """the mean of the epoch's running means, every batch counted alike"""
+    for batches in (truth.batches, truth.batches.counted_alike()):
+        if batches.weights_known:
+            running = means_so_far(batches, truth.dtype)
+            yield means_of_epochs(batches.holding(running.values, running.bounds).counted_alike(), truth.dtype)
+
+
+@quantity
+def moving_average(truth: Truth, logged: Floats) -> Iterator[Prediction]:
+    """an exponential moving average of the batch losses"""
+    yield from exponential_averages(truth, logged)
+
+
+@quantity
+def window_mean(truth: Truth, logged: Floats) -> Iterator[Prediction]:
+    """the mean of the latest few batch losses"""
+    yield from window_averages(truth, logged)
+
+
+@quantity
+def sample_weighted_mean(truth: Truth) -> Iterator[Prediction]:
+    """the mean of the epoch, weighted by another count than rows: sample weights or tokens"""
+    for tag, batches in counted_otherwise(truth):
+        yield means_of_epochs(batches, truth.dtype).saying(counted=tag)
+
+
+@quantity
+def sample_weighted_running_mean(truth: Truth) -> Iterator[Prediction]:
+    """the mean of the epoch so far, weighted by another count than rows: sample weights or tokens"""
+    for tag, batches in counted_otherwise(truth):
+        yield means_so_far(batches, truth.dtype).saying(counted=tag)
+
+
+@quantity
+def sum_of_row_losses(truth: Truth) -> Iterator[Prediction]:
+    """the sum of the losses of all rows of the epoch"""
+    if truth.batches.weights_known:
+        yield means_of_epochs(truth.batches, truth.dtype).times(truth.batches.rows, truth.dtype)
+
+
+@quantity
+def sum_so_far(truth: Truth) -> Iterator[Prediction]:
+    """the sum of the batch losses of the epoch so far"""
+    batches = truth.batches.counted_alike()
+    places = np.arange(len(batches)) - np.repeat(batches.starts, batches.lengths) + 1.0
+    yield means_so_far(batches, truth.dtype).times(places, truth.dtype)
 
 
 @quantity
@@ -141,6 +212,23 @@ def batch_losses_over_full_batches(truth: Truth) -> Iterator[Prediction]:
     if batches.weights_known:
         full_batches = _or_one(batches.rows // _or_one(batches.full))
         yield means_of_epochs(batches.counted_alike(), truth.dtype).times(batches.lengths / full_batches, truth.dtype)
+
+
+@quantity
+def batch_losses_over_other_counts(truth: Truth) -> Iterator[Prediction]:
+    """the sum of the epoch's batch losses divided by one more or less than its batches, or by another split's"""
+    batches = truth.batches
+    means, lengths = means_of_epochs(batches.counted_alike(), truth.dtype), batches.lengths
+    others = [one for split, one in truth.splits.items() if split != truth.split and len(one.ends) == len(batches.ends)]
+    counts = [lengths + 1, np.maximum(lengths - 1, 1)]
+    counts += [count for one in others for count in (one.lengths, _or_one(one.rows), lengths + one.lengths)]
+    for count in counts:
+        yield means.times(lengths / count, truth.dtype)
+    for one in others:
+        if batches.weights_known and one.weights_known:
+            rows = means_of_epochs(batches, truth.dtype)
+            for count in (one.rows, one.rows + batches.rows):
+                yield rows.times(batches.rows / _or_one(count), truth.dtype)
 
 
 @quantity
@@ -185,6 +273,17 @@ def cumulative_mean_over_train_and_validation(truth: Truth) -> Iterator[Predicti
         so_far = means_so_far(batches.as_one_epoch(), truth.dtype)
         yield so_far.take(np.flatnonzero(ours))
         yield so_far.once_an_epoch(_last_of_each_epoch(batches.epochs, ours))
+
+
+def counted_otherwise(truth: Truth) -> Iterator[tuple[str, Batches]]:
+    """The batches weighted by what else was counted in each of them, by the tag of the count."""
+    for tag, counts in truth.companions.items():
+        if (
+            _COUNTS & set(re.split(r"[^a-z]+", tag.lower()))
+            and np.all(np.isfinite(counts) & (counts >= 0))
+            and counts.any()
+        ):
+            yield tag, replace(truth.batches, weights=counts, weights_known=True)
 
 
 def _or_one(counts: Floats) -> Floats:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,7 +29,7 @@ class Bound:
     """How far a computed mean may be from the exact one.
 
     Args:
-        proven: never exceeded, shape (n,).
+        proven: never exceeded, shape (n,), or (m, n) for m means side by side.
         probable: exceeded with probability 1e-9 if rounding errors are mean-independent, shape (n,); constant losses
             break that, so it may only warn.
     """
@@ -87,18 +88,26 @@ def mean_bound(
     """
     if order not in _DEPTHS:
         raise ValueError(f"order={order!r} must be one of {', '.join(map(repr, _DEPTHS))}")
-    values, weights = pairs(values, weights, dtype)
-    u, terms = 2.0 ** -PRECISIONS[dtype], np.arange(1.0, len(values) + 1)
-    depths = _DEPTHS[order](terms)
+    return _bound(*pairs(values, weights, dtype), order, dtype, roundings)
+
+
+def mean_bounds(values: Floats, weights: Floats, *, dtype: str = "float32", roundings: int = 0) -> Bound:
+    """`mean_bound` of m means side by side, whatever the order: all arrays of shape (m, n)."""
+    return _bound(values, weights, "any", dtype, roundings)
+
+
+def _bound(values: Floats, weights: Floats, order: str, dtype: str, roundings: int) -> Bound:
+    u, terms = 2.0 ** -PRECISIONS[dtype], np.arange(1.0, values.shape[-1] + 1)
+    depths, so_far = _DEPTHS[order](terms), partial(np.cumsum, axis=-1)
     with np.errstate(all="ignore"):
         products = values * weights
-        sizes, totals, counts = np.cumsum(np.abs(products)), np.cumsum(products), np.cumsum(weights)
+        sizes, totals, counts = so_far(np.abs(products)), so_far(products), so_far(weights)
         each = (roundings + 1) * u * np.abs(products) + 2.0 ** _LEAST_EXPONENT[dtype]
-        summing = (depths * u * sizes + np.cumsum(each)) * _second_order(terms, u)
+        summing = (depths * u * sizes + so_far(each)) * _second_order(terms, u)
         steps = half_ulp(np.abs(totals) + summing, dtype)
         if order == "sequential":
-            summing = np.minimum(summing, np.cumsum(steps + each) * _second_order(terms, 0.0))
-        probable = math.sqrt(2 * math.log(2 / _FAILURE)) * np.sqrt(np.cumsum(steps**2 + each**2))
+            summing = np.minimum(summing, so_far(steps + each) * _second_order(terms, 0.0))
+        probable = math.sqrt(2 * math.log(2 / _FAILURE)) * np.sqrt(so_far(steps**2 + each**2))
         counting = _count_error(weights, counts, depths, u)
         if order == "sequential":
             replayed = replay_keras_mean(np.zeros_like(weights), weights, dtype=dtype).count
@@ -110,6 +119,26 @@ def mean_bound(
         )
         may_overflow = np.maximum(sizes + summing, counts + counting) >= _largest(dtype)
         return Bound(*(np.where(may_overflow, np.inf, one) for one in (proven, probable)))
+
+
+def smoothing_bound(values: Floats, decay: float, dtype: str = "float32", corrected: bool = False) -> Floats:
+    """How far an exponential moving average of the first k values may be from the exact one, for each k.
+
+    One update v = β·v + (1 - β)·l, or v += (1 - β)·(l - v), rounds β and 1 - β, two products, and one or two sums of
+    numbers no larger than 2·max|l|: at most 12·u·max|l|, of which β is left after each further update. The correction
+    for a start at zero divides by 1 - β^k, whose power, rounded k times, adds no more than as much again.
+    """
+    sizes = np.maximum.accumulate(np.abs(values))
+    each = 12 * 2.0 ** -PRECISIONS[dtype] * sizes + 2.0 ** _LEAST_EXPONENT[dtype]
+    powers = decay ** np.arange(1.0, len(values) + 1)
+    error = each / (1 - decay) * (1 + 2.0**-10)
+    return error * 2 if corrected else error * (1 - powers)
+
+
+def window_bound(sizes: Floats, lengths: Floats | int, dtype: str = "float32") -> Floats:
+    """How far the mean of k values, of magnitudes whose mean is `sizes`, may be from the exact one, in any order."""
+    u = 2.0 ** -PRECISIONS[dtype]
+    return (lengths + 3) * u * sizes * _second_order(np.asarray(lengths, np.float64), u) + 2.0 ** _LEAST_EXPONENT[dtype]
 
 
 def _pairwise_depth(terms: Floats) -> Floats:
@@ -135,7 +164,7 @@ def _second_order(terms: Floats, u: float) -> Floats:
 
 def _count_error(weights: Floats, counts: Floats, depths: Floats, u: float) -> Floats:
     """Error of the summed weights: none while they are integers that the float type holds."""
-    whole = np.logical_and.accumulate(weights == np.trunc(weights)) & (counts * u <= 1)
+    whole = np.logical_and.accumulate(weights == np.trunc(weights), axis=-1) & (counts * u <= 1)
     return np.where(whole, 0.0, depths * u * counts)
 
 

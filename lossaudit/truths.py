@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from lossaudit.recordings import Floats, Ints, Recording, Series
 
 _COLUMNS = ("values", "weights", "epochs", "steps", "sessions")
+_HEAD = 3
+"""Epochs by which an impossible explanation shows itself: one that goes on over a reset needs two, and one more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +29,7 @@ class Batches:
         sessions: how often the training had been resumed before each batch, shape (n,).
         dtype: float type of the accumulator of the program that trained.
         weights_known: False where the recording has no rows; `weights` are then ones.
+        slack: proven bound of the error of the values, shape (n,); None where they are exact.
     """
 
     values: Floats
@@ -35,6 +39,9 @@ class Batches:
     sessions: Ints
     dtype: str = "float32"
     weights_known: bool = True
+    slack: Floats | None = None
+    known: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
+    """What was computed from these batches, for whoever asks next."""
 
     @classmethod
     def of(cls, series: Series) -> Batches:
@@ -53,23 +60,23 @@ class Batches:
     def __len__(self) -> int:
         return len(self.values)
 
-    @property
+    @cached_property
     def starts(self) -> Ints:
         """Index of the first batch of each epoch, and of each resumed one, whose steps do not go on."""
         begins = np.diff(self.epochs, prepend=self.epochs[:1] - 1) != 0
         return np.flatnonzero(begins | (np.diff(self.sessions, prepend=self.sessions[:1]) != 0)).astype(np.int64)
 
-    @property
+    @cached_property
     def ends(self) -> Ints:
         """Index of the last batch of each epoch."""
         return np.append(self.starts[1:], len(self))[: len(self.starts)].astype(np.int64) - 1
 
-    @property
+    @cached_property
     def lengths(self) -> Ints:
         """Number of batches of each epoch."""
         return self.ends - self.starts + 1
 
-    @property
+    @cached_property
     def full(self) -> Floats:
         """Rows of the largest batch of each epoch: what the batch size was."""
         return np.array([self.weights[group].max() for group in self.groups()])
@@ -78,24 +85,47 @@ class Batches:
         """The batches of each epoch, as slices."""
         yield from (slice(start, end + 1) for start, end in zip(self.starts, self.ends, strict=True))
 
-    @property
+    @cached_property
     def rows(self) -> Floats:
         """Rows of each epoch."""
         return np.array([self.weights[group].sum() for group in self.groups()])
 
-    def where(self, rows: NDArray[np.bool_] | slice) -> Batches:
-        """The batches that a mask or a slice keeps."""
+    def of_equal_length(self) -> Iterator[Ints]:
+        """Indices of the batches of all epochs of one length after the other, each of shape (epochs, length)."""
+        for length in np.unique(self.lengths):
+            yield self.starts[self.lengths == length, None] + np.arange(length)
+
+    def where(self, rows: NDArray[Any] | slice) -> Batches:
+        """The batches that an index, a mask or a slice keeps, in its order."""
         columns = {name: getattr(self, name)[rows] for name in _COLUMNS}
-        return replace(self, **columns)
+        return replace(self, **columns, slack=None if self.slack is None else self.slack[rows])
+
+    def holding(self, values: Floats, slack: Floats | None = None) -> Batches:
+        """The same batches with other losses, which are known to a slack."""
+        known = self.slack if slack is None else slack + (0.0 if self.slack is None else self.slack)
+        return replace(self, values=values, slack=known)
+
+    def weighted(self, weights: Floats) -> Batches:
+        """The same batches with other weights."""
+        return replace(self, weights=weights, weights_known=True)
 
     def counted_alike(self) -> Batches:
         """The same batches, each of weight one."""
-        return replace(self, weights=np.ones(len(self)), weights_known=True)
+        if "alike" not in self.known:
+            self.known["alike"] = self.weighted(np.ones(len(self)))
+        return cast(Batches, self.known["alike"])
+
+    def as_if_begun_at(self, place: int) -> Batches:
+        """The same batches, with a further boundary before that batch of each epoch."""
+        index = np.arange(len(self)) - np.repeat(self.starts, self.lengths)
+        return replace(self, epochs=self.epochs * 2 + (index >= place))
 
     def as_one_epoch(self) -> Batches:
         """The same batches, with no boundary between epochs."""
         nothing = np.zeros(len(self), np.int64)
-        return replace(self, epochs=nothing, sessions=nothing)
+        if "whole" not in self.known:
+            self.known["whole"] = replace(self, epochs=nothing, sessions=nothing)
+        return cast(Batches, self.known["whole"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,24 +136,49 @@ class Truth:
         splits: the batches of each split; no split is empty.
         split: the split that the claim speaks of; always a key of `splits`.
         dtype: the float type of the claim, in which a correct program may have computed.
+        companions: what else was recorded of the same batches, by tag: the values of each, shape (n,).
+        metadata: the set-up of the run, as the recording has it.
+        words: what a mistake says of itself, for the sentence that explains it.
     """
 
-    splits: dict[str, Batches]
+    splits: Mapping[str, Batches]
     split: str
     dtype: str = "float32"
+    companions: Mapping[str, Floats] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict)
+    known: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
+    """What was computed from this truth, for every claim about it."""
 
     @property
     def batches(self) -> Batches:
         """The batches of the split that the claim speaks of."""
         return self.splits[self.split]
 
-    def without(self, kept: NDArray[np.bool_]) -> Truth:
-        """The truth with only the kept batches of the claim's split."""
-        return replace(self, splits={**self.splits, self.split: self.batches.where(kept)})
+    def of(self, batches: Batches, **words: str) -> Truth:
+        """The truth with other batches in the place of those of the claim's split."""
+        return replace(self, splits={**self.splits, self.split: batches}, words={**self.words, **words})
+
+    def without(self, kept: NDArray[Any], **words: str) -> Truth:
+        """The truth with only the batches of the claim's split that an index or a mask keeps."""
+        companions = {tag: values[kept] for tag, values in self.companions.items()}
+        return replace(self.of(self.batches.where(kept), **words), companions=companions)
 
     def counted_alike(self) -> Truth:
         """The truth with every batch of weight one."""
         return replace(self, splits={split: batches.counted_alike() for split, batches in self.splits.items()})
+
+    def head(self, most: int) -> Truth:
+        """The first epochs of every split, and no more than so many batches of them.
+
+        What a mistake would have logged there does not depend on what came later.
+        """
+        stop = min(most, *self.batches.starts[_HEAD : _HEAD + 1].tolist(), len(self.batches))
+        mine = self.batches.where(slice(stop))
+        others = {split: one.where(one.epochs <= mine.epochs.max()) for split, one in self.splits.items()}
+        splits = {split: one for split, one in others.items() if len(one)} | {self.split: mine}
+        companions = {tag: values[:stop] for tag, values in self.companions.items()}
+        return replace(self, splits=splits, companions=companions)
 
     def alternating(self) -> tuple[Batches, NDArray[np.bool_]] | None:
         """Train and validation batches in the order in which `fit` runs them, and which of them the claim speaks of."""
@@ -136,7 +191,8 @@ class Truth:
             name: np.concatenate([getattr(train, name), getattr(validation, name)])[order] for name in _COLUMNS
         }
         ours = np.repeat([self.split == "train", self.split == "validation"], [len(train), len(validation)])
-        return replace(train, **both, weights_known=train.weights_known and validation.weights_known), ours[order]
+        known = train.weights_known and validation.weights_known
+        return replace(train, **both, weights_known=known, slack=None), ours[order]
 
 
 def _restarts(steps: Ints) -> Ints:
@@ -150,4 +206,8 @@ def truth_about(recording: Recording, tag: str, split: str, dtype: str) -> Truth
     splits: dict[str, Batches] = {
         one.split: Batches.of(recording.find(tag=tag, split=one.split, covers="batch")) for one in recorded
     }
-    return Truth(splits, split, dtype) if split in splits else None
+    if split not in splits:
+        return None
+    n = len(splits[split])
+    beside = [one for one in recording.select(split=split, covers="batch") if one.tag != tag and len(one) == n]
+    return Truth(splits, split, dtype, {one.tag: one.values for one in beside}, recording.metadata)

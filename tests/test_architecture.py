@@ -25,9 +25,15 @@ ORDER = [
     "findings",
     "trainings",
     "predictions",
+    "averages",
     "quantities",
     "claims",
+    "causes.cause",
+    "causes.batches",
+    "causes.means",
+    "causes.numbers",
     "causes",
+    "mistakes",
     "alignments",
     "cases",
     "messages",
@@ -103,7 +109,7 @@ def test_a_module_imports_only_what_stands_above_it(module):
 
 def test_the_test_sees_imports_inside_functions_and_by_name():
     assert "store" in imports(MODULES["recordings"])
-    assert "quantities" in imports(MODULES["causes"])
+    assert "quantities" in imports(MODULES["causes.means"])
 
 
 @pytest.mark.parametrize("peer", sorted(PEERS))

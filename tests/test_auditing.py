@@ -96,9 +96,11 @@ EXAMPLES = {
     "epoch_mean": ([3.0, 1.1], ()),
     "mean_of_batch_means": ([4.0, 17 / 12], ("short-last-batch-counted-as-full",)),
     "sum_of_batch_losses": ([12.0, 4.25], ("batch-losses-summed",)),
-    "last_batch": ([9.0, 3.0], ("last-batch-shown-as-epoch",)),
-    "first_batch": ([1.0, 0.5], ("first-batch-shown-as-epoch",)),
-    "mean_without_last_batch": ([1.5, 0.625], ("last-batch-dropped",)),
+    "last_batch": ([9.0, 3.0], ("last-batch-shown-as-epoch", "largest-batch-shown-as-epoch")),
+    "first_batch": ([1.0, 0.5], ("first-batch-shown-as-epoch", "smallest-batch-shown-as-epoch")),
+    "median_batch_loss": ([2.0, 0.75], ("median-shown-as-epoch",)),
+    "moving_average": ([1.0, 1.1, 1.89, 1.751, 1.6509, 1.78581], ("exponential-average-read-as-loss",)),
+    "window_mean": ([1.0, 1.5, 5.5, 4.75, 0.625, 1.875], ("window-mean-read-as-loss",)),
     "batch_losses_over_rows": ([1.2, 0.425], ("sum-divided-by-wrong-count",)),
 }
 PROBE = Recording([Series(EXAMPLES["batch_loss"][0], weights=[4, 4, 2] * 2, epochs=[0, 0, 0, 1, 1, 1])])
@@ -129,7 +131,7 @@ def test_every_quantity_is_recognised_as_itself_or_as_what_equals_it(recording, 
     from lossaudit.truths import truth_about
 
     about = truth_about(recording, "loss", "train", "float32")
-    for prediction in QUANTITIES[name](about):
+    for prediction in QUANTITIES[name](about, about.batches.values):
         diagnosis = diagnose(recording, prediction.values)
         assert diagnosis.quantity is not None
         assert diagnosis.verdict in ("exact", "consistent")

@@ -1,0 +1,212 @@
+"""Mistakes in what is averaged: batches left out, counted twice or of another split, and parts of the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lossaudit.causes.cause import cause
+from lossaudit.recordings import Floats
+from lossaudit.tolerances import half_ulp
+from lossaudit.truths import Batches, Truth
+
+_TOTAL = "Log what the gradient is taken of: in Keras `self.compute_loss(...)`, or the sum of all its parts."
+_ALL = "Average over every batch of the epoch, once."
+_KEEP = "Log what is not finite as it is, and stop or skip on purpose: `keras.callbacks.TerminateOnNaN()`."
+
+
+@cause(
+    "epoch",
+    stage="batches",
+    remedy="Count batches with `math.ceil(rows / batch_size)`; `rows // batch_size` loses the short last one.",
+)
+def last_batch_dropped(truth: Truth) -> Iterator[Truth]:
+    """the mean without the epoch's last batch of {last} rows."""
+    yield from _without(truth, truth.batches.ends)
+
+
+@cause("epoch", stage="batches", remedy=_ALL)
+def first_batch_dropped(truth: Truth) -> Iterator[Truth]:
+    """the mean without the epoch's first batch."""
+    yield from _without(truth, truth.batches.starts)
+
+
+@cause("epoch", stage="batches", remedy=_ALL)
+def some_batches_averaged(truth: Truth, logged: Floats) -> Iterator[Truth]:
+    """the mean of every {every}th batch only, from the {first}th on."""
+    if np.isfinite(logged).sum() < 2:  # one number does not say which batches it is of
+        return
+    index = _index(truth.batches)
+    for every in range(2, min(int(truth.batches.lengths.min()) // 2, _MOST) + 1):
+        for first in (0, every - 1):
+            yield truth.without(index % every == first, every=str(every), first=str(first + 1))
+
+
+@cause("epoch", stage="batches", remedy=_ALL)
+def first_batch_counted_twice(truth: Truth) -> Iterator[Truth]:
+    """the mean with the epoch's first batch counted twice."""
+    yield truth.without(np.sort(np.append(np.arange(len(truth.batches)), truth.batches.starts)))
+
+
+@cause("epoch", stage="batches", remedy=_ALL)
+def last_batch_counted_twice(truth: Truth) -> Iterator[Truth]:
+    """the mean with the epoch's last batch counted twice."""
+    batches = truth.batches
+    if np.any(2 * batches.weights[batches.ends] != batches.full):  # or else it counts as a full one
+        yield truth.without(np.sort(np.append(np.arange(len(truth.batches)), truth.batches.ends)))
+
+
+@cause(
+    "batch",
+    "epoch_so_far",
+    "epoch",
+    stage="batches",
+    remedy="Log each split under its own name: those of validation come from `val_loss`, or the hooks `on_test_*`.",
+)
+def another_split_logged(truth: Truth) -> Iterator[Truth]:
+    """the loss of the {other} split, not of this one."""
+    for split, batches in truth.splits.items():
+        if split != truth.split:
+            yield Truth(truth.splits, split, truth.dtype, {}, truth.metadata, {**truth.words, "other": split}).of(
+                batches
+            )
+
+
+@cause(
+    "batch",
+    "epoch_so_far",
+    "epoch",
+    stage="batches",
+    remedy="Reduce over all replicas before logging: `strategy.reduce('SUM', loss, axis=None)`.",
+)
+def one_replica_logged_for_all(truth: Truth) -> Iterator[Truth]:
+    """the loss of replica {replica} alone."""
+    for tag, values in truth.companions.items():
+        if tag.startswith("loss/replica_"):
+            yield truth.of(truth.batches.holding(values), replica=tag.removeprefix("loss/replica_"))
+
+
+@cause("batch", "epoch_so_far", "epoch", stage="batches", breaks="content", remedy=_TOTAL)
+def component_logged_as_total(truth: Truth) -> Iterator[Truth]:
+    """{component} alone, which is only a part of the loss."""
+    for tag, values in truth.companions.items():
+        if tag != "optimised_loss" and not tag.startswith("loss/"):
+            yield truth.of(truth.batches.holding(values), component=tag)
+
+
+@cause("batch", "epoch_so_far", "epoch", stage="batches", breaks="content", remedy=_TOTAL)
+def regularization_left_out(truth: Truth) -> Iterator[Truth]:
+    """the loss without the {regularization} that regularizers add to it."""
+    yield from _with_regularization(truth, -1)
+
+
+@cause("batch", "epoch_so_far", "epoch", stage="batches", breaks="content", remedy=_TOTAL)
+def regularization_counted_twice(truth: Truth) -> Iterator[Truth]:
+    """the loss with what regularizers add to it, {regularization}, added once more."""
+    yield from _with_regularization(truth, 1)
+
+
+@cause("batch", "epoch_so_far", "epoch", stage="batches", breaks="content", remedy="Apply `loss_weights` once.")
+def loss_weights_applied_twice(truth: Truth) -> Iterator[Truth]:
+    """the loss with `loss_weights` applied to losses that they had been applied to."""
+    added = _weights_times(truth, lambda weight: weight - 1)
+    if added is not None:
+        yield _changed_by(truth, added)
+
+
+@cause("batch", "epoch_so_far", "epoch", stage="batches", breaks="content", remedy="Apply `loss_weights` once.")
+def loss_weights_left_out(truth: Truth) -> Iterator[Truth]:
+    """the plain sum of the losses of the outputs, without `loss_weights`."""
+    added = _weights_times(truth, lambda weight: 1 / weight - 1)
+    if added is not None:
+        yield _changed_by(truth, added)
+
+
+@cause("epoch", "epoch_so_far", stage="batches", breaks="finite", remedy=_KEEP)
+def not_finite_dropped(truth: Truth) -> Iterator[Truth]:
+    """the mean without the batches whose loss is not finite: {missing} of them."""
+    batches, finite = truth.batches, np.isfinite(truth.batches.values)
+    if not finite.all() and finite.any():
+        words = {"missing": str(int((~finite).sum()))}
+        yield truth.without(finite, **words)
+        if batches.weights_known:
+            ignored = np.where(finite, batches.values, 0.0), np.where(finite, batches.weights, 0.0)
+            yield truth.of(batches.holding(ignored[0]).weighted(ignored[1]), **words)
+
+
+@cause("batch", "epoch", "epoch_so_far", stage="batches", breaks="finite", remedy=_KEEP)
+def not_finite_replaced_by_zero(truth: Truth) -> Iterator[Truth]:
+    """the loss with zero in the place of what is not finite."""
+    finite = np.isfinite(truth.batches.values)
+    if not finite.all():
+        yield truth.of(truth.batches.holding(np.where(finite, truth.batches.values, 0.0)))
+
+
+@cause("batch", "epoch", "epoch_so_far", stage="batches", breaks="finite", remedy=_KEEP)
+def not_finite_replaced_by_another(truth: Truth) -> Iterator[Truth]:
+    """the loss with {instead} in the place of what is not finite."""
+    finite = np.isfinite(truth.batches.values)
+    if finite.all() or not finite.any():
+        return
+    for instead, values in _replacements(truth.batches, finite):
+        slack = np.where(finite, 0.0, 8 * half_ulp(values, truth.dtype))
+        yield truth.of(truth.batches.holding(values, slack), instead=instead)
+
+
+_MOST = 64
+"""Steps that are tried between the batches of which a mean is formed; more run in one execution nowhere."""
+
+
+def _index(batches: Batches) -> NDArray[np.int64]:
+    """Place of each batch in its epoch."""
+    return np.arange(len(batches)) - np.repeat(batches.starts, batches.lengths)
+
+
+def _without(truth: Truth, rows: NDArray[np.int64]) -> Iterator[Truth]:
+    if np.all(truth.batches.lengths > 1):
+        kept = np.ones(len(truth.batches), dtype=bool)
+        kept[rows] = False
+        yield truth.without(kept)
+
+
+def _with_regularization(truth: Truth, times: int) -> Iterator[Truth]:
+    added = truth.companions.get("regularization")
+    if added is not None:
+        yield _changed_by(truth, times * added, regularization=f"{abs(added[0]):.9g}")
+
+
+def _changed_by(truth: Truth, added: Floats, **words: str) -> Truth:
+    """The losses with something added, of which the program rounded the parts in its own order."""
+    values = truth.batches.values + added
+    sizes = np.abs(truth.batches.values) + np.abs(added)
+    return truth.of(truth.batches.holding(values, 8 * half_ulp(sizes, truth.batches.dtype)), **words)
+
+
+def _weights_times(truth: Truth, change: Callable[[float], float]) -> Floats | None:
+    """Σ change(weight)·weighted loss over the outputs; None where no output has a weight but one."""
+    parts = {tag: values for tag, values in truth.companions.items() if tag.endswith("/weighted")}
+    added = np.zeros(len(truth.batches))
+    for tag, weighted in parts.items():
+        plain = truth.companions.get(tag.removesuffix("/weighted"))
+        if plain is None or not np.any(plain):
+            return None
+        weight = float(weighted[np.argmax(np.abs(plain))] / plain[np.argmax(np.abs(plain))])
+        added += change(np.float32(weight).item()) * weighted if weight else 0.0
+    return added if parts and np.any(added) else None
+
+
+def _replacements(batches: Batches, finite: NDArray[np.bool_]) -> Iterator[tuple[str, Floats]]:
+    """The latest finite loss, the mean of the finite ones of the epoch so far, and of those of the whole epoch."""
+    values, before = (
+        np.where(finite, batches.values, 0.0),
+        np.maximum.accumulate(np.where(finite, np.arange(len(batches)), 0)),
+    )
+    yield "the loss before it", np.where(finite, values, values[before])
+    for name, whole in (("the mean of the epoch until then", False), ("the mean of the epoch's other losses", True)):
+        means = np.empty(len(batches))
+        for group in batches.groups():
+            sums, counts = np.cumsum(values[group]), np.cumsum(finite[group])
+            means[group] = (sums[-1] / max(counts[-1], 1)) if whole else sums / np.maximum(counts, 1)
+        yield name, np.where(finite, values, means)

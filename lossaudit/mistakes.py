@@ -1,0 +1,97 @@
+"""Mistaken: what known mistakes, alone or in pairs, would have logged in the place of what was promised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+
+from lossaudit import quantities
+from lossaudit.causes import CAUSES, Cause
+from lossaudit.predictions import Pace, Prediction
+from lossaudit.recordings import Covers, Floats
+from lossaudit.truths import Truth
+
+PACES: dict[Covers, Pace] = {"batch": "batch", "epoch_so_far": "batch", "epoch": "epoch"}
+
+EXPECTED: dict[Covers, Callable[[Truth], Iterator[Prediction]]] = {
+    "batch": quantities.batch_loss,
+    "epoch_so_far": quantities.running_mean,
+    "epoch": quantities.epoch_mean,
+}
+"""The quantity that numbers hold which cover what they promise to cover."""
+
+Mistaken = tuple[tuple[Cause, ...], Prediction]
+"""Mistakes in the order in which they were made, and the numbers that they would have logged."""
+
+
+def expected_of(truth: Truth, covers: Covers) -> Prediction | None:
+    """The numbers that keep a promise; None where the truth does not suffice to form them."""
+    if covers not in truth.known:
+        truth.known[covers] = next(EXPECTED[covers](truth), None)
+    return truth.known[covers]
+
+
+def mistaken(truth: Truth, covers: Covers, logged: Floats, count: int, plain: bool = False) -> Iterator[Mistaken]:
+    """What every combination of so many mistakes, each at a stage of its own, would have logged.
+
+    Args:
+        truth: the recorded batches.
+        covers: what the numbers promised to cover.
+        logged: the logged numbers, one for each batch or epoch, NaN where there is none.
+        count: how many mistakes are made.
+        plain: leave out those with a parameter, which a coarse log always has a value for, and those of a few digits.
+    """
+    expected = expected_of(truth, covers)
+    for before in _causes("batches", covers, plain):
+        for averaging in _causes("mean", covers, plain):
+            left = count - len([one for one in (before, averaging) if one])
+            if left not in (0, 1) or (before and averaging and averaging.estimates):
+                continue
+            for mean in _means(truth, covers, logged, before, averaging):
+                for after in [None] if left == 0 or plain else _after(mean, expected, covers):
+                    causes = tuple(one for one in (before, averaging, after) if one)
+                    if len(causes) == count:
+                        yield from ((causes, number) for number in _numbers(mean, logged, after))
+
+
+def _after(mean: Prediction, expected: Prediction | None, covers: Covers) -> list[Cause]:
+    """What can be done with a number: what is a multiple of the right one already would be scaled to anything."""
+    found = [one for one in _causes("number", covers) if one]
+    if expected is None or mean is expected or not _is_multiple(mean, expected):
+        return found
+    return [one for one in found if one.breaks != "scale"]
+
+
+def _is_multiple(mean: Prediction, expected: Prediction) -> bool:
+    """Whether one factor makes the right numbers of all of them."""
+    known = np.isfinite(expected.values) & (expected.values != 0)
+    factors, slack = mean.values[known] / expected.values[known], mean.bounds[known] / np.abs(expected.values[known])
+    return not len(factors) or bool(np.all(np.abs(factors - factors[0]) <= slack + slack[0]))
+
+
+def repeated(truth: Truth, covers: Covers, logged: Floats, causes: Iterable[Cause]) -> Iterator[Mistaken]:
+    """What one combination of mistakes would have logged."""
+    made = {one.stage: one for one in causes}
+    for mean in _means(truth, covers, logged, made.get("batches"), made.get("mean")):
+        yield from ((tuple(causes), number) for number in _numbers(mean, logged, made.get("number")))
+
+
+def _causes(stage: str, covers: Covers, plain: bool = False) -> list[Cause | None]:
+    """No mistake at a stage, and every one that breaks the promise."""
+    causes = [one for one in CAUSES.values() if one.stage == stage and covers in one.covers]
+    return [None, *(one for one in causes if not (plain and (one.estimates or one.breaks == "precision")))]
+
+
+def _means(
+    truth: Truth, covers: Covers, logged: Floats, before: Cause | None, averaging: Cause | None
+) -> Iterator[Prediction]:
+    for averaged in [truth] if before is None else before.predict(truth, logged):
+        found = [expected_of(averaged, covers)] if averaging is None else averaging.predict(averaged, logged)
+        for mean in found:
+            if mean is not None and mean.pace == PACES[covers] and len(mean) == len(logged):
+                yield mean.saying(**averaged.words)
+
+
+def _numbers(mean: Prediction, logged: Floats, after: Cause | None) -> Iterable[Prediction]:
+    return [mean] if after is None else after.predict(mean, logged)
