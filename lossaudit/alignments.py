@@ -142,7 +142,7 @@ def _miscounted(logged: Ints, expected: Prediction) -> str:
     as_computed = of_epoch[epoch] + np.arange(len(logged)) - starts[epoch]
     if len(lengths) and lengths[0] > 0 and np.all(lengths == lengths[0]) and np.array_equal(logged, as_computed):
         return "epochs-counted-of-equal-length"
-    return "steps-restarted" if np.any(np.diff(logged) < 0) else "steps-shifted"
+    return "steps-restarted" if np.any(np.diff(logged) <= 0) else "steps-shifted"
 
 
 def _executions(logged: Ints, expected: Prediction) -> Iterator[Alignment]:

@@ -33,7 +33,7 @@ def exponential_averages(truth: Truth, logged: Floats) -> Iterator[Prediction]:
             if len(logged) == len(batches):
                 for decay in _decays(whole, logged, start):
                     yield _exponential(batches, whole, truth.dtype, decay, start)
-            else:
+            if len(logged) == len(batches.ends):
                 usual = (_exponential(batches, whole, "float64", decay, start) for decay in _USUAL)
                 yield from (_stored(one, truth.dtype).once_an_epoch(batches.ends) for one in usual)
 
@@ -45,7 +45,7 @@ def window_averages(truth: Truth, logged: Floats) -> Iterator[Prediction]:
         if len(logged) == len(batches):
             for length in _lengths(whole, logged, np.arange(len(batches)), truth.dtype):
                 yield _window(batches, whole, truth.dtype, length)
-        else:
+        if len(logged) == len(batches.ends):
             for length in _lengths(whole, logged, batches.ends, truth.dtype):
                 if length < batches.lengths.min():  # a window of a whole epoch is its mean
                     window = _window(batches, whole, "float64", length)
@@ -72,7 +72,8 @@ def _exponential(batches: Batches, whole: Batches, dtype: str, decay: float, sta
 
 def _average(batches: Batches, values: Floats, bounds: Floats, dtype: str, words: dict[str, Any]) -> Prediction:
     stored = each_batch(batches, dtype)
-    around = bounds + np.maximum.accumulate(stored.bounds)
+    finite = np.where(np.isfinite(stored.values), stored.bounds, 0.0)  # a window forgets what was not
+    around = bounds + np.maximum.accumulate(finite)
     return replace(stored, values=values, bounds=around, bands=around, slack=bounds, ways=(), words=words)
 
 
@@ -140,11 +141,13 @@ def _lengths(whole: Batches, logged: Floats, at: Ints, dtype: str) -> list[int]:
     known = np.flatnonzero(np.isfinite(logged))
     if not len(known):
         return []
-    row = int(at[known[-1]])
-    start = int(whole.starts[np.searchsorted(whole.starts, row, side="right") - 1])
+    begins = np.isin(np.arange(len(whole)), whole.starts) | ~np.isfinite(whole.values)
+    runs = np.arange(len(whole)) - np.maximum.accumulate(np.where(begins, np.arange(len(whole)), 0))
+    best = int(known[np.argmax(runs[at[known]])])  # the number before which most losses are finite
+    row, start = int(at[best]), int(at[best] - runs[at[best]])
     latest = whole.values[start : row + 1][::-1]
     counts = np.arange(1.0, len(latest) + 1)
     means, sizes = np.cumsum(latest) / counts, np.cumsum(np.abs(latest)) / counts
-    near = np.abs(means - logged[known[-1]]) <= window_bound(sizes, counts, dtype)
-    likely = counts[near & (counts > 1) & (counts < len(latest))]
+    near = np.abs(means - logged[best]) <= window_bound(sizes, counts, dtype)
+    likely = counts[near & (counts > 1)]
     return [int(length) for length in likely[:_MOST]]

@@ -134,14 +134,17 @@ _BROKEN_RULES: dict[str, Rule] = {"scale": UNSCALED, "content": TOTAL, "precisio
 
 
 def check_presence(case: Case) -> Iterator[Finding]:
-    """LA301: NaN stands in the log although every true loss is finite."""
-    if not case.absent.any():
+    """LA301: NaN stands in the log although every true loss is finite, and no shift has put it there."""
+    absent = case.absent
+    if case.reading is not None and case.reading.alignment.cause is not None:
+        absent = absent & case.reading.alignment.placed
+    if not absent.any():
         return
-    position = int(np.flatnonzero(case.absent)[0])
+    position = int(np.flatnonzero(absent)[0])
     yield finding(
         PRESENT,
         case,
-        f"{name(case)}: {int(case.absent.sum())} of {len(case.claim)} numbers are NaN or None, the first at position "
+        f"{name(case)}: {int(absent.sum())} of {len(case.claim)} numbers are NaN or None, the first at position "
         f"{position}, but every true loss is finite. The key was absent from the logs when it was read.",
         cause="missing-key-recorded-as-nan",
         remedy="Read only keys that the logs have: batch logs hold no `val_` keys; validation has hooks of its own.",

@@ -49,16 +49,17 @@ def mistaken(truth: Truth, covers: Covers, logged: Floats, count: int, plain: bo
             if left not in (0, 1) or (before and averaging and averaging.estimates):
                 continue
             for mean in _means(truth, covers, logged, before, averaging):
-                for after in [None] if left == 0 or plain else _after(mean, expected, covers):
+                changed = mean if before or averaging else None
+                for after in [None] if left == 0 or plain else _after(changed, expected, covers):
                     causes = tuple(one for one in (before, averaging, after) if one)
                     if len(causes) == count:
                         yield from ((causes, number) for number in _numbers(mean, logged, after))
 
 
-def _after(mean: Prediction, expected: Prediction | None, covers: Covers) -> list[Cause]:
+def _after(changed: Prediction | None, expected: Prediction | None, covers: Covers) -> list[Cause]:
     """What can be done with a number: what is a multiple of the right one already would be scaled to anything."""
     found = [one for one in _causes("number", covers) if one]
-    if expected is None or mean is expected or not _is_multiple(mean, expected):
+    if changed is None or expected is None or not _is_multiple(changed, expected):
         return found
     return [one for one in found if one.breaks != "scale"]
 

@@ -39,8 +39,9 @@ def some_batches_averaged(truth: Truth, logged: Floats) -> Iterator[Truth]:
     if np.isfinite(logged).sum() < 2:  # one number does not say which batches it is of
         return
     index = _index(truth.batches)
-    for every in range(2, min(int(truth.batches.lengths.min()) // 2, _MOST) + 1):
-        for first in (0, every - 1):
+    lengths = truth.batches.lengths
+    for every in range(2, min(int(lengths.max()) // 2, _MOST) + 1):
+        for first in (0, every - 1) if every <= lengths.min() else (0,):
             yield truth.without(index % every == first, every=str(every), first=str(first + 1))
 
 

@@ -1,0 +1,1 @@
+"""What tests of logging code need: a corpus of planted mistakes."""

@@ -1,0 +1,78 @@
+"""Fault: a planted mistake, the causes that are to be found, and what every program that logs computes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from lossaudit.recordings import Covers, Recording, Series
+
+Plant = Callable[[Recording], Series | None]
+Epoch = tuple[list[float], list[float]]
+"""The batch losses of an epoch, and the rows of each."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A planted mistake.
+
+    Args:
+        name: kebab-case.
+        causes: the causes that an audit is to name; two where two mistakes are made at once.
+        plant: of a recording, the series that a program with this mistake would have logged.
+    """
+
+    name: str
+    causes: tuple[str, ...]
+    plant: Plant
+
+
+FAULTS: dict[str, Fault] = {}
+
+
+def fault(*causes: str) -> Callable[[Plant], Plant]:
+    """Register a fault and the causes that are to be found."""
+
+    def register(plant: Plant) -> Plant:
+        name = plant.__name__.replace("_", "-")
+        FAULTS[name] = Fault(name, causes, plant)
+        return plant
+
+    return register
+
+
+def epochs_of(recording: Recording, split: str = "train", tag: str = "loss") -> list[Epoch]:
+    found = recording.select(tag=tag, split=split, covers="batch")
+    if not found or found[0].weights is None or found[0].epochs is None:
+        return []
+    one, weights = found[0], found[0].weights
+    return [
+        (one.values[one.epochs == epoch].tolist(), weights[one.epochs == epoch].tolist())
+        for epoch in dict.fromkeys(found[0].epochs.tolist())
+    ]
+
+
+def epoch_log(numbers: Iterable[float], split: str = "train") -> Series:
+    return Series(list(numbers), covers="epoch", split=split)
+
+
+def batch_log(numbers: Iterable[float], covers: Covers = "batch", **columns: Any) -> Series:
+    return Series(list(numbers), covers=covers, **columns)
+
+
+def mean(losses: list[float], rows: list[float]) -> float:
+    return sum(loss * n for loss, n in zip(losses, rows, strict=True)) / sum(rows)
+
+
+def running_means(epochs: list[Epoch]) -> list[float]:
+    return [mean(losses[: k + 1], rows[: k + 1]) for losses, rows in epochs for k in range(len(losses))]
+
+
+def has(recording: Recording, batches: int) -> bool:
+    """Whether every epoch has at least so many batches."""
+    return all(len(losses) >= batches for losses, _ in epochs_of(recording))
+
+
+def batches_of(recording: Recording) -> list[float]:
+    return [loss for losses, _ in epochs_of(recording) for loss in losses]
