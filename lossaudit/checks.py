@@ -6,6 +6,7 @@ To add a check, write its Rule and a function of a case that yields findings, an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 
 import numpy as np
 
@@ -78,7 +79,16 @@ AUDITED = Rule(
     "The audit itself did not fail.",
     "An error inside the audit never stops a training run, and is never silent.",
 )
-_RULES = (EPOCH, BATCH, SO_FAR, STEPS, COMPLETE, FOUNDED, PRESENT, CAPTURED, AUDITED, *TRAINING_RULES)
+EXPLAINED = Rule(
+    "LA404",
+    "fit-and-evaluate-differ-for-known-reasons",
+    "The loss of an epoch and that of `evaluate` on the same data differ by weights that moved, training mode, "
+    "regularizers, weights and masks, and by rounding: nothing else remains.",
+    "`fit` averages over weights that move, with dropout and batch statistics, and weighs rows and classes; `evaluate` "
+    "does not. Asked for by `LossAudit(explain_gap=True)`, the parts are measured; what remains beyond rounding is a "
+    "number that was averaged wrongly.",
+)
+_RULES = (EPOCH, BATCH, SO_FAR, STEPS, COMPLETE, FOUNDED, PRESENT, CAPTURED, AUDITED, EXPLAINED, *TRAINING_RULES)
 RULES = {rule.code: rule for rule in sorted(_RULES, key=lambda rule: rule.code)}
 
 _VALUE_RULES: dict[Covers, Rule] = {"epoch": EPOCH, "batch": BATCH, "epoch_so_far": SO_FAR}
@@ -156,6 +166,36 @@ def not_captured(split: str, tag: str, origin: str, reason: str) -> Finding:
         remedy="In a `train_step` of your own call `self._loss_tracker.update_state(loss, sample_weight=rows)`, or use "
         "`lossaudit.keras.RecordingMean(name='loss')` for its loss; in a loop of your own use `lossaudit.Recorder()`.",
         origin=origin,
+    )
+
+
+def check_gap(statement: str, remains: Fraction, bound: float, *, epoch: int) -> Iterator[Finding]:
+    """LA404: of the difference between `fit` and `evaluate` more remains than rounding explains."""
+    if not abs(remains) <= bound:
+        yield Finding(
+            EXPLAINED.code,
+            Verdict.WRONG,
+            f"{statement} More remains than rounding explains.",
+            epoch=epoch,
+            observed=float(remains),
+            expected=0.0,
+            bound=bound,
+            cause="loss-averaged-wrongly",
+            remedy="Look for what resets the loss tracker within an epoch, such as `evaluate` in a batch hook, for a "
+            "metric that is called 'loss', and for a `train_step` or `test_step` that returns a loss of its own.",
+        )
+
+
+def gap_not_measured(reason: str) -> Finding:
+    """LA404: the parts of the difference cannot be had."""
+    return Finding(
+        EXPLAINED.code,
+        Verdict.UNDECIDABLE,
+        f"why `evaluate` does not give the loss that `fit` reported cannot be measured: {reason}.",
+        severity="warning",
+        cause="gap-not-measured",
+        remedy="Train by `fit` on data that can be read again: arrays, a `tf.data.Dataset`, a `PyDataset`; or call "
+        "`lossaudit.keras.explain_gap` with such data.",
     )
 
 
