@@ -42,8 +42,8 @@ class LossAudit(LossRecorder):
         select: beginnings of the rule codes to look for; all if empty.
         ignore: beginnings of the rule codes to leave out.
         explain_gap: at the end of training, measure why `evaluate` does not give the loss that `fit` reported
-            (`gap`, and a sentence in the report); it takes up to three passes over the training data, and changes
-            nothing. Weights are those that the model has when this callback's turn comes.
+            (`gaps.Gap`, in `gap` and as a sentence in the report); it takes up to three passes over the training
+            data, and leaves the model as it is. Weights are those that it has when this callback's turn comes.
         recording: what `LossRecorder` is to record, in its words: `path`, `rows`, `metrics`, …
 
     Raises:

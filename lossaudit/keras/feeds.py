@@ -17,6 +17,7 @@ from lossaudit.keras.callers import running
 
 _BATCH_SIZE = 32
 """What `fit` and `evaluate` take where they are not told."""
+_IF_SHUFFLED = "and, if the data are shuffled, another draw of order and noise"
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,12 +81,12 @@ class Feed:
             )
         return found
 
-    @property
-    def how_drawn(self) -> str:
-        """Whether the order of the batches, and with it the noise, can be another than in the last epoch."""
+    def how_drawn(self, *, noise_anew: bool) -> str:
+        """What of the last epoch cannot be had again: the order of its rows, and with it the noise that each met."""
+        noise = "and another draw of noise" if noise_anew else ""
         if self.of_arrays or isinstance(self.x, keras.utils.PyDataset):
-            return "and another draw of order and noise" if self.shuffle else ""
-        return "and, if the data come in an order of their own, another draw of it"
+            return "and another draw of order and noise" if self.shuffle else noise
+        return f"{noise}, and of order if the data are shuffled" if noise else _IF_SHUFFLED
 
     def as_trained(self) -> dict[str, Any]:
         """The arguments for batches as those of training, which are the same each time this is called."""

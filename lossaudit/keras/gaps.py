@@ -42,9 +42,9 @@ class Gap:
         reported - evaluated = (D₀ - D₁) + (D₁ - D₂) + (R₀ - R₃) + (D₂ - D₃) + remains
         remains = (reported - L₀) + (L₃ - evaluated)
 
-    exactly, as fractions. Of a `fit` that keeps the order of its batches L₁ draws the same noise (dropout) as the last
-    epoch did. Where batches are shuffled, it is another draw of order and noise: what that does is part of
-    `weights_moved`.
+    exactly, as fractions. Inside a `fit` that keeps the order of its batches, L₁ draws the same noise (dropout) as the
+    last epoch did. Where rows are shuffled, or afterwards, it is another draw, one; what that does is part of
+    `weights_moved`, and `drawn` says so.
 
     Args:
         epoch: the last epoch.
@@ -86,7 +86,7 @@ class Gap:
     @property
     def is_explained(self) -> bool:
         """Whether what remains can be rounding."""
-        return abs(self.remains) <= Fraction(self.bound) if math.isfinite(self.bound) else True
+        return abs(self.remains) <= self.bound
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON values; each part rounded once to a float."""
@@ -139,8 +139,8 @@ def explain_gap(
         model: the trained model.
         recording: of its training, by a `LossRecorder`; with `penalties=True` if the model has regularizers or layers
             that call `add_loss`.
-        x: as given to `fit`, and so on to `steps_per_epoch`. What comes in an order of its own, or with random
-            changes, must come so anew.
+        x: as given to `fit`, and so on to `steps_per_epoch`. The data are read as often as there are passes: of a
+            `tf.data.Dataset` that shuffles, or a `PyDataset` that draws, what comes next is another draw.
         y: see `fit`.
         sample_weight: see `fit`.
         class_weight: see `fit`.
@@ -177,19 +177,19 @@ def measured(
         if not feed.is_counted_alike:
             state.restore()
             evaluation, result = evaluated(model, feed.as_evaluated())
-    passes = (recorded, again, weighted, evaluation)
-    return _gap(epoch, float(recorded.loss()) if reported is None else reported, result, passes, model, feed)
+    reported = float(recorded.loss()) if reported is None else reported
+    gap = _gap(epoch, reported, result, (recorded, again, weighted, evaluation))
+    layers, masks = _layers_of_two_modes(model), ("masks",) if evaluation.has_masks else ()
+    drawn = feed.how_drawn(noise_anew=seeds is None) if layers or masks else ""
+    return replace(gap, layers=layers, drawn=drawn, counted=(*feed.how_counted, *masks))
 
 
-def _gap(
-    epoch: int, reported: float, result: float, passes: tuple[Pass, Pass, Pass, Pass], model: Any, feed: Feed
-) -> Gap:
+def _gap(epoch: int, reported: float, result: float, passes: tuple[Pass, Pass, Pass, Pass]) -> Gap:
     """The parts of the gap, from the passes that lie between what was reported and what evaluation gives."""
     _refuse_unmeasured(reported, result, passes)
     data_losses = [one.data_loss() for one in passes]
     moved, mode, counted = (one - other for one, other in pairwise(data_losses))
     first, last = passes[0], passes[-1]
-    layers = _layers_of_two_modes(model)
     return Gap(
         epoch,
         reported,
@@ -201,9 +201,6 @@ def _gap(
         remains=Fraction(reported) - first.loss() + last.loss() - Fraction(result),
         bound=first.bound() + last.bound(),
         penalties=(float(first.penalty()), float(last.penalty())),
-        layers=layers,
-        drawn=feed.how_drawn if layers or last.has_masks else "",
-        counted=(*feed.how_counted, *(["masks"] if last.has_masks else [])),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -111,7 +112,7 @@ def trained(model: Any, data: Mapping[str, Any], class_weight: ClassWeight = Non
     """One epoch of `fit`, in the order of the data, in which the optimizer does nothing."""
     recorder = LossRecorder(penalties=True)
     object.__setattr__(model, "_initial_epoch", None)  # BackupAndRestore leaves one
-    with still(model.optimizer):
+    with still(model.optimizer), _without_repeated_warnings():
         method(model, "fit")(model, **data, class_weight=class_weight, shuffle=False, verbose=0, callbacks=[recorder])
     return Pass.of(recorder.recording, "train")
 
@@ -119,11 +120,19 @@ def trained(model: Any, data: Mapping[str, Any], class_weight: ClassWeight = Non
 def evaluated(model: Any, data: Mapping[str, Any], class_weight: ClassWeight = None) -> tuple[Pass, float]:
     """One evaluation, and the loss that it gives."""
     recorder = LossRecorder(penalties=True)
-    with _weighing_classes(model, class_weight):
+    with _weighing_classes(model, class_weight), _without_repeated_warnings():
         logs = method(model, "evaluate")(model, **data, return_dict=True, verbose=0, callbacks=[recorder])
     if "loss" not in logs:
         raise CaptureError(f"evaluate gives no loss, but {', '.join(logs) or 'nothing'}")
     return Pass.of(recorder.recording, "test"), float(logs["loss"])
+
+
+@contextmanager
+def _without_repeated_warnings() -> Iterator[None]:
+    """Keras warned in the training itself that it was not told where data of unknown size end."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Your input ran out of data")
+        yield
 
 
 def _series(recording: Recording, tag: str, split: str) -> Series | None:

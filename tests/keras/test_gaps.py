@@ -5,7 +5,11 @@ Inputs, targets and weights are small dyadic numbers wherever a part is held to 
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import random
+import subprocess
+import sys
 from fractions import Fraction
 
 import keras
@@ -14,6 +18,7 @@ import pytest
 import tensorflow as tf
 
 from lossaudit.keras import LossAudit, LossRecorder, explain_gap, fit_loop
+from lossaudit.keras.scripts import every_fit_audited
 from lossaudit.render.text import as_text
 from tests.keras.programs import same_weights
 from tests.keras.setups import Active, Guided, OwnMean, RawLoss
@@ -416,6 +421,76 @@ def test_without_the_option_nothing_is_measured_or_said():
     assert audit.gap is None
     assert audit.report.explanations == ()
     assert "gap" not in audit.report.metadata
+
+
+def test_afterwards_and_by_hand_the_noise_is_another_draw_and_the_gap_says_so():
+    recorder, model = LossRecorder(penalties=True), network(keras.layers.Dropout(0.5, seed=3))
+    model.fit(X, Y, batch_size=8, shuffle=False, verbose=0, callbacks=[recorder])
+    gap = explain_gap(model, recorder.recording, X, Y, batch_size=8, shuffle=False)
+    assert parts_that_are_not_zero(gap) == ["weights_moved", "training_mode"]
+    assert "(and another draw of noise)" in str(gap)
+
+
+def test_shuffled_rows_are_another_draw_and_the_gap_says_so():
+    gap = gap_of(network(keras.layers.Dropout(0.5)), shuffle=True)
+    assert "(and another draw of order and noise)" in str(gap)
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data:UserWarning:keras")
+def test_data_of_unknown_size():
+    batches = lambda: (tuple(column[start : start + 8] for column in (X, Y)) for start in range(0, ROWS, 8))  # noqa: E731
+    signature = tuple(tf.TensorSpec((None, width)) for width in (4, 1))
+    gap = gap_of(network(), tf.data.Dataset.from_generator(batches, output_signature=signature), None)
+    assert parts_that_are_not_zero(gap) == []
+
+
+def test_a_recorder_beside_it_records_nothing_of_the_measurement():
+    before, after = LossRecorder(), LossRecorder()
+    audit = LossAudit("ignore", explain_gap=True)
+    network().fit(X, Y, batch_size=8, verbose=0, callbacks=[before, audit, after])
+    for recorder in (before, after, audit):
+        assert [(one.tag, one.split, len(one)) for one in recorder.recording.series] == [("loss", "train", 4)]
+    assert audit.gap.is_explained
+
+
+def test_a_program_that_is_audited_as_a_whole_has_no_report_of_the_measurement():
+    with every_fit_audited() as reports:
+        gap_of(network())
+    assert len(reports) == 1
+
+
+def test_a_recorder_of_penalties_keeps_their_sum_and_nothing_else():
+    recorder = LossRecorder(penalties=True)
+    penalised().fit(X, Y, batch_size=8, verbose=0, callbacks=[recorder])
+    assert sorted(one.tag for one in recorder.recording.series) == ["loss", "regularization"]
+    assert recorder.recording.find(tag="regularization").values.tolist() == [0.25**step / 8 for step in range(4)]
+
+
+ON_JAX = """
+import sys
+sys.modules["tensorflow"] = None
+import keras, numpy as np
+from lossaudit.keras import LossAudit
+x = np.arange(64, dtype="float32").reshape(16, 4) % 5
+weights = []
+for asked in (False, True):
+    keras.utils.set_random_seed(0)
+    network = keras.Sequential([keras.Input((4,)), keras.layers.Dropout(0.5), keras.layers.Dense(1)])
+    network.compile(keras.optimizers.Adam(0.0), "mse")
+    for _ in range(2):
+        audit = LossAudit("ignore", explain_gap=asked)
+        network.fit(x, x[:, :1], batch_size=4, epochs=2, verbose=0, shuffle=False, callbacks=[audit])
+    weights.append(repr([np.asarray(one.value) for one in (*network.variables, *network.optimizer.variables)]))
+print(weights[0] == weights[1], audit.gap.weights_moved == 0 != audit.gap.training_mode, audit.report.ok)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed")
+def test_the_gap_is_measured_on_jax_as_well():
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    run = subprocess.run([sys.executable, "-c", ON_JAX], capture_output=True, text=True, env=environment, check=False)
+    assert run.stdout.split() == ["True"] * 3, run.stderr[-3000:]
 
 
 def test_a_recorder_without_penalties_is_told_what_is_missing():
