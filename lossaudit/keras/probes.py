@@ -88,7 +88,7 @@ class Probes:
     def most(self, model: Any) -> int:
         """At most so many numbers of a batch, for every kind of model that compiles fewer than 60 metrics."""
         gradients = 3 * len(model.trainable_variables) + 2 if self.gradients else 0
-        return 5 + gradients + (60 if self.metrics else 0) + (20 if self.components else 0)
+        return 4 + gradients + (60 if self.metrics else 0) + (20 if self.components else int(self.penalties))
 
 
 def _watched_loss(model: Any, tracker: RecordingMean, probes: Probes) -> Callable[..., Any]:
