@@ -10,7 +10,8 @@ import numpy as np
 
 from lossaudit.cases import Case
 from lossaudit.causes import CAUSES
-from lossaudit.checks import CHECKS, not_captured
+from lossaudit.checks import CHECKS
+from lossaudit.checks.captures import not_captured
 from lossaudit.claims import Claim, claims_of
 from lossaudit.findings import Diagnosis, Finding, Judgement, Report, Verdict
 from lossaudit.predictions import GRADES, Pace, Prediction

@@ -149,5 +149,5 @@ def _lengths(whole: Batches, logged: Floats, at: Ints, dtype: str) -> list[int]:
     counts = np.arange(1.0, len(latest) + 1)
     means, sizes = np.cumsum(latest) / counts, np.cumsum(np.abs(latest)) / counts
     near = np.abs(means - logged[best]) <= window_bound(sizes, counts, dtype)
-    likely = counts[near & (counts > 1)]
+    likely = counts[near & (counts > 1) & (counts < whole.lengths.max())]
     return [int(length) for length in likely[:_MOST]]

@@ -116,12 +116,21 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class Report:
-    """What an audit found: a verdict for each claim, and a finding for each broken expectation."""
+    """What an audit found.
+
+    Args:
+        verdicts: one for each claim.
+        findings: one for each broken expectation.
+        not_audited: what was neither recognised nor named as the loss.
+        metadata: what is known of the run.
+        explanations: what was asked for and is no fault, as sentences.
+    """
 
     verdicts: tuple[Judgement, ...] = ()
     findings: tuple[Finding, ...] = ()
     not_audited: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    explanations: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -157,6 +166,7 @@ class Report:
             tuple(replace(one, message=fit + one.message) for fit, report in numbered for one in report.findings),
             tuple(fit + one for fit, report in numbered for one in report.not_audited),
             {fit.strip(": "): dict(report.metadata) for fit, report in numbered},
+            tuple(fit + one for fit, report in numbered for one in report.explanations),
         )
 
     def raise_for_findings(self) -> None:
@@ -168,6 +178,7 @@ class Report:
         if not self.verdicts and not self.findings:
             return "lossaudit: nothing to audit"
         lines = [str(finding) for finding in self.findings] + [str(judgement) for judgement in self.verdicts]
+        lines += self.explanations
         if self.not_audited:
             lines.append(f"not audited: {', '.join(self.not_audited)}")
         return "\n".join(lines)
@@ -181,6 +192,7 @@ class Report:
             "verdicts": [asdict(judgement) for judgement in self.verdicts],
             "findings": [asdict(finding) for finding in self.findings],
             "not_audited": list(self.not_audited),
+            "explanations": list(self.explanations),
             "metadata": dict(self.metadata),
         }
         return json.dumps(_finite(content), allow_nan=False)

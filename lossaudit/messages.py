@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from lossaudit.cases import Case
+from lossaudit.causes import Cause
 from lossaudit.findings import Finding, Rule, Verdict
 from lossaudit.predictions import Prediction
 
@@ -105,3 +106,28 @@ def _digits(value: float, other: float) -> str:
     """Nine significant digits, which tell any two float32 apart; all digits where nine would not part the two."""
     short, beside = f"{value:.9g}", f"{other:.9g}"
     return str(float(short)) if short != beside else repr(value)
+
+
+def instead(case: Case, mistake: Cause | None) -> tuple[str, ...]:
+    """Mistakes of the other readings that stand where this one does in the first; None is that of the alignment.
+
+    One that has no counterpart there is said with the first mistake.
+    """
+    assert case.reading is not None
+    stages = [cause.stage for cause in case.reading.causes]
+    first, here = case.reading.causes[0] if case.reading.causes else None, mistake.stage if mistake else None
+    found = []
+    for reading in case.readings[1:]:
+        others: list[tuple[str | None, str]] = [(cause.stage, cause.name) for cause in reading.causes]
+        others += [(None, reading.alignment.cause)] if reading.alignment.cause else []
+        for stage, other in others:
+            has_counterpart = stage in stages or (stage is None and case.reading.alignment.cause)
+            if other not in case.reading.names and (stage == here if has_counterpart else mistake is first):
+                found.append(other)
+    return tuple(dict.fromkeys(found))
+
+
+def or_else(case: Case) -> str:
+    """What else would have logged the same, and what would tell."""
+    others = [" and ".join(reading.names) for reading in case.readings[1:]]
+    return f" Indistinguishable on this data: {'; or '.join(others)}. {telling(case)}" if others else ""

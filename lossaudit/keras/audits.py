@@ -5,16 +5,21 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any, Literal, get_args
 
 import numpy as np
 
 from lossaudit.auditing import report_on
-from lossaudit.checks import AUDITED, not_captured
+from lossaudit.checks.captures import AUDITED, check_gap, gap_not_measured, not_captured
 from lossaudit.claims import Claim, claim_named, is_plain
+from lossaudit.errors import CaptureError
 from lossaudit.findings import Finding, Report, Verdict
 from lossaudit.keras.callbacks import LossRecorder
 from lossaudit.keras.callers import companions
+from lossaudit.keras.feeds import Feed
+from lossaudit.keras.gaps import Gap, measured
+from lossaudit.keras.states import Values, seeds_of
 from lossaudit.recordings import Recording
 
 OnViolation = Literal["warn", "raise", "ignore"]
@@ -36,6 +41,9 @@ class LossAudit(LossRecorder):
             AuditError if it has findings; `"ignore"` keeps the report to itself.
         select: beginnings of the rule codes to look for; all if empty.
         ignore: beginnings of the rule codes to leave out.
+        explain_gap: at the end of training, measure why `evaluate` does not give the loss that `fit` reported
+            (`gaps.Gap`, in `gap` and as a sentence in the report); it takes up to three passes over the training
+            data, and leaves the model as it is. Weights are those that it has when this callback's turn comes.
         recording: what `LossRecorder` is to record, in its words: `path`, `rows`, `metrics`, …
 
     Raises:
@@ -48,16 +56,21 @@ class LossAudit(LossRecorder):
         *,
         select: Iterable[str] = (),
         ignore: Iterable[str] = (),
+        explain_gap: bool = False,
         **recording: Any,
     ) -> None:
         if on_violation not in get_args(OnViolation):
             raise ValueError(f"on_violation={on_violation!r} must be 'warn', 'raise' or 'ignore'")
-        super().__init__(**recording)
+        super().__init__(**{**recording, "penalties": explain_gap or recording.get("penalties", False)})
         self.on_violation = on_violation
         self._select, self._ignore = tuple(select), tuple(ignore)
         self._others: list[Any] = []
         self._older: dict[int, int] | None = None
         self._report: Report | None = None
+        self.gap: Gap | None = None
+        self._explain_gap, self._no_gap = explain_gap, "the training did not end"
+        self._seeds: Values = []
+        self._reported: float | None = None
 
     @property
     def report(self) -> Report:
@@ -73,16 +86,26 @@ class LossAudit(LossRecorder):
         """Forget the report of an earlier training."""
         super().on_train_begin(logs)
         self._report, self._older = None, None
+        self.gap, self._no_gap, self._reported = None, "the training did not end", None
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Remember what the lists held before training: this audit has no truth for that."""
         super().on_epoch_begin(epoch, logs)
         if self._older is None:
             self._older = {id(values): len(values) for _, values in self._lists()}
+        if self._explain_gap:
+            self._seeds = seeds_of(self.model)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Remember what was reported."""
+        super().on_epoch_end(epoch, logs)
+        self._reported = (logs or {}).get("loss")
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         """Audit, and say what was found."""
         super().on_train_end(logs)
+        if self._explain_gap:
+            self._measure_gap()
         self._report = self._audit_safely()
         failed = any(finding.code == AUDITED.code for finding in self._report.findings)
         if self.on_violation == "raise" and not failed:
@@ -95,9 +118,35 @@ class LossAudit(LossRecorder):
         try:
             truth = self.recording
             report = report_on(truth, self._claims(truth), select=self._select, ignore=self._ignore)
-            return report if report.verdicts or report.findings else _nothing_captured(truth)
+            report = report if report.verdicts or report.findings else _nothing_captured(truth)
+            return self._with_gap(report) if self._explain_gap else report
         except Exception as error:
             return Report(findings=(_failure(error),))
+
+    def _measure_gap(self) -> None:
+        """Find the data of the `fit` that is running, and measure; what cannot be measured is said in the report."""
+        try:
+            feed = Feed.of_running_fit(self.model)
+            self.gap = measured(self.model, self.recording, feed, reported=self._reported, seeds=self._seeds)
+        except CaptureError as error:
+            self._no_gap = str(error)
+        except Exception as error:
+            self._no_gap = f"it failed with {type(error).__name__}: {error}"
+
+    def _with_gap(self, report: Report) -> Report:
+        """The report with what is known of the gap: an explanation, or a finding."""
+        if self.gap is None:
+            without = replace(report, findings=(*report.findings, gap_not_measured(self._no_gap)))
+            return without.selected(self._select, self._ignore)
+        statement = str(self.gap)
+        found = tuple(check_gap(statement, self.gap.remains, self.gap.bound, epoch=self.gap.epoch))
+        whole = replace(
+            report,
+            findings=report.findings + found,
+            metadata={**report.metadata, "gap": self.gap.to_dict()},
+            explanations=() if found else (statement,),
+        )
+        return whole.selected(self._select, self._ignore)
 
     def _claims(self, truth: Recording) -> Iterator[Claim]:
         for name, values in self._lists():

@@ -46,6 +46,7 @@ class LossRecorder(keras.callbacks.Callback):
         rows: how many rows there are to train on in an epoch; an audit then notices those that were not (LA204).
         metrics: keep every compiled metric of each batch alone, as series of their own tags.
         components: keep what regularizers add to the loss, and the loss of each output (`probes.Probes`).
+        penalties: keep what regularizers add to the loss, alone.
         gradients: keep norm, mean and variance of each gradient, and whether all are finite; on TensorFlow.
         predictions: (every, rows): of every so many batches, keep targets and predictions of the first so many rows as
             `Sample` in the list `predictions`, in memory; on TensorFlow and one replica.
@@ -63,13 +64,14 @@ class LossRecorder(keras.callbacks.Callback):
         components: bool = False,
         gradients: bool = False,
         predictions: tuple[int, int] | None = None,
+        penalties: bool = False,
     ) -> None:
         super().__init__()
         self.path = None if path is None else Path(path)
         self._file: RunFile | None = None
         self._unwritten: list[Series] = []
         samples = None if predictions is None else Samples(*predictions)
-        self._probes = Probes(metrics, components, gradients, samples)
+        self._probes = Probes(metrics, components, gradients, samples, penalties)
         self._predictions: list[Sample] = []
         self._rows = rows
         self._finished: list[Recording] = []

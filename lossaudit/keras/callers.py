@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -40,6 +40,13 @@ def companions() -> list[Any]:
     """The callbacks of the CallbackList that is calling; none in a loop that calls a callback by itself."""
     calling = _calling_list()
     return [] if calling is None else list(calling.callbacks)
+
+
+def running(function: Callable[..., Any], owner: Any) -> dict[str, Any] | None:
+    """The variables of the innermost call of a method of an object that is running; None if none is."""
+    code = function.__code__
+    found = (frame.f_locals for frame in _frames() if frame.f_code is code)
+    return next((dict(names) for names in found if names.get("self") is owner), None)
 
 
 def _calling_list() -> Any:

@@ -39,17 +39,19 @@ class Probes:
             "gradient_norm/PATH", "gradient_mean/PATH" and "gradient_variance/PATH"; of the true gradients, also where a
             LossScaleOptimizer scales them.
         samples: targets and predictions of some rows of some batches.
+        penalties: "regularization" alone.
     """
 
     metrics: bool = False
     components: bool = False
     gradients: bool = False
     samples: Samples | None = None
+    penalties: bool = False
 
     def wrapped(self, model: Any, tracker: RecordingMean) -> Iterator[tuple[Any, str, Callable[..., Any]]]:
         """Owner, name and replacement of each method that is to be watched while the model trains."""
         self._check(model)
-        yield model, "compute_loss", _watched_loss(model, tracker, self.components, self.samples)
+        yield model, "compute_loss", _watched_loss(model, tracker, self)
         if self.metrics:
             yield model, "compute_metrics", _watched_metrics(model, tracker)
         if self.gradients and model.optimizer is not None:
@@ -68,6 +70,7 @@ class Probes:
             self.components or other.components,
             self.gradients or other.gradients,
             self.samples or other.samples,
+            self.penalties or other.penalties,
         )
 
     def _check(self, model: Any) -> None:
@@ -85,25 +88,27 @@ class Probes:
     def most(self, model: Any) -> int:
         """At most so many numbers of a batch, for every kind of model that compiles fewer than 60 metrics."""
         gradients = 3 * len(model.trainable_variables) + 2 if self.gradients else 0
-        return 4 + gradients + (60 if self.metrics else 0) + (20 if self.components else 0)
+        return 4 + gradients + (60 if self.metrics else 0) + (20 if self.components else int(self.penalties))
 
 
-def _watched_loss(model: Any, tracker: RecordingMean, components: bool, samples: Samples | None) -> Callable[..., Any]:
+def _watched_loss(model: Any, tracker: RecordingMean, probes: Probes) -> Callable[..., Any]:
     compute_loss = model.compute_loss
     parameters = inspect.signature(compute_loss)
 
     @wraps(compute_loss)
     def watched(*args: Any, **kwargs: Any) -> Any:
         given = parameters.bind(*args, **kwargs).arguments
-        with _losses_of_outputs(model, given, components) as parts:
+        with _losses_of_outputs(model, given, probes.components) as parts:
             loss = compute_loss(*args, **kwargs)
         notes = [*_weight_sums(model, given.get("sample_weight")), *_tokens(given.get("y_pred"))]
-        if components:
+        if probes.components:
             notes += [*parts, *_weighted(model, parts), *_regularization(model)]
+        elif probes.penalties:
+            notes += _regularization(model)[:1]
         if notes:
             tracker.note(notes, _rows(given.get("x"), given.get("y_pred")))
-        if samples is not None:
-            samples.keep(tracker.kind, given["y"], given["y_pred"])
+        if probes.samples is not None:
+            probes.samples.keep(tracker.kind, given["y"], given["y_pred"])
         return loss
 
     return watched

@@ -28,6 +28,8 @@ def write(report: Report, file: TextIO) -> None:
         console.print(verdict_table(report))
     for finding in report.findings:
         console.print(finding_text(finding), end="\n\n")
+    for explanation in report.explanations:
+        console.print(Text(explanation), end="\n\n")
     for name in report.not_audited:
         console.print(f"not audited: {name} (neither recognised nor named as the loss)", style="dim", markup=False)
     console.print(summary(report))

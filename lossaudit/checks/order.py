@@ -1,0 +1,65 @@
+"""Checks of where the numbers of a claim stand: LA201 to LA203, LA205."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lossaudit.cases import Case
+from lossaudit.findings import Finding, Rule, Verdict
+from lossaudit.messages import finding, instead, name, or_else
+
+STEPS = Rule(
+    "LA201",
+    "numbers-stand-at-their-step",
+    "Each number is logged with the 0-based step, or at the position, at which it was measured.",
+    "A counter that starts at 1, restarts with every epoch, or is read before it is increased moves a whole curve; "
+    "nothing in the curve shows it.",
+)
+COMPLETE = Rule(
+    "LA202",
+    "no-number-is-missing",
+    "A log without steps holds a number for every batch or epoch.",
+    "With steps_per_execution a hook runs once for several batches; n // batch_size loses the short last one; a "
+    "callback that logs now and then must say when.",
+)
+FOUNDED = Rule(
+    "LA203",
+    "every-number-has-a-truth",
+    "For every logged number there is a recorded batch or epoch.",
+    "A list that has grown over several calls of fit holds numbers that this audit has no truth for.",
+)
+ONCE = Rule(
+    "LA205",
+    "every-number-once",
+    "A log holds each batch or epoch once.",
+    "Files appended to after a restart, and hooks that are called twice, log some numbers again: means over the log "
+    "count them twice.",
+)
+RULES = (STEPS, COMPLETE, FOUNDED, ONCE)
+
+_MOVED_RULES = {
+    "steps-shifted": STEPS,
+    "steps-restarted": STEPS,
+    "batches-missing": COMPLETE,
+    "numbers-without-truth": FOUNDED,
+    "batches-repeated": ONCE,
+    "executions-counted-for-batches": STEPS,
+    "epochs-counted-of-equal-length": STEPS,
+    "loss-after-update": STEPS,
+}
+
+
+def check_order(case: Case) -> Iterator[Finding]:
+    """LA201, LA202, LA203, LA205: the numbers stand elsewhere, are missing, repeated, or have no truth."""
+    alignment = case.reading.alignment if case.reading else None
+    if case.reading is None or alignment is None or alignment.cause is None:
+        return
+    yield finding(
+        _MOVED_RULES[alignment.cause],
+        case,
+        f"{name(case)}: {alignment.explanation}.{or_else(case)}",
+        verdict=Verdict.WRONG if alignment.founded else Verdict.UNDECIDABLE,
+        severity="error" if alignment.founded else "warning",
+        causes=(alignment.cause, *instead(case, None)),
+        remedy=alignment.remedy,
+    )
