@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lossaudit.errors import LogFileError
 from lossaudit.recordings import Floats
 
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ def column_of(cells: Sequence[Any]) -> Column:
         return Column(np.fromiter(map(float, cells), np.float64, len(cells)))
     except (TypeError, ValueError):
         pass
-    empty = np.fromiter((_is_empty(cell) for cell in cells), np.bool_, len(cells))
-    filled = (np.nan if nothing else cell for cell, nothing in zip(cells, empty, strict=True))
+    empty = np.fromiter(map(_is_empty, cells), np.bool_, len(cells))
+    filled = (np.nan if gap else cell for cell, gap in zip(cells, empty.tolist(), strict=True))
     try:
         return Column(np.fromiter(map(float, filled), np.float64, len(cells)), empty)
     except (TypeError, ValueError):
@@ -67,7 +68,10 @@ def column_of(cells: Sequence[Any]) -> Column:
 
 
 def _is_empty(cell: Any) -> bool:
-    return cell is None or (isinstance(cell, str) and cell.strip().lower() in _NOTHING)
+    """Whether a cell holds nothing; most are told by their length, as a table may have millions."""
+    if not isinstance(cell, str):
+        return cell is None
+    return not cell or (len(cell) < 8 and cell.strip().lower() in _NOTHING)
 
 
 def joined(parts: Sequence[Column]) -> Column:
@@ -98,8 +102,16 @@ def _blank(length: int) -> Column:
 
 
 def from_frame(frame: pandas.DataFrame) -> Columns:
-    """The columns of a DataFrame; its missing values are empty cells, for pandas makes no difference to NaN."""
-    return {str(name): _of_frame(frame[name].to_numpy()) for name in frame.columns}
+    """The columns of a DataFrame; its missing values are empty cells, for pandas makes no difference to NaN.
+
+    Raises:
+        LogFileError: two columns have one name.
+    """
+    names = [str(name) for name in frame.columns]
+    doubled = {name for name in names if names.count(name) > 1}
+    if doubled:
+        raise LogFileError(f"the DataFrame has several columns of the name {', '.join(map(repr, sorted(doubled)))}")
+    return {name: _of_frame(frame.iloc[:, place].to_numpy()) for place, name in enumerate(names)}
 
 
 def _of_frame(cells: NDArray[Any]) -> Column:
@@ -110,10 +122,19 @@ def _of_frame(cells: NDArray[Any]) -> Column:
     return Column(values, empty if empty.any() else None)
 
 
-def numeric(columns: Columns, notes: list[str]) -> Columns:
-    """The columns that hold numbers; of the others a note says why they are left out."""
+def numeric(columns: Columns, source: object, needed: Container[str], notes: list[str]) -> Columns:
+    """The columns that hold numbers; of the others a note says why they are left out.
+
+    Raises:
+        LogFileError: a needed column holds a cell that is no number.
+    """
     for name, column in columns.items():
-        if column.words is not None:
-            row, word = next((row, word) for row, word in enumerate(column.words) if column_of([word]).values is None)
-            notes.append(f"{name or 'unnamed'}: left out, as row {row + 1} holds {word!r:.40}, which is no number")
+        if column.words is None:
+            continue
+        row, word = next((row, word) for row, word in enumerate(column.words) if column_of([word]).words)
+        if name in needed:
+            raise LogFileError(
+                f"row {row + 1} of the column {name!r} of {source} holds {word!r:.40}, which is no number"
+            )
+        notes.append(f"{name or 'unnamed'}: left out, as row {row + 1} holds {word!r:.40}, which is no number")
     return {name: column for name, column in columns.items() if column.values is not None}

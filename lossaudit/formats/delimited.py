@@ -129,7 +129,7 @@ def _rows(file: Iterator[str], path: Path, layout: Layout, notes: list[str]) -> 
                 line = reader.line_num
                 _explain(row, next(rows, None) is None, path, layout, good, line, notes)
                 break
-            if layout.has_header and [cell.strip() for cell in row] == layout.names:
+            if row[0].strip() == layout.names[0] and [cell.strip() for cell in row] == layout.names:
                 headers += 1
                 continue
             good += 1

@@ -17,7 +17,7 @@ from lossaudit.recordings import Covers, Ints, Recording
 
 def is_history(document: Any) -> bool:
     """Whether a JSON document is a History, or its `history`: an object of lists."""
-    lists = _lists(document)
+    lists = lists_of(document)
     return bool(lists) and all(isinstance(one, list) for one in lists.values())
 
 
@@ -29,18 +29,27 @@ def read(path: Path, document: Any, *, covers: Covers | None = None) -> Recordin
     """
     notes: list[str] = []
     epochs = document.get("epoch") if "history" in document else None
-    columns = numeric({name: column_of(cells) for name, cells in _lists(document).items()}, notes)
+    lists = lists_of(document)
+    losses = {name for name in lists if name_of(name).tag == "loss"}
+    columns = numeric({name: column_of(cells) for name, cells in lists.items()}, path, losses, notes)
     if not columns:
-        raise LogFileError(f"{path} holds no list of numbers under {', '.join(map(repr, _lists(document)))}")
+        raise LogFileError(f"{path} holds no list of numbers under {', '.join(map(repr, lists))}")
     points = [_points(path, name, column, epochs) for name, column in columns.items()]
     _say_empty(columns, notes)
     return recording_of(path, "keras-history", points, notes, covers=covers)
 
 
-def _lists(document: Any) -> Mapping[str, Any]:
+def lists_of(document: Any) -> Mapping[str, Any]:
+    """The lists of a document; pandas writes a list as an object with the keys "0", "1" and so on."""
     inner = document.get("history") if isinstance(document, dict) else None
-    found = inner if isinstance(inner, dict) else document
-    return found if isinstance(found, dict) else {}
+    found = inner if isinstance(inner, dict) and not _is_numbered(inner) else document
+    if not isinstance(found, dict):
+        return {}
+    return {name: list(one.values()) if _is_numbered(one) else one for name, one in found.items()}
+
+
+def _is_numbered(found: Any) -> bool:
+    return isinstance(found, dict) and list(found) == [str(row) for row in range(len(found))]
 
 
 def _points(path: Path, name: str, column: Column, epochs: list[int] | None) -> Points:

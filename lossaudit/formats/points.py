@@ -106,10 +106,10 @@ def _counts_epochs(points: Points) -> bool:
 
 
 def _guesses(named: Sequence[Points], shaped: Sequence[Points]) -> list[str]:
-    guessed: dict[str, list[str]] = {}
+    guessed: dict[str, dict[str, None]] = {}
     for before, after in zip(named, shaped, strict=True):
         if before.covers is None and after.covers:
-            guessed.setdefault(after.covers, []).append(after.name)
+            guessed.setdefault(after.covers, {})[after.name] = None
     return [
         f"{', '.join(names)}: nothing says what each number covers; by shape, an {found}; covers=… says otherwise"
         if found == "epoch"

@@ -87,9 +87,11 @@ def _frame(source: Any) -> pandas.DataFrame:
 def _read_path(path: Path, roles: Roles, run: str | None, covers: Covers | None) -> Recording:
     head = b"" if path.is_dir() else _head(path)
     if _is_text(path, head):
-        return _read_text(path, head, roles, run, covers)
-    for role, column in roles.given().items():
-        raise ValueError(f"{role}={column!r} names a column of a table, and {path} is none")
+        try:
+            return _read_text(path, head, roles, run, covers)
+        except UnicodeDecodeError as error:
+            raise LogFileError(f"{path} is text, but not in UTF-8: {error}") from error
+    _refuse(roles, path)
     if path.is_dir() or tfevents.is_event_file(head) or (len(head) < 64 and "tfevents" in path.name):
         if path.is_dir() and not tfevents.files_in(path):
             raise LogFileError(f"{path} is a folder without event files (named …tfevents…) in it or below it")
@@ -100,6 +102,11 @@ def _read_path(path: Path, roles: Roles, run: str | None, covers: Covers | None)
         raise LogFileError(f"{path} {_PICKLE}")
     what = f"begins with {head[:16]!r}" if head else "is empty"
     raise LogFileError(f"{path} {what}, and is none of what is known: {_KNOWN}")
+
+
+def _refuse(roles: Roles, path: Path) -> None:
+    for role, column in roles.given().items():
+        raise ValueError(f"{role}={column!r} names a column of a table, and {path} is none")
 
 
 def _head(path: Path) -> bytes:
@@ -153,8 +160,12 @@ def _read_json(path: Path, roles: Roles, covers: Covers | None) -> Recording:
     if document is None:
         return table.read_json_lines(path, roles, covers=covers)
     if trainer_state.is_state(document):
+        _refuse(roles, path)
         return trainer_state.read(path, document, covers=covers)
     if history.is_history(document):
+        lists = history.lists_of(document)
+        if roles.given() or table.is_table(lists):
+            return table.read_lists(path, lists, roles, covers=covers)
         return history.read(path, document, covers=covers)
     if isinstance(document, list) and document and all(isinstance(row, dict) for row in document):
         return table.read_rows(path, document, roles, covers=covers)

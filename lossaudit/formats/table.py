@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lossaudit.errors import LogFileError
 from lossaudit.formats import delimited, documents, wandb
-from lossaudit.formats.columns import Column, Columns, from_frame, from_rows, numeric
+from lossaudit.formats.columns import Column, Columns, column_of, from_frame, from_rows, numeric
 from lossaudit.formats.names import name_of, split_of
 from lossaudit.formats.points import Points, recording_of
 from lossaudit.recordings import Covers, Floats, Recording, Split
@@ -86,6 +86,31 @@ def read_json_lines(path: Path, roles: Roles = _GUESS, *, covers: Covers | None 
     return recording_of(path, "json-lines", points_of(columns, path.name, path, roles, notes), notes, covers=covers)
 
 
+def is_table(document: Any) -> bool:
+    """Whether a JSON document is an object of equally long lists of which one has steps or epochs."""
+    if not isinstance(document, dict) or not all(isinstance(cells, list) for cells in document.values()):
+        return False
+    places = {*_GUESSED["step"], *_GUESSED["epoch"]}
+    return len({len(cells) for cells in document.values()}) == 1 and any(name.lower() in places for name in document)
+
+
+def read_lists(
+    path: Path, lists: Mapping[str, list[Any]], roles: Roles = _GUESS, *, covers: Covers | None = None
+) -> Recording:
+    """Take a table whose columns are the lists of a JSON object.
+
+    Raises:
+        LogFileError: the lists are of several lengths, none holds numbers, or none has a given name.
+    """
+    lengths = {name: len(cells) for name, cells in lists.items()}
+    if len(set(lengths.values())) > 1:
+        raise LogFileError(f"{path} has columns of several lengths, which are no table: {lengths}")
+    notes: list[str] = []
+    columns = {name: column_of(cells) for name, cells in lists.items()}
+    points = points_of(columns, path.name, path, roles, notes)
+    return recording_of(path, "json", points, notes, covers=covers)
+
+
 def read_rows(
     path: Path, rows: list[dict[str, Any]], roles: Roles = _GUESS, *, covers: Covers | None = None
 ) -> Recording:
@@ -128,7 +153,9 @@ def points_of(
     """
     found = _roles(columns, source, roles)
     splits = _splits(columns, found)
-    table = numeric({name: one for name, one in columns.items() if name != found.get("split")}, notes)
+    others = {name: one for name, one in columns.items() if name != found.get("split")}
+    needed = {name for name in others if name in roles.given().values() or name_of(name).tag == "loss"}
+    table = numeric(others, source, needed, notes)
     table = _without_counters(table, found, notes)
     places = {role: table.get(found.get(role, "")) for role in ("step", "epoch", "weight")}
     metrics = {name: one for name, one in table.items() if name not in {found.get(role) for role in places}}
@@ -164,9 +191,8 @@ def _listed(columns: Columns) -> str:
 
 def _words_for_splits(columns: Columns, name: str | None) -> list[Split] | None:
     words = columns[name].words if name is not None else None
-    splits = [split_of(word) for word in words or []]
-    known = [split for split in splits if split is not None]
-    return known if known and len(known) == len(splits) else None
+    known = {word: split for word in set(words or []) if (split := split_of(word))}
+    return [known[word] for word in words] if words and known.keys() == set(words) else None
 
 
 def _splits(columns: Columns, found: dict[str, str]) -> list[Split] | None:

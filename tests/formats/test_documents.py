@@ -6,6 +6,7 @@ import json
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import lossaudit
@@ -100,3 +101,25 @@ def test_a_pickle_that_numpy_saved_is_refused_as_well(tmp_path):
     np.save(tmp_path / "history.npy", {"loss": [1.0]}, allow_pickle=True)
     with pytest.raises(lossaudit.LogFileError, match="holds a pickle"):
         lossaudit.read(tmp_path / "history.npy")
+
+
+def test_lists_with_steps_are_a_table(tmp_path):
+    (tmp_path / "log.json").write_text('{"step": [5, 6], "train_loss": [1.0, 0.5], "val_loss": [2.0, 1.5]}')
+    recording = lossaudit.read(tmp_path / "log.json")
+    assert recording.metadata["format"] == "json"
+    assert recording.find(split="train").steps.tolist() == [5, 6]
+    named = lossaudit.read(tmp_path / "log.json", epoch="step", covers="epoch")
+    assert named.find(split="validation").epochs.tolist() == [5, 6]
+
+
+def test_columns_of_several_lengths_are_no_table(tmp_path):
+    (tmp_path / "log.json").write_text('{"a": [5, 6], "b": [1.0]}')
+    with pytest.raises(lossaudit.LogFileError, match=r"has columns of several lengths, .*: {'a': 2, 'b': 1}"):
+        lossaudit.read(tmp_path / "log.json", loss="b")
+
+
+def test_a_history_that_went_through_pandas_is_one_too(tmp_path):
+    pd.DataFrame({"loss": [1.0, 0.5], "val_loss": [2.0, 1.5]}).to_json(tmp_path / "log.json")
+    recording = lossaudit.read(tmp_path / "log.json")
+    assert recording.metadata["format"] == "keras-history"
+    assert recording.find(split="validation").values.tolist() == [2.0, 1.5]

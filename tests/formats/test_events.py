@@ -177,7 +177,7 @@ def test_train_and_validation_of_as_many_points_are_by_epoch_and_the_user_may_sa
     loop(tmp_path / "val", [3.0, 2.0])
     recording = lossaudit.read(tmp_path)
     assert [(one.covers, one.epochs.tolist()) for one in recording.series] == [("epoch", [0, 1])] * 2
-    assert "loss, loss: nothing says what each number covers; by shape, an epoch" in notes(recording)
+    assert "loss: nothing says what each number covers; by shape, an epoch" in notes(recording)
     assert {one.covers for one in lossaudit.read(tmp_path, covers="batch").series} == {"batch"}
 
 
