@@ -5,6 +5,7 @@ A map of the package, in the order in which data flows:
 truth       `lossaudit.keras.LossRecorder` (a callback), `lossaudit.Recorder` (a loop of your own)
 recording   `Recording` and `Series`: immutable columns that say what they cover
 audit       `audit(truth, claims)` judges claims; `diagnose(truth, values)` says what a list of numbers is
+logs        `read(path)`: a recording of what Keras, TensorFlow or another program logged
 report      `Report`, `Finding`, `Diagnosis`, `Verdict`, `Rule`
 
 and what all of it is computed with: `ExactSum`, `SumCount`, `WeightedMean`, `KerasMean`,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         AuditError,
         CaptureError,
         EmptyError,
+        LogFileError,
         LossauditError,
         PrecisionError,
         RunFileError,
@@ -32,10 +34,10 @@ if TYPE_CHECKING:
     )
     from lossaudit.exact import ExactSum
     from lossaudit.findings import Diagnosis, Finding, Report, Rule, Verdict
+    from lossaudit.formats.reading import read
     from lossaudit.inversions import Inversion, invert_running_mean
     from lossaudit.recorders import Recorder
     from lossaudit.recordings import Recording, Series
-    from lossaudit.store import read
 
 __version__ = "0.1.0"
 
@@ -48,6 +50,7 @@ _HOME = {
     "Finding": "findings",
     "Inversion": "inversions",
     "KerasMean": "accumulators",
+    "LogFileError": "errors",
     "LossauditError": "errors",
     "PrecisionError": "errors",
     "Recorder": "recorders",
@@ -63,7 +66,7 @@ _HOME = {
     "audit": "auditing",
     "diagnose": "auditing",
     "invert_running_mean": "inversions",
-    "read": "store",
+    "read": "formats.reading",
 }
 
 __all__ = [
@@ -75,6 +78,7 @@ __all__ = [
     "Finding",
     "Inversion",
     "KerasMean",
+    "LogFileError",
     "LossauditError",
     "PrecisionError",
     "Recorder",

@@ -46,6 +46,15 @@ class RunFileError(LossauditError, ValueError):
     """
 
 
+class LogFileError(LossauditError, ValueError):
+    """A log is of no known format, is damaged, or does not say what is asked of it.
+
+    Usual cause: a file of another kind, a byte that changed, several runs in one file, or a column that is not there.
+    Way out: the message names the path, what was looked for and what was found; `lossaudit.read` takes the names of
+    columns and the run as arguments.
+    """
+
+
 class AuditError(LossauditError, AssertionError):
     """A report has findings; raised by `Report.raise_for_findings()` and `LossAudit(on_violation="raise")`.
 

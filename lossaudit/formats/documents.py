@@ -1,0 +1,87 @@
+"""JSON: one document, or one object on each line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from lossaudit.errors import LogFileError
+from lossaudit.formats.columns import Columns, from_rows, stacked
+
+_CHUNK = 2**14
+
+
+def document(path: Path) -> Any:
+    """The one document that a file holds; None where it holds one object on each line.
+
+    Raises:
+        LogFileError: the file is neither.
+    """
+    with path.open(encoding="utf-8-sig") as file:
+        first = next((line for line in file if line.strip()), "")
+        more = next((line for line in file if line.strip()), None)
+    one = _parsed(first)
+    if isinstance(one, dict) and (more is not None or not _holds_lists(one)):
+        return None
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
+        raise LogFileError(f"{path} begins like JSON, but is not: {error}") from error
+
+
+def _parsed(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
+
+
+def _holds_lists(one: dict[str, Any]) -> bool:
+    return any(isinstance(value, (list, dict)) for value in one.values())
+
+
+def read_lines(path: Path, notes: list[str]) -> Columns:
+    """Read the columns of a file that has an object on each line.
+
+    Raises:
+        LogFileError: a line in the middle is no object; the message has the number of good ones.
+    """
+    tables, lengths = [], []
+    with path.open(encoding="utf-8-sig") as file:
+        for rows in _chunks(file, path, notes):
+            tables.append(from_rows(rows))
+            lengths.append(len(rows))
+    return stacked(tables, lengths)
+
+
+def _chunks(file: Iterator[str], path: Path, notes: list[str]) -> Iterator[list[dict[str, Any]]]:
+    number = 0
+    while lines := list(islice(file, _CHUNK)):
+        try:
+            rows = json.loads(f"[{','.join(line for line in lines if line.strip())}]")
+        except ValueError:
+            rows = None
+        if rows is None or not all(type(row) is dict for row in rows):
+            rows = list(_line_by_line(lines, number, next(file, None) is None, path, notes))
+        number += len(lines)
+        if rows:
+            yield rows
+
+
+def _line_by_line(lines: list[str], before: int, last: bool, path: Path, notes: list[str]) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(lines, before + 1):
+        if not line.strip():
+            continue
+        row = _parsed(line)
+        if isinstance(row, dict):
+            yield row
+        elif last and number == before + len(lines) and not line.endswith("\n"):
+            notes.append(f"the last line is torn, and left out: {line!r:.80}; {number - 1:,} lines before it were read")
+        else:
+            raise LogFileError(
+                f"{path}, line {number} is no JSON object: {line.strip()!r:.80}; the {number - 1:,} lines before it "
+                "are good"
+            )

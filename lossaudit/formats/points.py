@@ -1,0 +1,169 @@
+"""Points: the numbers that a log holds under one name, and the recording that is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lossaudit.formats.digits import decimals_of, widened
+from lossaudit.formats.names import name_of
+from lossaudit.recordings import Covers, Floats, Ints, Recording, Series, Split
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """The numbers that a log holds under one name, as they are in the file.
+
+    Args:
+        name: what the log calls them.
+        values: the numbers, shape (n,).
+        origin: the file and the name.
+        axis: a counter of which the log does not say what it counts, shape (n,).
+        steps: steps, shape (n,).
+        epochs: epochs, shape (n,).
+        weights: rows behind each number, shape (n,).
+        tag: what they are, where that is not for the name to say.
+        split: their split, where that is not for the name to say.
+        covers: what they cover, where that is not for the name to say.
+        printed: whether they were written as text, so that digits may be missing.
+    """
+
+    name: str
+    values: Floats
+    origin: str
+    axis: Ints | None = None
+    steps: Floats | Ints | None = None
+    epochs: Floats | Ints | None = None
+    weights: Floats | None = None
+    tag: str | None = None
+    split: Split | None = None
+    covers: Covers | None = None
+    printed: bool = False
+
+
+def recording_of(
+    source: str | Path,
+    form: str,
+    points: Iterable[Points],
+    notes: Iterable[str] = (),
+    *,
+    covers: Covers | None = None,
+    run: str | None = None,
+) -> Recording:
+    """The recording of a log, with what was guessed in its notes.
+
+    Args:
+        source: the path that was read.
+        form: the name of the format.
+        points: what the log holds.
+        notes: what the reader has to say.
+        covers: what each number covers, by the user's word; else the format, the name and the shape decide.
+        run: the run that was read, where the log holds several.
+    """
+    said = list(notes)
+    named = [_named(one, covers) for one in points]
+    shaped = [_shaped(one, named) for one in named]
+    said += _guesses(named, shaped)
+    series = [_series(one, said) for one in shaped]
+    return Recording(series, run=run, metadata={"source": str(source), "format": form, "notes": said})
+
+
+def _named(points: Points, covers: Covers | None) -> Points:
+    name = name_of(points.name)
+    split = points.split or name.split or "train"
+    return replace(points, tag=points.tag or name.tag, split=split, covers=covers or points.covers or name.covers)
+
+
+def _shaped(points: Points, others: Sequence[Points]) -> Points:
+    """The points with what they cover, by their shape where their name is silent, and with the axis in its place."""
+    if points.covers is None:
+        points = replace(points, covers="epoch" if _is_by_epoch(points, others) else "batch")
+    if points.axis is None:
+        return points
+    if points.covers == "epoch" and _counts_epochs(points):
+        return replace(points, epochs=points.axis)
+    return replace(points, steps=points.axis)
+
+
+def _is_by_epoch(points: Points, others: Sequence[Points]) -> bool:
+    """Whether there is one number for each epoch: no two in a row of one epoch, or as many as were held out."""
+    if points.epochs is not None and np.array_equal(points.epochs, np.trunc(points.epochs)):
+        return bool(np.all(np.diff(points.epochs) != 0))
+    held_out = [one for one in others if one.split != "train" and one.tag == points.tag]
+    return points.split != "train" or any(len(one.values) == len(points.values) for one in held_out)
+
+
+def _counts_epochs(points: Points) -> bool:
+    """Whether the axis of one number an epoch counts them: by its name, or from 0 or 1 on, one by one."""
+    if points.axis is None or name_of(points.name).covers == "epoch":
+        return points.axis is not None and not points.name.endswith("_vs_iterations")
+    first = points.axis[:1]
+    return bool(np.all(np.diff(points.axis) == 1) and np.all((first == 0) | (first == 1)))
+
+
+def _guesses(named: Sequence[Points], shaped: Sequence[Points]) -> list[str]:
+    guessed: dict[str, dict[str, None]] = {}
+    for before, after in zip(named, shaped, strict=True):
+        if before.covers is None and after.covers:
+            guessed.setdefault(after.covers, {})[after.name] = None
+    return [
+        f"{', '.join(names)}: nothing says what each number covers; by shape, an {found}; covers=… says otherwise"
+        if found == "epoch"
+        else f"{', '.join(names)}: nothing says what each number covers; taken for a {found}; covers=… says otherwise"
+        for found, names in guessed.items()
+    ]
+
+
+def _series(points: Points, notes: list[str]) -> Series:
+    values, decimals = points.values, None
+    if points.printed:
+        decimals = decimals_of(values)
+        floats = None if decimals is not None else widened(values)
+        if decimals is not None:
+            notes.append(f"{points.name}: evidently rounded to {decimals} decimals")
+        if floats is not None:
+            values = floats
+            notes.append(f"{points.name}: printed as float32, and read as that")
+    _count_not_finite(points, notes)
+    columns: dict[str, Any] = {name: _whole(points, name, notes) for name in ("steps", "epochs")}
+    return Series(
+        values,
+        tag=points.tag or points.name,
+        split=points.split or "train",
+        covers=points.covers or "batch",
+        weights=_weights(points, notes),
+        decimals=decimals,
+        origin=points.origin,
+        **columns,
+    )
+
+
+def _count_not_finite(points: Points, notes: list[str]) -> None:
+    nans, infinite = int(np.isnan(points.values).sum()), int(np.isinf(points.values).sum())
+    if nans or infinite:
+        notes.append(f"{points.name}: {nans:,} NaN and {infinite:,} infinite among {len(points.values):,} numbers")
+
+
+def _whole(points: Points, name: str, notes: list[str]) -> Ints | None:
+    """Steps or epochs as integers; None, and said so, where some are missing or have fractions."""
+    column: Any = getattr(points, name)
+    if column is None or np.issubdtype(column.dtype, np.integer):
+        return column
+    if not np.all(np.isfinite(column)):
+        notes.append(f"{points.name}: some {name} are missing, so all are left out")
+    elif not np.array_equal(column, np.trunc(column)):
+        notes.append(f"{points.name}: {name} have fractions, and are left out")
+    else:
+        return column.astype(np.int64)
+    return None
+
+
+def _weights(points: Points, notes: list[str]) -> Floats | None:
+    if points.weights is None or np.all(np.isfinite(points.weights) & (points.weights >= 0)):
+        return points.weights
+    notes.append(f"{points.name}: some weights are missing or negative, so all are left out")
+    return None
