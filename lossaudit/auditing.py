@@ -14,6 +14,7 @@ from lossaudit.claims import Claim, claims_of
 from lossaudit.findings import Diagnosis, Finding, Judgement, Report, Verdict
 from lossaudit.predictions import GRADES, Pace
 from lossaudit.quantities import QUANTITIES, definition
+from lossaudit.recognitions import check_dropped_epochs, check_outputs, nothing_averaged, recognised
 from lossaudit.recordings import Covers, Recording, Series
 from lossaudit.trainings import TRAINING_CHECKS
 from lossaudit.truths import Truth, truth_about
@@ -62,7 +63,9 @@ def report_on(
 ) -> Report:
     """Judge claims one by one; one that promises nothing, or may be of another loss, must be recognised."""
     judgements: list[Judgement] = []
+    claims = list(claims)
     findings = [finding for check in TRAINING_CHECKS for finding in check(truth)]
+    findings += [finding for check in (check_outputs, check_dropped_epochs) for finding in check(truth, claims)]
     skipped: list[str] = []
     for claim in claims:
         judgement, found = _judge(truth, claim)
@@ -111,11 +114,11 @@ def _judge(truth: Recording, claim: Claim) -> tuple[Judgement | None, list[Findi
     if claim.promises is None:
         return _unpromised(claim, about)
     case = Case(series, claim.promises, about)
-    if case.reading is None and not claim.certain:
+    if case.reading is None and not claim.certain and not recognised(case, truth, []):
         return None, []
     holds = case.reading.predictions[0].quantity if case.reading else None
     judgement = Judgement(claim.origin, case.verdict, series.tag, series.split, claim.promises, holds, case.numbers)
-    return judgement, [finding for check in CHECKS for finding in check(case)]
+    return judgement, recognised(case, truth, [finding for check in CHECKS for finding in check(case)])
 
 
 def _without_truth(truth: Recording, claim: Claim) -> tuple[Judgement, list[Finding]]:
@@ -123,7 +126,8 @@ def _without_truth(truth: Recording, claim: Claim) -> tuple[Judgement, list[Find
     missed = truth.metadata.get("not_captured", {}).get(series.split)
     reason = missed or f"no batch of {series.name} was recorded, so it cannot be judged"
     finding = not_captured(series.split, series.tag, claim.origin, str(reason))
-    judgement = Judgement(claim.origin, Verdict.UNDECIDABLE, series.tag, series.split, claim.promises, None, 0)
+    finding = nothing_averaged(truth, claim, finding)
+    judgement = Judgement(claim.origin, finding.verdict, series.tag, series.split, claim.promises, None, 0)
     return judgement, [finding]
 
 

@@ -81,7 +81,7 @@ AUDITED = Rule(
 _RULES = (EPOCH, BATCH, SO_FAR, STEPS, COMPLETE, FOUNDED, PRESENT, CAPTURED, AUDITED, *TRAINING_RULES)
 RULES = {rule.code: rule for rule in sorted(_RULES, key=lambda rule: rule.code)}
 
-_VALUE_RULES: dict[Covers, Rule] = {"epoch": EPOCH, "batch": BATCH, "epoch_so_far": SO_FAR}
+VALUE_RULES: dict[Covers, Rule] = {"epoch": EPOCH, "batch": BATCH, "epoch_so_far": SO_FAR}
 _MOVED_RULES = {
     "steps-shifted": STEPS,
     "steps-restarted": STEPS,
@@ -172,7 +172,7 @@ def _explained(case: Case, expected: Prediction) -> Finding:
     explanations = " Or it is ".join(cause.explanation.format(**words) for cause in causes)
     more = f" Indistinguishable on this data. {telling(case)}" if len(causes) > 1 else ""
     return at_number(
-        _VALUE_RULES[case.covers],
+        VALUE_RULES[case.covers],
         case,
         beside,
         at,
@@ -188,10 +188,10 @@ def _unexplained(case: Case, expected: Prediction) -> Finding:
     explanation = "No known mistake gives these numbers: wrong, unexplained."
     if len(case.claim) != len(expected) or case.claim.steps is not None:
         counted = f"{len(case.claim)} numbers were logged where the truth has {len(expected)}"
-        return finding(_VALUE_RULES[case.covers], case, f"{name(case)}: {counted}. {explanation}")
+        return finding(VALUE_RULES[case.covers], case, f"{name(case)}: {counted}. {explanation}")
     wrong = ~expected.matches(case.claim.values, case.claim.decimals) & ~case.absent
     at = int(np.flatnonzero(wrong)[0])
-    return at_number(_VALUE_RULES[case.covers], case, expected, at, float(case.claim.values[at]), explanation)
+    return at_number(VALUE_RULES[case.covers], case, expected, at, float(case.claim.values[at]), explanation)
 
 
 def _suspect(case: Case, expected: Prediction) -> Finding:
@@ -200,7 +200,7 @@ def _suspect(case: Case, expected: Prediction) -> Finding:
     _, observed, beside = case.aligned(expected, case.reading.alignment)
     at = int(np.argmax(beside.grade(observed, case.claim.decimals)))
     return at_number(
-        _VALUE_RULES[case.covers],
+        VALUE_RULES[case.covers],
         case,
         beside,
         at,
@@ -213,7 +213,7 @@ def _suspect(case: Case, expected: Prediction) -> Finding:
 
 def _undecidable(case: Case, reason: str) -> Finding:
     return finding(
-        _VALUE_RULES[case.covers],
+        VALUE_RULES[case.covers],
         case,
         f"{name(case)}: cannot be judged: {reason}",
         verdict=Verdict.UNDECIDABLE,

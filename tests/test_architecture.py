@@ -32,6 +32,8 @@ ORDER = [
     "cases",
     "messages",
     "checks",
+    "defects",
+    "recognitions",
     "auditing",
     "render",
     "keras.rings",
