@@ -226,7 +226,8 @@ def older_batches_multiplied_by_replicas(case: Case, recording: Recording) -> It
         so_far = _with_older_first(truth, replicas)
         for one in (so_far, so_far.once_an_epoch(truth.batches.ends)):
             yield one
-            yield one.times(np.full(len(one), float(replicas)), truth.dtype)
+            yield one.times(np.full(len(one), float(replicas)), truth.dtype)  # and a loss that is not reduced
+            yield from _of_sum(one, case, recording)
 
 
 @defect(
