@@ -68,23 +68,17 @@ def sightings(defect: Defect, recording: Recording) -> str:
 
 
 def nothing_averaged(recording: Recording, claim: Claim, found: Finding) -> Finding:
-    """The finding about a claim without truth, where it is all zeros of a tracker that nothing updated."""
+    """The finding about a claim without truth, where it is all zeros of a tracker that nothing updated.
+
+    It stays undecidable: the true losses are not known.
+    """
     series, defect = claim.series, DEFECTS["untouched-tracker-shown-as-epoch"]
     is_unheard = series.split in recording.metadata.get("not_captured", {})
     is_own = _OWN.match(claim.origin) is not None
     if found.code != CAPTURED.code or not (is_unheard and is_own and len(series)) or np.any(series.values):
         return found
-    explanation = f"It is {defect.explanation} {sightings(defect, recording)}"
-    message = f"{claim.origin}: every epoch was logged as 0.0, although batches were trained on. {explanation}"
-    return replace(
-        found,
-        message=message,
-        severity="error",
-        verdict=Verdict.WRONG,
-        cause=defect.name,
-        causes=(defect.name,),
-        remedy=defect.remedy,
-    )
+    message = f"{found.message} What is logged is {defect.explanation} {sightings(defect, recording)}"
+    return replace(found, message=message, cause=defect.name, causes=(defect.name,), remedy=defect.remedy)
 
 
 def check_outputs(recording: Recording, claims: Iterable[Claim]) -> Iterator[Finding]:

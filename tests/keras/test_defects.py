@@ -59,7 +59,11 @@ def test_zeros_without_any_truth_are_told_from_losses():
     _, recording, report = played("raw_train_step_with_its_own_loss")
     assert not recording.series
     (finding,) = report.findings
-    assert (finding.code, finding.cause, str(finding.verdict)) == ("LA401", "untouched-tracker-shown-as-epoch", "wrong")
+    assert (finding.code, finding.cause, str(finding.verdict)) == (
+        "LA401",
+        "untouched-tracker-shown-as-epoch",
+        "undecidable",
+    )
 
 
 def test_a_metric_named_loss_does_not_replace_the_truth():
