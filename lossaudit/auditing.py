@@ -16,6 +16,7 @@ from lossaudit.claims import Claim, claims_of
 from lossaudit.findings import Diagnosis, Finding, Judgement, Report, Verdict
 from lossaudit.predictions import GRADES, Pace, Prediction
 from lossaudit.quantities import QUANTITIES, definition
+from lossaudit.recognitions import check_dropped_epochs, check_outputs, nothing_averaged, recognised
 from lossaudit.recordings import Covers, Recording, Series
 from lossaudit.trainings import TRAINING_CHECKS
 from lossaudit.truths import Truth, truth_about
@@ -64,7 +65,9 @@ def report_on(
 ) -> Report:
     """Judge claims one by one; one that promises nothing, or may be of another loss, must be recognised."""
     judgements: list[Judgement] = []
+    claims = list(claims)
     findings = [finding for check in TRAINING_CHECKS for finding in check(truth)]
+    findings += [finding for check in (check_outputs, check_dropped_epochs) for finding in check(truth, claims)]
     skipped: list[str] = []
     about = cache(partial(truth_about, truth))
     for claim in claims:
@@ -113,11 +116,12 @@ def _judge(truth: Recording, claim: Claim, about: Truth | None) -> tuple[Judgeme
     if claim.promises is None:
         return _unpromised(claim, about)
     case = Case(series, claim.promises, about)
-    if not claim.certain and (case.reading is None or len(case.reading.names) > 1):
+    unrecognised = case.reading is None or len(case.reading.names) > 1
+    if not claim.certain and unrecognised and not recognised(case, truth, []):
         return None, []
     holds = case.reading.prediction.quantity if case.reading else None
     judgement = Judgement(claim.origin, case.verdict, series.tag, series.split, claim.promises, holds, case.numbers)
-    return judgement, [finding for check in CHECKS for finding in check(case)]
+    return judgement, recognised(case, truth, [finding for check in CHECKS for finding in check(case)])
 
 
 def _without_truth(truth: Recording, claim: Claim) -> tuple[Judgement, list[Finding]]:
@@ -125,7 +129,8 @@ def _without_truth(truth: Recording, claim: Claim) -> tuple[Judgement, list[Find
     missed = truth.metadata.get("not_captured", {}).get(series.split)
     reason = missed or f"no batch of {series.name} was recorded, so it cannot be judged"
     finding = not_captured(series.split, series.tag, claim.origin, str(reason))
-    judgement = Judgement(claim.origin, Verdict.UNDECIDABLE, series.tag, series.split, claim.promises, None, 0)
+    finding = nothing_averaged(truth, claim, finding)
+    judgement = Judgement(claim.origin, finding.verdict, series.tag, series.split, claim.promises, None, 0)
     return judgement, [finding]
 
 

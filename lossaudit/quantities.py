@@ -17,7 +17,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from lossaudit.averages import exponential_averages, window_averages
+from lossaudit.smoothings import exponential_averages, window_averages
 from lossaudit.predictions import (
     Prediction,
     beside_the_log,

@@ -84,7 +84,21 @@ def check_objective(recording: Recording) -> Iterator[Finding]:
         )
 
 
-TRAINING_RULES = (ROWS, OBJECTIVE)
+OUTPUTS = Rule(
+    "LA406",
+    "output-losses-add-up-to-the-total",
+    "The losses logged for the outputs of a model, times their weights, add up to the total of the epoch.",
+    "In graph mode Keras weights the total by rows, but counts the batches of each output alike: with a short last "
+    "batch the parts of a loss belong to another average than the whole.",
+)
+EPOCHS = Rule(
+    "LA407",
+    "every-epoch-is-in-the-event-file",
+    "An event file that TensorBoard's callback wrote holds a number for every epoch.",
+    "Where update_freq is an integer, Keras 3.15 writes the numbers of an epoch only if the batch counter happens to "
+    "be a multiple of it; the other epochs are missing from the curve, and nothing says so.",
+)
+TRAINING_RULES = (ROWS, OBJECTIVE, OUTPUTS, EPOCHS)
 TRAINING_CHECKS: tuple[Callable[[Recording], Iterator[Finding]], ...] = (check_rows, check_replicas, check_objective)
 
 

@@ -93,7 +93,7 @@ def one_replica_logged_for_all(truth: Truth) -> Iterator[Truth]:
 def component_logged_as_total(truth: Truth) -> Iterator[Truth]:
     """{component} alone, which is only a part of the loss."""
     for tag, values in truth.companions.items():
-        if tag != "optimised_loss" and not tag.startswith("loss/"):
+        if tag != "optimised_loss" and not tag.startswith(("loss/", "metric/")):
             yield truth.of(truth.batches.holding(values), component=tag)
 
 

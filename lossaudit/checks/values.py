@@ -73,7 +73,7 @@ FINITE = Rule(
 )
 RULES = (EPOCH, BATCH, SO_FAR, UNSCALED, TOTAL, PRESENT, DIGITS, FINITE)
 
-_VALUE_RULES: dict[Covers, Rule] = {"epoch": EPOCH, "batch": BATCH, "epoch_so_far": SO_FAR}
+VALUE_RULES: dict[Covers, Rule] = {"epoch": EPOCH, "batch": BATCH, "epoch_so_far": SO_FAR}
 _BROKEN_RULES: dict[str, Rule] = {"scale": UNSCALED, "content": TOTAL, "precision": DIGITS, "finite": FINITE}
 
 
@@ -125,7 +125,7 @@ def _explained(case: Case, expected: Prediction, cause: Cause) -> Finding:
     at = int(np.argmax(wrong))
     words = {**facts(case, int(beside.epochs[at])), **case.reading.prediction.words}
     return at_number(
-        _BROKEN_RULES.get(cause.breaks, _VALUE_RULES[case.covers]),
+        _BROKEN_RULES.get(cause.breaks, VALUE_RULES[case.covers]),
         case,
         beside,
         at,
@@ -141,10 +141,10 @@ def _unexplained(case: Case, expected: Prediction) -> Finding:
     explanation = "No known mistake gives these numbers: wrong, unexplained."
     if len(case.claim) != len(expected) or case.claim.steps is not None:
         counted = f"{len(case.claim)} numbers were logged where the truth has {len(expected)}"
-        return finding(_VALUE_RULES[case.covers], case, f"{name(case)}: {counted}. {explanation}")
+        return finding(VALUE_RULES[case.covers], case, f"{name(case)}: {counted}. {explanation}")
     wrong = ~expected.matches(case.claim.values, case.claim.decimals) & ~case.absent
     at = int(np.flatnonzero(wrong)[0])
-    return at_number(_VALUE_RULES[case.covers], case, expected, at, float(case.claim.values[at]), explanation)
+    return at_number(VALUE_RULES[case.covers], case, expected, at, float(case.claim.values[at]), explanation)
 
 
 def _suspect(case: Case, expected: Prediction) -> Finding:
@@ -153,7 +153,7 @@ def _suspect(case: Case, expected: Prediction) -> Finding:
     _, observed, beside = case.aligned(expected, case.reading.alignment)
     at = int(np.argmax(beside.grade(observed, case.claim.decimals)))
     return at_number(
-        _VALUE_RULES[case.covers],
+        VALUE_RULES[case.covers],
         case,
         beside,
         at,
@@ -166,7 +166,7 @@ def _suspect(case: Case, expected: Prediction) -> Finding:
 
 def _undecidable(case: Case, reason: str) -> Finding:
     return finding(
-        _VALUE_RULES[case.covers],
+        VALUE_RULES[case.covers],
         case,
         f"{name(case)}: cannot be judged: {reason}",
         verdict=Verdict.UNDECIDABLE,

@@ -94,7 +94,9 @@ class Attachment:
 
         def marked(*args: Any, **kwargs: Any) -> Any:
             with self.tracker.recording_as(kind):
-                return step(*args, **kwargs)
+                logs = step(*args, **kwargs)
+                self.tracker.keep_bypassed(logs)
+                return logs
 
         return marked
 
@@ -109,9 +111,14 @@ class Attachment:
         return guarded
 
     def _is_for_another(self) -> bool:
-        """Whether another `fit` gave the model its History, or the training was left by an exception."""
+        """Whether another `fit` gave the model its History, or the training was left by an exception.
+
+        Before Keras 3.10 an `evaluate` in a callback gives the model a History too, while the training runs.
+        """
         another = getattr(self.model, "history", None) is not self._history
-        return another or (self._training is not None and self._training.is_over)
+        if self._training is None:
+            return another
+        return self._training.is_over or (another and not self._training.is_running)
 
 
 def _listening(model: Any, original: Any, tracker: RecordingMean) -> Iterator[tuple[Any, str, Callable[..., Any]]]:

@@ -180,7 +180,14 @@ def _is_numeric(value: Any) -> bool:
     if not isinstance(value, (list, tuple)):
         return False
     only_counts = all(isinstance(one, (int, np.integer)) for one in value)
-    return not only_counts and all(one is None or isinstance(one, (int, float, np.number)) for one in value)
+    return not only_counts and all(one is None or _is_number(one) for one in value)
+
+
+def _is_number(value: Any) -> bool:
+    """A number, or a tensor or array that holds one, as Keras 3.6 hands them to callbacks."""
+    return isinstance(value, (int, float, np.number)) or (
+        getattr(value, "shape", None) == () and np.asarray(value).dtype.kind in "fiu"
+    )
 
 
 def _claim(name: str, values: Any, truth: Recording) -> Claim:

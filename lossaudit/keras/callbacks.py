@@ -14,7 +14,7 @@ from lossaudit.keras.attachments import Attachment
 from lossaudit.keras.callers import Training, companions
 from lossaudit.keras.captures import LOSS, Capture, split_of
 from lossaudit.keras.metrics import EVALUATION, TRAIN
-from lossaudit.keras.probes import Probes
+from lossaudit.keras.probes import Probes, weights_of_outputs
 from lossaudit.keras.samples import Sample, Samples
 from lossaudit.recordings import Recording, Series
 from lossaudit.store import RunFile, with_more
@@ -162,8 +162,10 @@ class LossRecorder(keras.callbacks.Callback):
             self._close()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Read the epoch's rows."""
+        """Read the epoch's rows; by now the model is built."""
         self.read()
+        if self._attachment is not None:
+            self._capture.metadata.setdefault("outputs", weights_of_outputs(self.model))
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         """Leave the model as it was, and the run file complete."""
@@ -177,6 +179,7 @@ class LossRecorder(keras.callbacks.Callback):
         if self._attachment is not None:
             tracker = self._attachment.tracker
             replicas, lost = tracker.take()
+            self._capture.bypassed |= tracker.bypassed
             by_tag = [tracker.sorted_by_tag(rows) for rows in replicas]
             tags = {tag: [of_replica[tag] for of_replica in by_tag] for tag in by_tag[0]}
             tags[LOSS] = tags.pop(tracker.name)
@@ -301,18 +304,22 @@ class LossRecorder(keras.callbacks.Callback):
 
 def _about(model: Any) -> dict[str, Any]:
     """The set-up that the numbers come from."""
-    loss = getattr(model, "loss", None)
     return {
         "keras": keras.__version__,
         "backend": keras.backend.backend(),
-        "dtype": str(getattr(getattr(model, "_loss_tracker", None), "dtype", "float32")),
+        "dtype": str(getattr(getattr(model, "_loss_tracker", None), "dtype", None) or keras.config.floatx()),
         "model": type(model).__name__,
         "steps_per_execution": int(getattr(model, "steps_per_execution", 1)),
         "jit_compile": bool(getattr(model, "jit_compile", False)),
         "run_eagerly": bool(getattr(model, "run_eagerly", False)),
-        "reduction": getattr(loss, "reduction", None),
+        "reduction": _reduction(getattr(model, "loss", None)),
         "replicas": int(getattr(getattr(model, "distribute_strategy", None), "num_replicas_in_sync", 1)),
     }
+
+
+def _reduction(loss: Any) -> str | None:
+    """How a loss makes one number of those of its rows; None where that is not to be told."""
+    return str(loss.reduction or "none") if isinstance(loss, keras.losses.Loss) else None
 
 
 def _refuse_workers(strategy: Any) -> None:

@@ -27,6 +27,11 @@ class Training:
         """Whether the loop that held the callbacks was left."""
         return self._was_held and not self._is_held()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the loop that holds the callbacks is known to run."""
+        return self._was_held and self._is_held()
+
     def _is_held(self) -> bool:
         callbacks = self._callbacks and self._callbacks()
         if callbacks is None:

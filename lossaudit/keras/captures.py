@@ -25,18 +25,21 @@ class Capture:
         epoch: the epoch that coming rows belong to.
         seen: how many batch hooks of each split were called.
         first_step: the step of the first train batch.
+        bypassed: the kinds of which some batches were averaged by no mean.
     """
 
     metadata: dict[str, Any] = field(default_factory=dict)
     epoch: int = 0
     seen: dict[str, int] = field(default_factory=dict)
     first_step: int = 0
+    bypassed: set[int] = field(default_factory=set)
     _parts: dict[tuple[str, str], list[Series]] = field(default_factory=dict)
     _counts: dict[tuple[str, str], int] = field(default_factory=dict)
     _epochs: dict[int, tuple[int, int]] = field(default_factory=dict)
     _evaluations: int = 0
     _tests: dict[int, int] = field(default_factory=dict)
-    _resets: list[int] = field(default_factory=list)
+    _outside: set[int] = field(default_factory=set)
+    _resets: list[tuple[int, int]] = field(default_factory=list)
     _lost: dict[str, int] = field(default_factory=dict)
 
     def add(self, tags: Mapping[str, Sequence[Rows]], lost: int = 0, *, in_validation: bool) -> list[Series]:
@@ -48,9 +51,12 @@ class Capture:
         rows = merged(tags[LOSS])
         kinds, split = rows[:, 0], split_of(EVALUATION, in_validation)
         first = self._length("train")
-        self._resets += [first + int(n) for n in np.cumsum(kinds == TRAIN)[kinds == RESET]]
         evaluations = self._evaluations + np.cumsum(kinds == RESET)
+        steps = first + np.cumsum(kinds == TRAIN)
+        self._resets += zip(steps[kinds == RESET].tolist(), evaluations[kinds == RESET].tolist(), strict=True)
         tested = [self._tests.setdefault(int(number), len(self._tests)) for number in evaluations[kinds == EVALUATION]]
+        if not in_validation:
+            self._outside.update(evaluations[kinds == EVALUATION].tolist())
         added: list[Series] = []
         for tag, replicas in tags.items():
             batches = [one[one[:, 0] != RESET] for one in replicas]
@@ -70,7 +76,13 @@ class Capture:
     @property
     def described(self) -> dict[str, Any]:
         """The metadata, with what is known by now."""
-        metadata = {**self.metadata, "resets": self._mid_epoch_resets(), "not_captured": self._not_captured()}
+        metadata = {
+            **self.metadata,
+            "resets": self._mid_epoch_resets(),
+            "evaluated": self._evaluated(),
+            "bypassed": ["train" if kind == TRAIN else "evaluation" for kind in sorted(self.bypassed)],
+            "not_captured": self._not_captured(),
+        }
         return {name: value for name, value in metadata.items() if value not in (None, {}, [])}
 
     def take(self) -> list[Series]:
@@ -114,8 +126,19 @@ class Capture:
         """Train steps before which the mean was reset in mid-epoch, as `evaluate` in a batch hook does."""
         return [
             step + self.first_step
-            for step in self._resets
+            for step, _ in self._resets
             if any(first < step < end for first, end in self._epochs.values())
+        ]
+
+    def _evaluated(self) -> list[list[int]]:
+        """The train step before which a callback evaluated, and the epoch of the split "test" that it made.
+
+        The step after an epoch's last one belongs to what is done in the hook of its last batch, or at its end.
+        """
+        return [
+            [step + self.first_step, self._tests[number]]
+            for step, number in self._resets
+            if number in self._outside and any(first < step <= end for first, end in self._epochs.values())
         ]
 
     def _not_captured(self) -> dict[str, str]:

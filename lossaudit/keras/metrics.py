@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -11,7 +12,7 @@ import numpy as np
 from keras import ops
 
 from lossaudit.errors import CaptureError
-from lossaudit.keras.rings import ON_TENSORFLOW, Ring, Rows, merged
+from lossaudit.keras.rings import ON_TENSORFLOW, Ring, Rows, merged, running_replica
 from lossaudit.recordings import Recording, Series
 
 if ON_TENSORFLOW:
@@ -20,6 +21,26 @@ if ON_TENSORFLOW:
 TRAIN, EVALUATION, RESET = 0, 1, 2
 """Kinds of a row: a train batch, a batch of an evaluation, and a reset of the mean."""
 _FIRST_NOTE = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Announced:
+    """A batch loss as `compute_loss` made it, before any mean hears of it.
+
+    Args:
+        loss: what `compute_loss` returned.
+        value: the loss of the batch, a scalar; on several replicas that of the replica's rows, or of the whole batch
+            where the reduction is a sum.
+        rows: rows behind it.
+        corrects: whether Keras tells its tracker another value than this.
+        weighs: whether Keras tells its tracker no rows.
+    """
+
+    loss: Any
+    value: Any
+    rows: Any
+    corrects: bool
+    weighs: bool
 
 
 class RecordingMean(keras.metrics.Mean):
@@ -47,8 +68,10 @@ class RecordingMean(keras.metrics.Mean):
     def __init__(self, name: str = "mean", dtype: Any = None, *, capacity: int = 65536) -> None:
         if capacity < 1:
             raise ValueError(f"capacity={capacity} must be at least 1")
-        super().__init__(name=name, dtype=dtype)
+        super().__init__(name=name, dtype=dtype or keras.config.floatx())  # None stays None before Keras 3.5
         self.kind = TRAIN
+        self.bypassed: set[int] = set()
+        self._announced: dict[int | None, list[Announced]] = {}
         self.tags: list[str] = []
         self._lost = 0
         self._rows: list[list[Rows]] = []
@@ -72,8 +95,16 @@ class RecordingMean(keras.metrics.Mean):
         self.mark_reset()
 
     def keep(self, values: Any, sample_weight: Any = None) -> None:
-        """Keep what another mean averages, and do not average it here."""
-        self.ring.write([(self.kind, *self._mean_and_weight(values, sample_weight))])
+        """Keep what another mean averages, and do not average it here; what was announced is known better."""
+        value, weight = self._mean_and_weight(values, sample_weight)
+        for announced in self._announced.pop(running_replica(), [])[-1:]:
+            value = announced.value if announced.corrects else value
+            weight = announced.rows if announced.weighs and sample_weight is None else weight
+        self.ring.write([(self.kind, value, weight)])
+
+    def announce(self, announced: Announced) -> None:
+        """Say what the loss of the batch is, before the mean is updated with what Keras makes of it."""
+        self._announced.setdefault(running_replica(), []).append(announced)
 
     def mark_reset(self) -> None:
         """Mark that a new mean starts."""
@@ -101,10 +132,19 @@ class RecordingMean(keras.metrics.Mean):
     def recording_as(self, kind: int) -> Iterator[None]:
         """Mark the rows that are written, or traced, inside the context as of that kind."""
         before, self.kind = self.kind, kind
+        self._announced.pop(running_replica(), None)
         try:
             yield
         finally:
             self.kind = before
+            self._announced.pop(running_replica(), None)
+
+    def keep_bypassed(self, logs: Any) -> None:
+        """Keep the loss that a step returned as it came from `compute_loss`, if no mean has heard of it."""
+        announced = self._announced.get(running_replica(), [])
+        if len(announced) == 1 and isinstance(logs, dict) and logs.get(self.name) is announced[0].loss:
+            self.ring.write([(self.kind, announced[0].value, announced[0].rows)])
+            self.bypassed.add(self.kind)
 
     def take(self) -> tuple[list[Rows], int]:
         """The rows since the last `take`, of each replica, which are then forgotten here; and how many were lost."""
@@ -175,7 +215,7 @@ class CompensatedMean(keras.metrics.Mean):
     """
 
     def __init__(self, name: str = "mean", dtype: Any = None) -> None:
-        super().__init__(name=name, dtype=dtype)
+        super().__init__(name=name, dtype=dtype or keras.config.floatx())
         self.carried = self.add_variable((2, 2), initializer="zeros", dtype=self.dtype, name="carried")
         object.__setattr__(self, "_batch_mean", keras.metrics.Mean(name="batch_mean", dtype=dtype))
 

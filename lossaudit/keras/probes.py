@@ -12,7 +12,7 @@ from typing import Any
 import keras
 from keras import ops, tree
 
-from lossaudit.keras.metrics import RecordingMean
+from lossaudit.keras.metrics import Announced, RecordingMean
 from lossaudit.keras.rings import ON_TENSORFLOW
 from lossaudit.keras.samples import Samples
 
@@ -21,6 +21,12 @@ if ON_TENSORFLOW:
 
 Notes = list[tuple[str, Any]]
 """Numbers of a batch, by tag."""
+
+VERSION = tuple(int(part) for part in keras.__version__.split(".")[:2])
+"""Major and minor version of Keras."""
+_TELLS_ROWS, _WEIGHS_LATE, _UNSCALES = VERSION >= (3, 2), VERSION >= (3, 7), VERSION >= (3, 8)
+"""Whether Keras tells its loss tracker the rows of a batch, shows the losses of outputs before `loss_weights`, and
+multiplies a loss by the number of replicas before it averages it."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,8 @@ class Probes:
     any.
 
     Args:
-        metrics: every compiled metric, of that batch alone, under its own name.
+        metrics: every compiled metric, of that batch alone, under its own name; one that is named "loss", and so takes
+            the place of the total in the logs, as "metric/loss", and whether it was asked for or not.
         components: "regularization", which is what `model.losses` adds to the loss, and "regularization[0]", … where it
             adds several; and where there are several outputs the loss of each, under the name that Keras gives it, and
             "…/weighted" after `loss_weights`.
@@ -52,8 +59,9 @@ class Probes:
         """Owner, name and replacement of each method that is to be watched while the model trains."""
         self._check(model)
         yield model, "compute_loss", _watched_loss(model, tracker, self)
-        if self.metrics:
-            yield model, "compute_metrics", _watched_metrics(model, tracker)
+        shadows = tracker.name in _names_of_metrics(model)
+        if self.metrics or shadows:
+            yield model, "compute_metrics", _watched_metrics(model, tracker, None if self.metrics else [tracker.name])
         if self.gradients and model.optimizer is not None:
             yield model.optimizer, "apply_gradients", _watched_gradients(model.optimizer, tracker)
 
@@ -105,8 +113,11 @@ def _watched_loss(model: Any, tracker: RecordingMean, probes: Probes) -> Callabl
             notes += [*parts, *_weighted(model, parts), *_regularization(model)]
         elif probes.penalties:
             notes += _regularization(model)[:1]
+        rows = _rows(given.get("x"), given.get("y_pred"))
         if notes:
-            tracker.note(notes, _rows(given.get("x"), given.get("y_pred")))
+            tracker.note(notes, rows)
+        if ON_TENSORFLOW and loss is not None:
+            tracker.announce(_announced(model, loss, rows))
         if probes.samples is not None:
             probes.samples.keep(tracker.kind, given["y"], given["y_pred"])
         return loss
@@ -114,14 +125,17 @@ def _watched_loss(model: Any, tracker: RecordingMean, probes: Probes) -> Callabl
     return watched
 
 
-def _watched_metrics(model: Any, tracker: RecordingMean) -> Callable[..., Any]:
+def _watched_metrics(model: Any, tracker: RecordingMean, only: list[str] | None) -> Callable[..., Any]:
     compute_metrics = model.compute_metrics
 
     @wraps(compute_metrics)
     def watched(x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         logs = compute_metrics(x, y, y_pred, sample_weight=sample_weight)
         if model._compile_metrics is not None:
-            tracker.note(_metrics_of_batch(model._compile_metrics, y, y_pred, sample_weight), _rows(x, y_pred))
+            notes = _metrics_of_batch(model._compile_metrics, y, y_pred, sample_weight)
+            kept = [(name, value) for name, value in notes if only is None or name in only]
+            own_tag = {tracker.name: f"metric/{tracker.name}"}
+            tracker.note([(own_tag.get(name, name), value) for name, value in kept], _rows(x, y_pred))
         return logs
 
     return watched
@@ -166,6 +180,37 @@ def _heard(metric: Any, heard: Notes) -> Callable[..., Any]:
     return update
 
 
+def _announced(model: Any, loss: Any, rows: Any) -> Announced:
+    """The loss of a batch, which on replicas is not always what Keras tells its tracker."""
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    is_sum = replicas > 1 and getattr(model.loss, "reduction", None) == "sum"
+    if len(loss.shape):
+        value, corrects = ops.mean(loss), replicas > 1
+    elif replicas > 1 and _UNSCALES:
+        value, corrects = loss * replicas, False
+    elif is_sum:
+        penalties = [ops.sum(ops.cast(one, loss.dtype)) for one in model.losses]
+        value, corrects = loss * replicas - sum(penalties) * (replicas - 1), True
+    else:
+        value, corrects = loss, False
+    return Announced(loss, value, rows, corrects, weighs=not _TELLS_ROWS)
+
+
+def weights_of_outputs(model: Any) -> dict[str, float]:
+    """What the total is the sum of: the key of each output's loss in the logs, and its weight there.
+
+    Empty for a model of one output, and where regularizers or `add_loss` add to the total.
+    """
+    compiled = getattr(model, "_compile_loss", None)
+    keys = [metric.name for metric in getattr(compiled, "metrics", ())]
+    if len(keys) < 2 or model.losses:
+        return {}
+    weights = getattr(compiled, "_user_loss_weights", None) if _WEIGHS_LATE else None
+    if not isinstance(weights, dict):
+        return dict(zip(keys, weights or [1.0] * len(keys), strict=True))
+    return {key: weights.get(key.removesuffix("_loss"), 1.0) for key in keys}
+
+
 def _weight_sums(model: Any, sample_weight: Any) -> Notes:
     """One sum for all outputs, or one for each that has weights of its own."""
     if sample_weight is None:
@@ -189,6 +234,8 @@ def _weighted(model: Any, parts: Notes) -> Notes:
     weights = getattr(model._compile_loss, "_user_loss_weights", None)
     if not weights or not parts:
         return []
+    if not _WEIGHS_LATE:
+        return [(f"{tag}/weighted", value) for tag, value in parts]
     names = [name.removesuffix("_loss") for name, _ in parts]
     by_name = weights if isinstance(weights, dict) else dict(zip(names, weights, strict=True))
     return [
@@ -201,6 +248,13 @@ def _regularization(model: Any) -> Notes:
     parts = [ops.sum(ops.cast(loss, "float32")) for loss in model.losses]
     several = [(f"regularization[{number}]", part) for number, part in enumerate(parts)] if len(parts) > 1 else []
     return [("regularization", sum(parts[1:], parts[0])), *several] if parts else []
+
+
+def _names_of_metrics(model: Any) -> set[str]:
+    """What the metrics given to `compile` are called, as far as it can be told before they are built."""
+    compiled = getattr(model, "_compile_metrics", None)
+    given = [getattr(compiled, name, None) for name in ("_user_metrics", "_user_weighted_metrics")]
+    return {str(getattr(one, "name", getattr(one, "__name__", one))) for one in tree.flatten(given) if one is not None}
 
 
 def _metrics_of_batch(metrics: Any, y: Any, y_pred: Any, sample_weight: Any) -> Notes:

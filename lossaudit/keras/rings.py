@@ -65,10 +65,8 @@ class Ring:
 
     def _running(self) -> Sequence[Any]:
         """The variable of the replica that is running; all of them where none is."""
-        rings = replicas_of(self._variable)
-        if len(rings) == 1 or not tf.distribute.has_strategy() or tf.distribute.in_cross_replica_context():
-            return rings
-        return [rings[int(tf.get_static_value(tf.distribute.get_replica_context().replica_id_in_sync_group))]]
+        rings, replica = replicas_of(self._variable), running_replica()
+        return rings if len(rings) == 1 or replica is None else [rings[replica]]
 
     def _written(self, ring: Any) -> Any:
         """How many rows were written since the last reading; on TensorFlow without a copy of the ring."""
@@ -81,6 +79,13 @@ class Ring:
         else:
             indices, rows = (ops.convert_to_tensor(cells) for cells in (indices, rows))
             self._variable.assign(ops.scatter_update(ring, indices, rows))
+
+
+def running_replica() -> int | None:
+    """The number of the replica of a `tf.distribute` strategy that is running; None where none is."""
+    if not ON_TENSORFLOW or not tf.distribute.has_strategy() or tf.distribute.in_cross_replica_context():
+        return None
+    return int(tf.get_static_value(tf.distribute.get_replica_context().replica_id_in_sync_group))
 
 
 def replicas_of(variable: Any) -> Sequence[Any]:
