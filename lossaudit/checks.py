@@ -11,6 +11,7 @@ import numpy as np
 
 from lossaudit.cases import Case
 from lossaudit.findings import Finding, Rule, Verdict
+from lossaudit.logs import LOG_RULES
 from lossaudit.messages import at_number, facts, finding, name, telling
 from lossaudit.predictions import Prediction
 from lossaudit.recordings import Covers
@@ -78,7 +79,7 @@ AUDITED = Rule(
     "The audit itself did not fail.",
     "An error inside the audit never stops a training run, and is never silent.",
 )
-_RULES = (EPOCH, BATCH, SO_FAR, STEPS, COMPLETE, FOUNDED, PRESENT, CAPTURED, AUDITED, *TRAINING_RULES)
+_RULES = (EPOCH, BATCH, SO_FAR, STEPS, COMPLETE, FOUNDED, PRESENT, CAPTURED, AUDITED, *TRAINING_RULES, *LOG_RULES)
 RULES = {rule.code: rule for rule in sorted(_RULES, key=lambda rule: rule.code)}
 
 _VALUE_RULES: dict[Covers, Rule] = {"epoch": EPOCH, "batch": BATCH, "epoch_so_far": SO_FAR}
