@@ -15,7 +15,7 @@ from math import gcd
 import numpy as np
 from numpy.typing import NDArray
 
-from lossaudit.columns import axis_of
+from lossaudit.columns import axis_of, distances
 from lossaudit.recordings import Floats, Ints, Recording, Series
 from lossaudit.tolerances import COINCIDENCE, decimals_bound, group_mean_bound, half_ulp
 
@@ -68,13 +68,17 @@ class Pair:
     @cached_property
     def slack(self) -> Floats:
         """How far the same number may be from itself in the two logs: half an ulp, and half a digit of each."""
-        dtype = min(self.batches.dtype, self.epochs.dtype, key=_COARSENESS.index)
-        return half_ulp(self.value, dtype) + printing(self.batches) + printing(self.epochs)
+        return half_ulp(self.value, self._dtype) + printing(self.batches) + printing(self.epochs)
 
     @cached_property
     def ends_in_epoch_value(self) -> bool:
         """Whether the last batch value of every epoch is the epoch's value."""
         return len(self.value) > 0 and bool(np.all(np.abs(self.last - self.value) <= self.slack))
+
+    @cached_property
+    def leads_to_epoch_value(self) -> bool:
+        """Whether the last running mean of every epoch is the epoch's value, both of them rounded as means are."""
+        return len(self.value) > 0 and bool(np.all(np.abs(self.last - self.value) <= self.bound))
 
     @cached_property
     def no_coincidence(self) -> bool:
@@ -104,8 +108,7 @@ class Pair:
     def bound(self) -> Floats:
         """How far the epoch's value may be from the mean of its batch values."""
         sizes = self._mean(self._weights, np.abs(self.batches.values))
-        dtype = min(self.batches.dtype, self.epochs.dtype, key=_COARSENESS.index)
-        return group_mean_bound(np.maximum(sizes, np.abs(self.plain_mean)), self.lengths, dtype) + self.slack
+        return group_mean_bound(np.maximum(sizes, np.abs(self.plain_mean)), self.lengths, self._dtype) + self.slack
 
     @cached_property
     def short_last(self) -> tuple[float, float] | None:
@@ -125,7 +128,7 @@ class Pair:
         share = self.short_last
         return share is not None and (share == (1.0, 1.0) or len(self.value) > 1)
 
-    @property
+    @cached_property
     def cannot_follow(self) -> bool:
         """Whether the epoch values are no means of the batch values, however few rows the last batch has."""
         if not self.complete or not len(self.value):
@@ -133,6 +136,15 @@ class Pair:
         without_last = np.where(self.lengths > 1, self._without_last(), self.mean)
         edges = np.sort([self.mean, self.mean if self.batches.weights is not None else without_last], axis=0)
         return bool(np.any((self.value < edges[0] - self.bound) | (self.value > edges[1] + self.bound)))
+
+    @cached_property
+    def hardly_follow(self) -> bool:
+        """Whether only the rounding of very many batches could make the epoch values means of the batch values."""
+        if printing(self.batches) or printing(self.epochs) or not self.complete:
+            return self.cannot_follow
+        few = group_mean_bound(np.abs(self.mean), np.zeros(len(self.mean)), self._dtype) + self.slack
+        weights = self._weights[self.ends[self.judged]] / self._reduced(np.add, self._weights)
+        return self.cannot_follow or bool(np.any((np.abs(self.mean - self.value) > few) & (weights <= 0.5)))
 
     @cached_property
     def recovered_negative(self) -> int | None:
@@ -165,6 +177,11 @@ class Pair:
         if min(len(early), len(late)) < _FEWEST_CHANGES:
             return False
         return bool(np.mean(late) < 0.75 * np.mean(early))
+
+    @property
+    def _dtype(self) -> str:
+        """The coarser float type of the two logs."""
+        return min(self.batches.dtype, self.epochs.dtype, key=_COARSENESS.index)
 
     @cached_property
     def _weights(self) -> Floats:
@@ -227,17 +244,17 @@ def pairs(recording: Recording) -> Iterator[Pair]:
             first, second = _sessions(batches), _sessions(epochs)
             if len(first) == len(second):
                 for one, other in zip(first, second, strict=True):
-                    yield from _paired(batches.take(one), epochs.take(other))
+                    yield from _paired(one, other)
 
 
-def _sessions(series: Series) -> list[slice]:
+def _sessions(series: Series) -> list[Series]:
     """The parts of a log between which its steps or epochs start anew."""
     axis = axis_of(series)
     back = np.zeros(0, int) if axis is None or len(axis) == 0 else np.flatnonzero(np.diff(axis) < 0) + 1
     if series.covers != "epoch" and series.epochs is not None:
         back = np.flatnonzero(np.diff(series.epochs) < 0) + 1
     edges = [0, *back.tolist(), len(series)]
-    return [slice(start, end) for start, end in pairwise(edges)]
+    return [series.take(slice(start, end)) for start, end in pairwise(edges)] if len(back) else [series]
 
 
 def _paired(batches: Series, epochs: Series) -> Iterator[Pair]:
@@ -318,15 +335,14 @@ def _every(axis: Ints) -> int:
 
 def _spacing(steps: Ints) -> int:
     """The largest number of which all distances between steps are multiples."""
-    distances = np.unique(np.diff(steps)).tolist()
-    return gcd(*distances) if distances else 1
+    return gcd(*distances(steps).tolist()) or 1
 
 
 def _goes_on(epochs: Series) -> bool:
     """Whether no epoch is missing; epoch values may also stand at the steps at which their epochs end."""
     axis = axis_of(epochs)
-    distances = np.zeros(0) if axis is None else np.unique(np.diff(axis))
-    return len(distances) == 0 or (len(distances) == 1 and (epochs.epochs is None or distances[0] == 1))
+    gaps = np.zeros(0) if axis is None else distances(axis)
+    return len(gaps) == 0 or (len(gaps) == 1 and (epochs.epochs is None or gaps[0] == 1))
 
 
 def _spread(starts: Ints, lengths: Ints) -> Ints:

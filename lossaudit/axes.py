@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lossaudit.columns import Column, columns
+from lossaudit.columns import Column, columns, distances
 from lossaudit.findings import Finding, Rule, Verdict
 from lossaudit.recordings import Ints, Recording, Series
 
@@ -76,9 +76,9 @@ def check_missing_epochs(recording: Recording) -> Iterator[Finding]:
     """LA503: epochs are missing between those that are there, by TensorBoard's update_freq or otherwise."""
     every_column = columns(recording)
     for column in every_column:
-        present = np.unique(column.axis)
-        if not column.covers_epochs or present[0] < 0:
+        if not column.covers_epochs or column.axis.min() < 0:
             continue
+        present = np.unique(column.axis)
         every = int(present[0]) + 1
         regular = every > 1 and np.array_equal(present, np.arange(1, len(present) + 1) * every - 1)
         frequency = _update_frequency(recording, every) if regular else None
@@ -89,7 +89,7 @@ def check_missing_epochs(recording: Recording) -> Iterator[Finding]:
 
 def _missing_epochs(column: Column, present: Ints, missing: Ints, frequency: int | None) -> Iterator[Finding]:
     counted = f"{len(missing)} of {len(missing) + len(present)} epochs are missing, the first is epoch {missing[0]}"
-    distances = np.unique(np.diff(present))
+    gaps = distances(present)
     if frequency:
         yield column.finding(
             EPOCHS_MISSING,
@@ -101,21 +101,20 @@ def _missing_epochs(column: Column, present: Ints, missing: Ints, frequency: int
             remedy="Use `TensorBoard(update_freq='epoch')`, or an update_freq that divides the number of batches; "
             "`History` and CSVLogger have every epoch.",
         )
-    elif column.series[0].epochs is not None or distances[0] == 1:
+    elif column.series[0].epochs is not None or gaps[0] == 1:
         yield column.finding(
             EPOCHS_MISSING,
-            Verdict.UNDECIDABLE if len(distances) == 1 else Verdict.SUSPECT,
-            f"{counted}. {_pattern(distances)} whether the others were dropped, the program that wrote the log can "
-            "tell.",
+            Verdict.UNDECIDABLE if len(gaps) == 1 else Verdict.SUSPECT,
+            f"{counted}. {_pattern(gaps)} whether the others were dropped, the program that wrote the log can tell.",
             epoch=int(missing[0]),
             cause="epochs-missing",
             remedy="Log every epoch, or compare with `History`.",
         )
 
 
-def _pattern(distances: Ints) -> str:
-    if len(distances) == 1:
-        return f"One in {distances[0]} is there, as where a program logs so seldom, or update_freq drops the rest;"
+def _pattern(gaps: Ints) -> str:
+    if len(gaps) == 1:
+        return f"One in {gaps[0]} is there, as where a program logs so seldom, or update_freq drops the rest;"
     return "They are missing at irregular places;"
 
 
@@ -124,9 +123,9 @@ def _update_frequency(recording: Recording, every: int) -> int | None:
     for series in recording.series:
         if series.covers == "epoch" or series.steps is None or len(series) < 2:
             continue
-        distances = np.unique(np.diff(series.steps))
-        if len(distances) == 1 and distances[0] > 1 and distances[0] % every == 0 and series.steps[0] == distances[0]:
-            return int(distances[0])
+        gaps = distances(series.steps)
+        if len(gaps) == 1 and gaps[0] > 1 and gaps[0] % every == 0 and series.steps[0] == gaps[0]:
+            return int(gaps[0])
     return None
 
 
@@ -289,12 +288,12 @@ def check_skipped_steps(recording: Recording) -> Iterator[Finding]:
 def check_every_step(recording: Recording) -> Iterator[Finding]:
     """LA513: only every k-th step stands in the log, so nothing can be said of the others."""
     for column in columns(recording):
-        distances = np.unique(np.diff(column.axis))
-        if not column.covers_epochs and len(column.axis) > 2 and len(distances) == 1 and distances[0] > 1:
+        gaps = distances(column.axis)
+        if not column.covers_epochs and len(column.axis) > 2 and len(gaps) == 1 and gaps[0] > 1:
             yield column.finding(
                 EVERY_STEP,
                 Verdict.UNDECIDABLE,
-                f"only one step in {distances[0]} was logged, from {column.axis[0]} to {column.axis[-1]}. The log "
+                f"only one step in {gaps[0]} was logged, from {column.axis[0]} to {column.axis[-1]}. The log "
                 "does not say whether a number speaks of one batch (update_freq) or of several "
                 "(steps_per_execution, accumulation), and of the other batches nothing can be said.",
                 remedy="Record every batch with `lossaudit.keras.LossRecorder()`.",

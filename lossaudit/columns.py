@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from lossaudit.findings import Finding, Rule, Verdict
 from lossaudit.recordings import Ints, Recording, Series
 
@@ -90,6 +92,12 @@ def axis_of(series: Series) -> Ints | None:
     if series.covers != "epoch":
         return series.steps
     return series.steps if series.epochs is None else series.epochs
+
+
+def distances(axis: Ints) -> Ints:
+    """The different distances from number to number, in order."""
+    steps = np.diff(axis)
+    return steps[:1] if len(steps) and steps.min() == steps.max() else np.unique(steps)
 
 
 def name_of(series: Series) -> str:

@@ -13,6 +13,7 @@ from lossaudit.claims import words_of
 from lossaudit.columns import about, axis_of, name_of, place_of
 from lossaudit.findings import Finding, Rule, Verdict
 from lossaudit.recordings import Recording, Series
+from lossaudit.replays import PRECISIONS
 from lossaudit.tolerances import COINCIDENCE, half_ulp
 
 COPIED = Rule(
@@ -104,6 +105,42 @@ def check_stalls(recording: Recording) -> Iterator[Finding]:
                 remedy="Sum in float64, or with `lossaudit.ExactSum()`, and start anew in every epoch.",
                 **place_of(series, start),
             )
+
+
+def check_stalled_means(recording: Recording) -> Iterator[Finding]:
+    """LA508: a running mean falls as 1/n, because the sum under it stands still at a power of two."""
+    for series in recording.series:
+        if series.covers == "epoch" or len(series) < 2 ** PRECISIONS[series.dtype]:
+            continue
+        part = _longest_epoch(series)
+        rows = np.cumsum(np.ones(len(part)) if part.weights is None else part.weights)
+        totals, errors = rows * part.values, rows * (half_ulp(part.values, part.dtype) + printing(part))
+        moving = np.flatnonzero(~(np.abs(totals - totals[-1]) <= errors + errors[-1]))
+        start = int(moving[-1]) + 1 if len(moving) else 0
+        power = 2.0 ** np.rint(np.log2(totals[-1])) if totals[-1] > 0 else np.inf
+        # A sum of n like parts can stall from 2^p of them on, for p bits of the float.
+        if abs(totals[-1] - power) > errors[-1] or start < 2 ** (PRECISIONS[part.dtype] - 1) or start > len(part) / 2:
+            continue
+        yield about(
+            STALLED,
+            series,
+            f"from number {start} of an epoch on, the running mean times its count is {power:g} = "
+            f"2^{np.log2(power):.0f} for {len(part) - start} numbers: the sum stands still while the count grows. If "
+            f"the losses were not zero from then on, a {part.dtype} sum has lost them.",
+            verdict=Verdict.SUSPECT,
+            observed=float(part.values[-1]),
+            cause="sum-stalled-at-power-of-two",
+            remedy="Sum in float32 or wider, or with `lossaudit.WeightedMean()`.",
+            **place_of(part, start),
+        )
+
+
+def _longest_epoch(series: Series) -> Series:
+    if series.epochs is None:
+        return series
+    edges = np.flatnonzero(np.diff(series.epochs, prepend=series.epochs[0] - 1, append=series.epochs[-1] + 1))
+    at = int(np.argmax(np.diff(edges)))
+    return series.take(slice(edges[at], edges[at + 1]))
 
 
 def _is_power_of_two(value: float) -> bool:
@@ -201,4 +238,4 @@ def _blocks(series: Series, nan: NDArray[np.bool_]) -> Iterator[Finding]:
     )
 
 
-CURVE_CHECKS = (check_copies, check_stalls, check_nan)
+CURVE_CHECKS = (check_copies, check_stalls, check_stalled_means, check_nan)

@@ -17,7 +17,7 @@ from lossaudit.columns import about, axis_of, file_of, name_of, place_of
 from lossaudit.curves import CURVE_CHECKS, CURVE_RULES
 from lossaudit.findings import Finding, Judgement, Report, Rule, Verdict
 from lossaudit.inversions import invert_running_mean
-from lossaudit.recordings import Floats, Recording, Series
+from lossaudit.recordings import Covers, Floats, Recording, Series
 from lossaudit.totals import TOTAL, check_totals
 
 RUNNING = Rule(
@@ -44,7 +44,8 @@ UNKNOWN = Rule(
 LOG_RULES = (RUNNING, FOLLOWS, *AXIS_RULES, *CURVE_RULES, TOTAL, UNKNOWN)
 
 _RUNNING, _LAST = "running-mean-read-as-batch-loss", "last-batch-shown-as-epoch"
-_UNJUDGED = {
+_UNJUDGED: dict[Covers | None, str] = {
+    None: "what its numbers cover",
     "batch": "whether a batch value is the loss of its batch, or a mean of the epoch so far",
     "epoch_so_far": "whether a running mean counts every batch, and each by its rows",
     "epoch": "whether an epoch value is the mean of its batches, weighted by rows, with nothing lost or mixed in",
@@ -122,7 +123,7 @@ def check_running_means(recording: Recording) -> Iterator[Finding]:
 
 
 def _ends_wrongly(pair: Pair) -> bool:
-    return pair.ends_in_epoch_value and pair.cannot_follow and pair.no_coincidence
+    return pair.ends_in_epoch_value and pair.no_coincidence and pair.hardly_follow
 
 
 def _running(pair: Pair) -> Finding:
@@ -178,7 +179,7 @@ def check_means(recording: Recording) -> Iterator[Finding]:
             continue
         alike = np.abs(pair.plain_mean - pair.value) <= pair.bound
         if pair.batches.covers == "epoch_so_far":
-            if pair.follows:
+            if pair.follows and not pair.leads_to_epoch_value:
                 yield _raw(pair)
         elif pair.batches.weights is not None and not pair.follows and np.all(alike):
             yield _unweighted(pair)
@@ -255,16 +256,13 @@ def report_on_logs(
         findings = [finding for check in LOG_CHECKS for finding in check(recording)]
         proofs = _proofs(recording)
     judgements = [_judged(claim, findings, proofs.get(index)) for index, claim in enumerate(every_claim)]
-    findings += _unproved(recording, judgements)
+    findings += _unproved(every_claim, judgements)
     findings += _conditions(recording, judgements, proofs)
     return Report(tuple(judgements), tuple(findings), (), metadata).selected(select, ignore)
 
 
 def _claims(claims: Series | Recording | Mapping[str, Any]) -> list[Claim]:
-    nothing = Recording([])
-    if not isinstance(claims, Mapping):
-        return _told_apart(claims_of(claims, nothing))
-    return [_claim_named(name, values, nothing) for name, values in claims.items()]
+    return _named(claims) if isinstance(claims, Mapping) else _told_apart(claims_of(claims, Recording([])))
 
 
 def _told_apart(claims: Sequence[Claim]) -> list[Claim]:
@@ -278,16 +276,30 @@ def _told_apart(claims: Sequence[Claim]) -> list[Claim]:
     ]
 
 
-def _claim_named(name: str, values: Any, nothing: Recording) -> Claim:
-    """A claim that has only its name to say what it is: a tag of its own unless that is plainly the loss."""
-    if isinstance(values, Series):
-        return Claim(values, values.covers)
-    claim, words = claim_named(name, values, nothing), words_of(name)
-    covers = "epoch" if "loss" in words and is_plain(name) else promised(words - {"loss", "losses"}, 1, 0)
+def _named(claims: Mapping[str, Any]) -> list[Claim]:
+    """Claims that have only their names and lengths to say what they are; `"loss"` is the value of each epoch."""
+    read = {name: claim_named(name, values, Recording([])) for name, values in claims.items()}
+    epochs = [len(read[name].series) for name in claims if "loss" in words_of(name) and _covers(name, 0, 0) is None]
+    return [
+        claim if isinstance(claims[name], Series) else _promising(name, claim, min(epochs, default=0))
+        for name, claim in read.items()
+    ]
+
+
+def _promising(name: str, claim: Claim, epochs: int) -> Claim:
+    """A claim with a tag of its own unless it is plainly the loss."""
+    covers = _covers(name, len(claim.series), epochs)
     tag = "loss" if is_plain(name) else name.removeprefix("val_")
-    if promised(words - {"loss", "losses"}, 1, 0) == "batch":
-        covers = "batch"
     return Claim(replace(claim.series, tag=tag, covers=covers or "batch"), covers)
+
+
+def _covers(name: str, length: int, epochs: int) -> Covers | None:
+    """What numbers of a name cover in a log of so many epochs; None where neither name nor length tells."""
+    words = words_of(name)
+    said = promised(words - {"loss"}, length, epochs)
+    if said is None and epochs and length != epochs:
+        return promised(words, length, epochs)
+    return "epoch" if said is None and epochs else said
 
 
 def _proofs(recording: Recording) -> dict[int, _Proof]:
@@ -304,7 +316,7 @@ def _proofs(recording: Recording) -> dict[int, _Proof]:
 
 
 def _proof(pair: Pair) -> _Proof | None:
-    if pair.ends_in_epoch_value and pair.batches.covers == "epoch_so_far":
+    if pair.leads_to_epoch_value and pair.batches.covers == "epoch_so_far":
         return _Proof("running_mean", "each batch was weighted by its rows")
     constant = pair.ends_in_epoch_value and np.array_equal(pair.mean, pair.last)
     if pair.batches.covers == "batch" and pair.follows and (constant or not pair.ends_in_epoch_value):
@@ -338,13 +350,13 @@ def _concerns(finding: Finding, series: Series) -> bool:
     return (finding.origin, finding.tag, finding.split) == (series.origin, series.tag, series.split)
 
 
-def _unproved(recording: Recording, judgements: Sequence[Judgement]) -> Iterator[Finding]:
+def _unproved(claims: Sequence[Claim], judgements: Sequence[Judgement]) -> Iterator[Finding]:
     """LA514: what can be said neither right nor wrong without the truth, for each kind of number once."""
     for covers, question in _UNJUDGED.items():
         found = [
-            series
-            for series, judgement in zip(recording.series, judgements, strict=True)
-            if judgement.verdict is Verdict.UNDECIDABLE and series.covers == covers
+            claim.series
+            for claim, judgement in zip(claims, judgements, strict=True)
+            if judgement.verdict is Verdict.UNDECIDABLE and claim.promises == covers
         ]
         if found:
             yield _unknown(found, f"without the true batch losses it cannot be said {question}.")

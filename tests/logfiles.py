@@ -93,7 +93,7 @@ def clean(seed: int) -> Recording:
     elif special == "nan":
         made.losses[random.random(made.losses.shape) < 0.05] = np.nan
     elif special == "resumed":
-        made = Training(made.losses, made.rows, int(random.integers(1, 1000)), int(random.integers(1, 9)))
+        made = training(random, short=True)
     elif special == "single":
         made = Training(made.losses[:, :1], made.rows[:1])
     decimals = random.choice([None, None, 2, 3, 4, 6])
@@ -112,7 +112,10 @@ def _series(
             made.by_batch(made.running, covers="epoch_so_far", origin="log: so far", **{"steps": None} | known)
         )
     if random.random() < 0.8:
-        series.append(made.by_epoch(decimals=decimals))
+        # As Keras averages, or a loop in double precision, or NumPy in single precision.
+        plain = [made.losses.mean(axis=1)] if len(set(made.rows)) == 1 else []
+        means = [made.running[:, -1], np.average(made.losses.astype(float), axis=1, weights=made.rows), *plain]
+        series.append(made.by_epoch(means[random.integers(len(means))], decimals=decimals))
     if random.random() < 0.5:
         values = made.running[:, -1] * random.lognormal(sigma=0.3, size=len(made.losses)).astype(np.float32)
         every = int(random.choice([1, 1, 2, 3]))
