@@ -15,7 +15,7 @@ from math import gcd
 import numpy as np
 from numpy.typing import NDArray
 
-from lossaudit.columns import axis_of, distances
+from lossaudit.columns import axis_of, distances, is_loss
 from lossaudit.recordings import Floats, Ints, Recording, Series
 from lossaudit.tolerances import COINCIDENCE, decimals_bound, group_mean_bound, half_ulp
 
@@ -168,7 +168,11 @@ class Pair:
 
     @cached_property
     def shrinks(self) -> bool:
-        """Whether the changes from value to value shrink along the epochs, as those of a running mean must."""
+        """Whether the changes from value to value shrink along the epochs, as those of a running mean must.
+
+        And whether the values jump where an epoch begins, as a mean that begins anew does, and a curve that only
+        flattens does not.
+        """
         starts, lengths = self.starts[self.judged], self.lengths
         place, rows = np.zeros(len(self.batches)), _spread(starts, lengths)
         place[rows] = (rows - np.repeat(starts, lengths)) / np.repeat(np.maximum(lengths - 1, 1), lengths)
@@ -176,7 +180,9 @@ class Pair:
         early, late = changes[(place > 0) & (place <= 0.5)], changes[place > 0.5]
         if min(len(early), len(late)) < _FEWEST_CHANGES:
             return False
-        return bool(np.mean(late) < 0.75 * np.mean(early))
+        jumps = changes[starts[starts > 0]]
+        shrinking = np.mean(late) < 0.75 * np.mean(early)
+        return bool(shrinking and len(jumps) and np.mean(jumps) > np.mean(early))
 
     @property
     def _dtype(self) -> str:
@@ -236,9 +242,9 @@ def printing(series: Series) -> float:
 
 
 def pairs(recording: Recording) -> Iterator[Pair]:
-    """Every batch series of a log beside every epoch series of its tag and split, where they can be put together."""
+    """Every batch series of a loss beside every epoch series of its tag and split, where they can be put together."""
     for batches in recording.series:
-        if batches.covers == "epoch" or not len(batches):
+        if batches.covers == "epoch" or not len(batches) or not is_loss(batches):
             continue
         for epochs in recording.select(tag=batches.tag, split=batches.split, covers="epoch"):
             first, second = _sessions(batches), _sessions(epochs)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lossaudit.claims import words_of
 from lossaudit.findings import Finding, Rule, Verdict
 from lossaudit.recordings import Ints, Recording, Series
 
@@ -92,6 +93,11 @@ def axis_of(series: Series) -> Ints | None:
     if series.covers != "epoch":
         return series.steps
     return series.steps if series.epochs is None else series.epochs
+
+
+def is_loss(series: Series) -> bool:
+    """Whether the tag calls the numbers a loss; a learning rate or a count is no mean over batches."""
+    return bool(words_of(series.tag) & {"loss", "losses"})
 
 
 def distances(axis: Ints) -> Ints:

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lossaudit.averages import pairs, printing
-from lossaudit.claims import words_of
-from lossaudit.columns import about, axis_of, name_of, place_of
+from lossaudit.averages import Pair, pairs, printing
+from lossaudit.columns import about, axis_of, file_of, is_loss, name_of, place_of
 from lossaudit.findings import Finding, Rule, Verdict
 from lossaudit.recordings import Recording, Series
 from lossaudit.replays import PRECISIONS
@@ -38,7 +37,6 @@ NAN = Rule(
 )
 CURVE_RULES = (COPIED, STALLED, NAN)
 
-_LOSS = {"loss", "losses"}
 _SPELL = 3
 """So many NaN, or equal numbers, in a row are looked at; fewer are spikes."""
 _LONG_SPELL = 10
@@ -47,7 +45,7 @@ _LONG_SPELL = 10
 
 def check_copies(recording: Recording) -> Iterator[Finding]:
     """LA506: train and validation hold the same numbers."""
-    losses = [one for one in recording.series if words_of(one.tag) & _LOSS]
+    losses = list(filter(is_loss, recording.series))
     for train in losses if len(losses) > 1 else ():
         for other in losses:
             if train.split != "train" or other.split not in ("validation", "test") or other.tag != train.tag:
@@ -81,7 +79,7 @@ def _is_copy(one: Series, other: Series) -> bool:
 
 def check_stalls(recording: Recording) -> Iterator[Finding]:
     """LA508: a growing sum stands still at a power of two."""
-    for series in recording.series:
+    for series in filter(is_loss, recording.series):
         values = series.values
         if len(values) < 2 * _SPELL or not np.isfinite(values[-1]) or not _is_power_of_two(values[-1]):
             continue
@@ -109,7 +107,7 @@ def check_stalls(recording: Recording) -> Iterator[Finding]:
 
 def check_stalled_means(recording: Recording) -> Iterator[Finding]:
     """LA508: a running mean falls as 1/n, because the sum under it stands still at a power of two."""
-    for series in recording.series:
+    for series in filter(is_loss, recording.series):
         if series.covers == "epoch" or len(series) < 2 ** PRECISIONS[series.dtype]:
             continue
         part = _longest_epoch(series)
@@ -152,10 +150,11 @@ def check_nan(recording: Recording) -> Iterator[Finding]:
     forgotten = set()
     for pair in pairs(recording):
         dropped = _dropped_by_epoch_value(pair.batches, pair.epochs, pair.starts, pair.ends)
-        if pair.batches.covers == "batch" and pair.complete and dropped is not None and not pair.ends_in_epoch_value:
+        raw = pair.batches.covers == "batch" and pair.complete and not pair.ends_in_epoch_value
+        if raw and dropped is not None and _of_one_run(recording, pair):
             forgotten.add(id(pair.batches))
             yield _forgotten_by_epoch(pair.batches, pair.epochs, *dropped)
-    for series in recording.series:
+    for series in filter(is_loss, recording.series):
         nan = np.isnan(series.values)
         if not nan.any() or nan.all():
             continue
@@ -163,6 +162,13 @@ def check_nan(recording: Recording) -> Iterator[Finding]:
             yield from _finite_again(series, nan)
         elif id(series) not in forgotten:
             yield from _blocks(series, nan)
+
+
+def _of_one_run(recording: Recording, pair: Pair) -> bool:
+    """Whether the two logs are of the same file, or there is no other that they could belong to."""
+    same = recording.select(tag=pair.batches.tag, split=pair.batches.split)
+    runs = sum(one.covers == "epoch" for one in same), sum(one.covers == "batch" for one in same)
+    return runs == (1, 1) or file_of(pair.batches.origin) == file_of(pair.epochs.origin) != ""
 
 
 def _dropped_by_epoch_value(

@@ -13,7 +13,7 @@ import numpy as np
 from lossaudit.averages import Pair, pairs
 from lossaudit.axes import AXIS_CHECKS, AXIS_RULES
 from lossaudit.claims import Claim, claim_named, claims_of, is_plain, promised, words_of
-from lossaudit.columns import about, axis_of, file_of, name_of, place_of
+from lossaudit.columns import about, axis_of, file_of, is_loss, name_of, place_of
 from lossaudit.curves import CURVE_CHECKS, CURVE_RULES
 from lossaudit.findings import Finding, Judgement, Report, Rule, Verdict
 from lossaudit.inversions import invert_running_mean
@@ -163,13 +163,13 @@ def _reading(pair: Pair, causes: tuple[str, ...]) -> str:
     running = "the batch values are the mean of the epoch so far, not the loss of each batch"
     last = "the value of the epoch is the loss of its last batch"
     if causes == (_RUNNING,):
-        return f"Their changes shrink along the epoch as those of a mean must: {running}."
+        return f"Their changes shrink along the epoch, as those of a mean that begins anew in each must: {running}."
     if causes == (_LAST,):
         return (
             f"As a running mean they would need a negative batch loss at position {pair.recovered_negative}, where "
             f"none is negative: {last}."
         )
-    return f"Either {running}, or {last}. More batches in an epoch would tell them apart."
+    return f"Either {running}, or {last}. More batches and epochs would tell them apart."
 
 
 def check_means(recording: Recording) -> Iterator[Finding]:
@@ -262,18 +262,21 @@ def report_on_logs(
 
 
 def _claims(claims: Series | Recording | Mapping[str, Any]) -> list[Claim]:
-    return _named(claims) if isinstance(claims, Mapping) else _told_apart(claims_of(claims, Recording([])))
+    return _told_apart(_named(claims) if isinstance(claims, Mapping) else claims_of(claims, Recording([])))
 
 
 def _told_apart(claims: Sequence[Claim]) -> list[Claim]:
-    """The claims; those of the same name and origin are called by what they cover, too."""
-    names = Counter((claim.origin, claim.series.name) for claim in claims)
-    return [
-        claim
-        if names[claim.origin, claim.series.name] == 1
-        else replace(claim, series=replace(claim.series, origin=f"{claim.origin} by {claim.series.covers}"))
-        for claim in claims
-    ]
+    """The claims; those of the same name and origin are called by what they cover, and numbered, too."""
+    names, seen = Counter((claim.origin, claim.series.name) for claim in claims), Counter[str]()
+    told = []
+    for claim in claims:
+        if names[claim.origin, claim.series.name] > 1:
+            called = f"{claim.origin} by {claim.series.covers}"
+            seen[called] += 1
+            called += f" #{seen[called]}" if seen[called] > 1 else ""
+            claim = replace(claim, series=replace(claim.series, origin=called))
+        told.append(claim)
+    return told
 
 
 def _named(claims: Mapping[str, Any]) -> list[Claim]:
@@ -374,7 +377,7 @@ def _conditions(
 
 
 def _unknown(found: Sequence[Series], text: str) -> Finding:
-    losses = [series for series in found if words_of(series.tag) & {"loss", "losses"}] or found
+    losses = list(filter(is_loss, found)) or list(found)
     names = ", ".join(map(name_of, losses))
     others = f" and {len(found) - len(losses)} more" if len(found) > len(losses) else ""
     return Finding(

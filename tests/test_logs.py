@@ -79,7 +79,7 @@ def test_the_finding_says_where_observed_and_what_the_mean_would_be():
         "log: batch (train loss): the last batch value of each of 2 epochs is the value of the epoch: for example 3 "
         "at position 2, but the mean of its 3 batch values is 1.83333333. Either the batch values are the mean of "
         "the epoch so far, not the loss of each batch, or the value of the epoch is the loss of its last batch. "
-        "More batches in an epoch would tell them apart."
+        "More batches and epochs would tell them apart."
     )
     assert (finding.epoch, finding.step, finding.observed) == (0, 2, 3.0)
     assert finding.causes == ("running-mean-read-as-batch-loss", "last-batch-shown-as-epoch")
@@ -108,6 +108,13 @@ def test_without_rows_the_report_says_on_what_condition_the_epoch_value_is_right
 def test_a_running_mean_that_says_so_agrees_with_the_epoch_value_it_ends_in():
     series = MADE.by_batch(MADE.running, covers="epoch_so_far"), MADE.by_epoch()
     assert verdicts(*series) == [("consistent", "running_mean"), ("consistent", "epoch_mean")]
+
+
+def test_a_learning_rate_logged_by_batch_and_by_epoch_is_no_running_mean():
+    rates = Training(np.float32(0.1) / (1 + np.arange(48, dtype=np.float32).reshape(4, 12)), np.full(12, 4))
+    assert (
+        found(rates.batch_losses(tag="learning_rate"), rates.by_epoch(rates.losses[:, -1], tag="learning_rate")) == []
+    )
 
 
 def test_one_batch_an_epoch_is_its_own_mean():
@@ -386,6 +393,16 @@ def test_an_epoch_value_that_leaves_a_nan_batch_out_is_a_proof():
     one = Training(losses, MADE.rows)
     assert found(one.batch_losses(), MADE.by_epoch(epochs=range(4))) == wrong("LA510", "nan-dropped-from-mean")
     assert found(one.batch_losses(), one.by_epoch(epochs=range(4))) == []
+
+
+def test_nan_in_one_run_says_nothing_of_the_epochs_of_another():
+    losses = MADE.losses.copy()
+    losses[1, 3] = np.nan
+    spoilt = Training(losses, MADE.rows)
+    first = spoilt.batch_losses(origin="a.csv: batch"), spoilt.by_epoch(epochs=range(4), origin="a.csv: epoch")
+    second = MADE.batch_losses(origin="b.csv: batch"), MADE.by_epoch(epochs=range(4), origin="b.csv: epoch")
+    assert found(*first, *second) == []
+    assert [one.verdict for one in audit(None, Recording([*first, *second])).verdicts][2:] == ["consistent"] * 2
 
 
 def test_a_long_block_of_nan_is_suspect_a_short_one_undecidable_and_spikes_are_nothing():
