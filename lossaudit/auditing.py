@@ -14,6 +14,7 @@ from lossaudit.checks import CHECKS
 from lossaudit.checks.captures import not_captured
 from lossaudit.claims import Claim, claims_of
 from lossaudit.findings import Diagnosis, Finding, Judgement, Report, Verdict
+from lossaudit.logs import report_on_logs
 from lossaudit.predictions import GRADES, Pace, Prediction
 from lossaudit.quantities import QUANTITIES, definition
 from lossaudit.recognitions import check_dropped_epochs, check_outputs, nothing_averaged, recognised
@@ -29,7 +30,7 @@ COVERS: tuple[Covers, ...] = ("batch", "epoch")
 
 
 def audit(
-    truth: Recording,
+    truth: Recording | None,
     claims: Series | Recording | Mapping[str, Any],
     *,
     select: Iterable[str] = (),
@@ -38,7 +39,8 @@ def audit(
     """Judge what was logged against what was recorded.
 
     Args:
-        truth: a recording of the true batch losses and their rows.
+        truth: a recording of the true batch losses and their rows; None to judge logs by themselves, of which little
+            can be proved: see docs/logs-alone.md.
         claims: a Series, a Recording, or a mapping of names to series or sequences of numbers; what a name such as
             `"val_losses"` or `"epoch_loss"` promises is what its numbers are held to.
         select: beginnings of the rule codes to look for, for example `["LA1"]`; all if empty.
@@ -48,12 +50,14 @@ def audit(
         A Report with a verdict for each claim and a finding for each broken expectation.
 
     Raises:
-        TypeError: `truth` is no Recording, or `claims` is of none of the kinds above.
+        TypeError: `truth` is neither a Recording nor None, or `claims` is of none of the kinds above.
 
     >>> truth = Recording([Series([1.0, 2.0, 9.0], weights=[4, 4, 2], epochs=[0, 0, 0])])
     >>> audit(truth, {"epoch_loss": [4.0]}).findings[0].cause
     'short-last-batch-counted-as-full'
     """
+    if truth is None:
+        return report_on_logs(claims, select=select, ignore=ignore)
     if not isinstance(truth, Recording):
         raise TypeError(f"truth must be a Recording, not {type(truth).__name__}: {truth!r:.80}")
     return report_on(truth, claims_of(claims, truth), select=select, ignore=ignore)

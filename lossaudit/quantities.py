@@ -17,7 +17,6 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from lossaudit.smoothings import exponential_averages, window_averages
 from lossaudit.predictions import (
     Prediction,
     beside_the_log,
@@ -27,6 +26,7 @@ from lossaudit.predictions import (
     of_epochs,
 )
 from lossaudit.recordings import Floats, Ints
+from lossaudit.smoothings import exponential_averages, window_averages
 from lossaudit.truths import Batches, Truth
 
 Quantity = Callable[[Truth, Floats], Iterator[Prediction]]

@@ -20,6 +20,8 @@ _LEAST_EXPONENT = {"float16": -14, "bfloat16": -126, "float32": -126, "float64":
 _MOST_EXPONENT = {"float16": 16, "bfloat16": 128, "float32": 128, "float64": 1024}
 _FAILURE = 1e-9
 """Probability with which a probable bound may be exceeded if rounding errors are independent of one another."""
+COINCIDENCE = 1e-4
+"""Probability above which equal numbers in two logs may be a coincidence, so that nothing follows from them."""
 
 Floats = NDArray[np.float64]
 
@@ -139,6 +141,22 @@ def window_bound(sizes: Floats, lengths: Floats | int, dtype: str = "float32") -
     """How far the mean of k values, of magnitudes whose mean is `sizes`, may be from the exact one, in any order."""
     u = 2.0 ** -PRECISIONS[dtype]
     return (lengths + 3) * u * sizes * _second_order(np.asarray(lengths, np.float64), u) + 2.0 ** _LEAST_EXPONENT[dtype]
+
+
+def group_mean_bound(sizes: ArrayLike, terms: ArrayLike, dtype: str = "float32") -> Floats:
+    """How far a computed mean of each of many groups may be from the exact one, in whatever order it was added.
+
+    With n terms, n·u·Σ|p| for the sum, as much for the count, once more for evaluating the exact mean in float64, and
+    eight roundings of products and quotient: (3n + 8)·u·Σ|p|/Σw, rounded once more.
+
+    Args:
+        sizes: Σ|w·l| / Σw of each group, shape (m,).
+        terms: number of terms of each group, shape (m,).
+        dtype: the float type in which the program computed.
+    """
+    sizes, factors = np.asarray(sizes, np.float64), (3 * np.asarray(terms, np.float64) + 8) * 2.0 ** -PRECISIONS[dtype]
+    errors = sizes * factors * (1 + factors)
+    return errors + half_ulp(sizes + errors, dtype)
 
 
 def _pairwise_depth(terms: Floats) -> Floats:

@@ -4,7 +4,7 @@ To add a check, write its Rule and a function of a case that yields findings in 
 its RULES and into CHECKS.
 
 `values`: what the numbers of a claim are. `order`: where they stand. `captures`: what the audit itself needs.
-`lossaudit.trainings` checks the recorded training, whatever was logged of it.
+`lossaudit.trainings` checks the recorded training, whatever was logged of it; `lossaudit.logs` logs without a truth.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from lossaudit import trainings
 from lossaudit.cases import Case
 from lossaudit.checks import captures, order, values
 from lossaudit.findings import Finding
+from lossaudit.logs import LOG_RULES
 
-_RULES = (*values.RULES, *order.RULES, *captures.RULES, *trainings.TRAINING_RULES)
+_RULES = (*values.RULES, *order.RULES, *captures.RULES, *trainings.TRAINING_RULES, *LOG_RULES)
 RULES = {rule.code: rule for rule in sorted(_RULES, key=lambda rule: rule.code)}
 
 CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
