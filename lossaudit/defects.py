@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -311,11 +312,12 @@ def _joint_means(case: Case, recording: Recording) -> Iterator[Prediction]:
         means = [means_so_far(one, case.truth.dtype) for one in kinds]
         values = np.sum([one.values for one in means], axis=0)
         rounding = len(means) * half_ulp(np.sum([np.abs(one.values) for one in means], axis=0), case.truth.dtype)
+        bounds = np.sum([one.bounds for one in means], axis=0) + rounding
         yield replace(
             means[0],
             values=values,
-            bounds=np.sum([one.bounds for one in means], axis=0) + rounding,
-            bands=np.sum([one.bands for one in means], axis=0) + rounding,
+            bounds=bounds,
+            bands=partial(np.copy, bounds),
             slack=np.sum([one.slack for one in means], axis=0) + half_ulp(values, "float64"),
             ways=(),
         )

@@ -15,7 +15,7 @@ from lossaudit.accumulators import WeightedMean
 from lossaudit.findings import Verdict
 from lossaudit.recordings import Floats, Ints
 from lossaudit.replays import PRECISIONS, replay_keras_mean
-from lossaudit.tolerances import decimals_bound, half_ulp, mean_bounds
+from lossaudit.tolerances import decimals_bound, group_mean_bound, half_ulp, mean_bounds
 from lossaudit.truths import Batches, Truth
 
 Pace = Literal["batch", "epoch"]
@@ -30,7 +30,7 @@ by the rows into the product, as (Σ·1/n)·n = Σ, and so skips up to four."""
 
 Way = Callable[[], Floats]
 
-_COLUMNS = ("values", "bounds", "bands", "slack", "epochs", "steps")
+_COLUMNS = ("values", "bounds", "slack", "epochs", "steps")
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ class Prediction:
         pace: one number for each batch, or for each epoch.
         values: the numbers in exact arithmetic, rounded to float64, shape (m,).
         bounds: proven bound of |logged - value| for a float accumulation, shape (m,).
-        bands: probabilistic bound, which may only warn, shape (m,).
+        bands: probabilistic bound, which may only warn, shape (m,); computed only where it decides.
         slack: proven bound of the error of `values` themselves, shape (m,).
         ways: what known programs print bit for bit, each of shape (m,); computed only where it decides.
         epochs: epoch of each number, shape (m,).
@@ -54,7 +54,7 @@ class Prediction:
     pace: Pace
     values: Floats
     bounds: Floats
-    bands: Floats
+    bands: Way
     slack: Floats
     ways: tuple[Way, ...]
     epochs: Ints
@@ -75,7 +75,8 @@ class Prediction:
     def take(self, rows: NDArray[Any]) -> Prediction:
         """The numbers that an index or a mask picks."""
         columns = {name: getattr(self, name)[rows] for name in _COLUMNS}
-        return replace(self, **columns, ways=tuple(partial(_picked, way, rows) for way in self.ways))
+        ways = tuple(partial(_picked, way, rows) for way in self.ways)
+        return replace(self, **columns, bands=partial(_picked, self.bands, rows), ways=ways)
 
     def once_an_epoch(self, rows: Ints) -> Prediction:
         """The picked numbers, one of each epoch, shown as the epoch's."""
@@ -89,16 +90,19 @@ class Prediction:
         """A function of each number, which grows no faster than `slope` around it and is rounded to 2 ulp."""
         values = function(self.values)
         rounding = 4 * half_ulp(values, dtype)
-        bounds, bands, slack = (column * slope for column in (self.bounds, self.bands, self.slack))
-        exact = slack + 4 * half_ulp(values, "float64")
-        return replace(self, values=values, bounds=bounds + rounding, bands=bands + rounding, slack=exact, ways=())
+        exact = self.slack * slope + 4 * half_ulp(values, "float64")
+        bounds, bands = self.bounds * slope + rounding, self.bands
+        return replace(
+            self, values=values, bounds=bounds, bands=lambda: bands() * slope + rounding, slack=exact, ways=()
+        )
 
     def grade(self, observed: Floats, decimals: int | None = None) -> Ints:
         """Index into GRADES of each observed number, shape (m,), which a log may have rounded to `decimals` digits."""
         rounding = 0.0 if decimals is None else decimals_bound(decimals)
         distance = np.abs(observed - self.values)
-        near, probable = distance <= self.bounds + rounding, distance <= self.bands + rounding
-        same = self._same_bits(observed) & (np.isnan(self.values) | (decimals is None))
+        near, same = distance <= self.bounds + rounding, self._same_bits(observed)
+        same &= np.isnan(self.values) | (decimals is None)
+        probable = near if np.all(same | ~near) else distance <= self.bands() + rounding
         return np.select([same, near & probable, near], [0, 1, 2], default=3)
 
     def matches(self, observed: Floats, decimals: int | None = None) -> NDArray[np.bool_]:
@@ -143,7 +147,15 @@ def each_batch(batches: Batches, dtype: str) -> Prediction:
     rewritten = _REWRITTEN * 2.0 ** -PRECISIONS[batches.dtype] * np.abs(values)
     rounding = half_ulp(values, dtype) + half_ulp(values * weights, dtype) / divisors + rewritten + slack
     return Prediction(
-        "batch_loss", "batch", values, rounding, rounding, slack, (lambda: alone,), batches.epochs, batches.steps
+        "batch_loss",
+        "batch",
+        values,
+        rounding,
+        lambda: rounding,
+        slack,
+        (lambda: alone,),
+        batches.epochs,
+        batches.steps,
     )
 
 
@@ -162,14 +174,14 @@ def _remembered(function: Callable[[Batches, str], Prediction]) -> Callable[[Bat
 @_remembered
 def means_so_far(batches: Batches, dtype: str) -> Prediction:
     """The mean of the epoch so far, weighted by rows, after each batch."""
-    columns = {name: np.empty(len(batches)) for name in ("values", "bounds", "bands", "slack")}
+    columns = {name: np.empty(len(batches)) for name in ("values", "bounds", "slack")}
     for rows in batches.of_equal_length():
         for name, column in _means_side_by_side(batches.where(rows), dtype).items():
             columns[name][rows] = column
     means = columns["values"]
     plain, fused = (cache(partial(_replayed, batches, fused)) for fused in (False, True))
     ways = (plain, lambda: _rounded(means, dtype), fused)
-    bounds, bands, slack = (columns[name] for name in ("bounds", "bands", "slack"))
+    bounds, slack, bands = columns["bounds"], columns["slack"], partial(_bands, batches, dtype)
     return Prediction("running_mean", "batch", means, bounds, bands, slack, ways, batches.epochs, batches.steps)
 
 
@@ -204,21 +216,38 @@ def of_epochs(truth: Truth, summary: Callable[..., Floats], roundings: int = 0) 
         slack[epochs] = losses.slack[rows].max(axis=1)
     bounds = bounds + roundings * half_ulp(values, dtype)
     slack = slack + roundings * half_ulp(values, "float64")
-    return replace(ends, values=values, bounds=bounds, bands=bounds, slack=slack, ways=())
+    return replace(ends, values=values, bounds=bounds, bands=lambda: bounds, slack=slack, ways=())
 
 
 def _means_side_by_side(batches: Batches, dtype: str) -> dict[str, Floats]:
     """Means of epochs of equal length, from batches whose columns are of shape (epochs, length)."""
     values, weights, slack = batches.values, batches.weights, _slack(batches)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        counts = np.cumsum(weights, axis=-1)
-        means = np.cumsum(values * weights, axis=-1) / counts
-        single, double = (mean_bounds(values, weights, dtype=kind, roundings=_REWRITTEN) for kind in (dtype, "float64"))
-        known = np.cumsum(slack * weights, axis=-1) / counts
+        counts, products = np.cumsum(weights, axis=-1), values * weights
+        means = np.cumsum(products, axis=-1) / counts
+        sizes = np.cumsum(np.abs(products), axis=-1) / counts
+        summing = group_mean_bound(sizes, np.arange(1.0, values.shape[-1] + 1), "float64")
+        proven = mean_bounds(values, weights, dtype=dtype, roundings=_REWRITTEN)
+        known = np.cumsum(slack * weights, axis=-1) / counts if batches.slack is not None else 0.0
+    return {"values": means, "bounds": proven + _storing(values, dtype) + known, "slack": summing + known}
+
+
+def _storing(values: Floats, dtype: str) -> Floats:
+    """How far the losses of a batch, or of one before it, are from what a float type keeps of them."""
     stored = np.where(_rounded(values, dtype) == values, 0.0, half_ulp(values, dtype))
-    storing = np.maximum.accumulate(stored, axis=-1) + known
-    proven, probable = single.proven + storing, single.probable + storing
-    return {"values": means, "bounds": proven, "bands": probable, "slack": double.proven + known}
+    return np.maximum.accumulate(stored, axis=-1)
+
+
+def _bands(batches: Batches, dtype: str) -> Floats:
+    """The probable bound of the mean of the epoch so far."""
+    bands = np.empty(len(batches))
+    for rows in batches.of_equal_length():
+        part = batches.where(rows)
+        likely = mean_bounds(part.values, part.weights, dtype=dtype, roundings=_REWRITTEN, probable=True)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            known = np.cumsum(_slack(part) * part.weights, axis=-1) / np.cumsum(part.weights, axis=-1)
+        bands[rows] = likely + _storing(part.values, dtype) + known
+    return bands
 
 
 def _slack(batches: Batches) -> Floats:

@@ -60,7 +60,7 @@ def _wholes(batches: Batches) -> list[Batches]:
 def _stored(average: Prediction, dtype: str) -> Prediction:
     """What was computed in double precision, as another float type keeps it."""
     bounds = average.bounds + half_ulp(np.abs(average.values) + average.bounds, dtype)
-    return replace(average, bounds=bounds, bands=bounds)
+    return replace(average, bounds=bounds, bands=lambda: bounds)
 
 
 def _exponential(batches: Batches, whole: Batches, dtype: str, decay: float, start: str) -> Prediction:
@@ -74,7 +74,7 @@ def _average(batches: Batches, values: Floats, bounds: Floats, dtype: str, words
     stored = each_batch(batches, dtype)
     finite = np.where(np.isfinite(stored.values), stored.bounds, 0.0)  # a window forgets what was not
     around = bounds + np.maximum.accumulate(finite)
-    return replace(stored, values=values, bounds=around, bands=around, slack=bounds, ways=(), words=words)
+    return replace(stored, values=values, bounds=around, bands=lambda: around, slack=bounds, ways=(), words=words)
 
 
 def _smoothed(losses: Floats, decay: float, start: str) -> Floats:

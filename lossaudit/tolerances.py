@@ -90,15 +90,18 @@ def mean_bound(
     """
     if order not in _DEPTHS:
         raise ValueError(f"order={order!r} must be one of {', '.join(map(repr, _DEPTHS))}")
-    return _bound(*pairs(values, weights, dtype), order, dtype, roundings)
+    columns = pairs(values, weights, dtype)
+    return Bound(*(_bound(*columns, order, dtype, roundings, probable) for probable in (False, True)))
 
 
-def mean_bounds(values: Floats, weights: Floats, *, dtype: str = "float32", roundings: int = 0) -> Bound:
-    """`mean_bound` of m means side by side, whatever the order: all arrays of shape (m, n)."""
-    return _bound(values, weights, "any", dtype, roundings)
+def mean_bounds(
+    values: Floats, weights: Floats, *, dtype: str = "float32", roundings: int = 0, probable: bool = False
+) -> Floats:
+    """The proven or the probable bound of m means side by side, whatever the order: all arrays of shape (m, n)."""
+    return _bound(values, weights, "any", dtype, roundings, probable)
 
 
-def _bound(values: Floats, weights: Floats, order: str, dtype: str, roundings: int) -> Bound:
+def _bound(values: Floats, weights: Floats, order: str, dtype: str, roundings: int, probable: bool) -> Floats:
     u, terms = 2.0 ** -PRECISIONS[dtype], np.arange(1.0, values.shape[-1] + 1)
     depths, so_far = _DEPTHS[order](terms), partial(np.cumsum, axis=-1)
     with np.errstate(all="ignore"):
@@ -106,21 +109,19 @@ def _bound(values: Floats, weights: Floats, order: str, dtype: str, roundings: i
         sizes, totals, counts = so_far(np.abs(products)), so_far(products), so_far(weights)
         each = (roundings + 1) * u * np.abs(products) + 2.0 ** _LEAST_EXPONENT[dtype]
         summing = (depths * u * sizes + so_far(each)) * _second_order(terms, u)
-        steps = half_ulp(np.abs(totals) + summing, dtype)
+        if order == "sequential" or probable:
+            steps = half_ulp(np.abs(totals) + summing, dtype)
         if order == "sequential":
             summing = np.minimum(summing, so_far(steps + each) * _second_order(terms, 0.0))
-        probable = math.sqrt(2 * math.log(2 / _FAILURE)) * np.sqrt(so_far(steps**2 + each**2))
+        likely = math.sqrt(2 * math.log(2 / _FAILURE)) * np.sqrt(so_far(steps**2 + each**2)) if probable else np.inf
         counting = _count_error(weights, counts, depths, u)
         if order == "sequential":
             replayed = replay_keras_mean(np.zeros_like(weights), weights, dtype=dtype).count
             counting = np.minimum(counting, np.abs(replayed - counts) + terms * 2.0**-52 * counts)
         tail = np.abs(totals) * counting / (counts * (counts - counting))
-        proven, probable = (
-            _quotient(error, totals, counts, counting, tail, dtype)
-            for error in (summing, np.minimum(summing, probable))
-        )
+        bound = _quotient(np.minimum(summing, likely), totals, counts, counting, tail, dtype)
         may_overflow = np.maximum(sizes + summing, counts + counting) >= _largest(dtype)
-        return Bound(*(np.where(may_overflow, np.inf, one) for one in (proven, probable)))
+        return np.where(may_overflow, np.inf, bound)
 
 
 def smoothing_bound(values: Floats, decay: float, dtype: str = "float32", corrected: bool = False) -> Floats:

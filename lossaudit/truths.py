@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from lossaudit.recordings import Floats, Ints, Recording, Series
 
 _COLUMNS = ("values", "weights", "epochs", "steps", "sessions")
-_HEAD = 3
-"""Epochs by which an impossible explanation shows itself: one that goes on over a reset needs two, and one more."""
+_EPOCHS, _BATCHES = 3, 1024
+"""Epochs and batches by which an impossible explanation shows itself: one that goes on over a reset needs two epochs,
+and one more; a window is to fit into them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,12 +174,18 @@ class Truth:
 
         What a mistake would have logged there does not depend on what came later.
         """
-        stop = min(most, *self.batches.starts[_HEAD : _HEAD + 1].tolist(), len(self.batches))
+        fourth = self.batches.starts[_EPOCHS : _EPOCHS + 1].tolist() or [len(self.batches)]
+        stop = min(most, max(*fourth, self._whole(_BATCHES)), len(self.batches))
         mine = self.batches.where(slice(stop))
         others = {split: one.where(one.epochs <= mine.epochs.max()) for split, one in self.splits.items()}
         splits = {split: one for split, one in others.items() if len(one)} | {self.split: mine}
         companions = {tag: values[:stop] for tag, values in self.companions.items()}
         return replace(self, splits=splits, companions=companions)
+
+    def _whole(self, least: int) -> int:
+        """The end of the epoch in which a batch lies."""
+        after = self.batches.ends[self.batches.ends >= least - 1]
+        return int(after[0]) + 1 if len(after) else len(self.batches)
 
     def alternating(self) -> tuple[Batches, NDArray[np.bool_]] | None:
         """Train and validation batches in the order in which `fit` runs them, and which of them the claim speaks of."""

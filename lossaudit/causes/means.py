@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -228,13 +229,14 @@ def _accumulated_in(dtype: str, truth: Truth) -> Iterator[Prediction]:
     """The narrow type's own arithmetic, step by step, is what it is, without a bound."""
     for batches in (truth.batches, truth.batches.counted_alike()):
         if batches.weights_known and truth.batches.dtype != dtype and truth.dtype != dtype:
-            so_far = means_so_far(batches, "float64")
+            so_far = means_so_far(batches, truth.dtype)
             parts = [batches.where(group) for group in batches.groups()]
             values = np.concatenate([replay_keras_mean(part.values, part.weights, dtype=dtype).mean for part in parts])
             zero = np.zeros(len(values))
-            narrow = replace(so_far, values=values, bounds=zero, bands=zero, slack=zero, ways=())
-            yield narrow
-            yield narrow.once_an_epoch(batches.ends)
+            narrow = replace(so_far, values=values, bounds=zero, bands=partial(np.copy, zero), slack=zero, ways=())
+            for shown, wide in ((narrow, so_far), (narrow.once_an_epoch(batches.ends), so_far.take(batches.ends))):
+                if not wide.matches(shown.values).all():  # or else nothing was lost
+                    yield shown
 
 
 def _means_and_counts(truth: Truth, cumulative: bool = False) -> Iterator[tuple[Prediction, Floats]]:

@@ -127,4 +127,4 @@ def _stored_as(dtype: str, right: Prediction, logged: Floats) -> Iterator[Predic
 def _within(right: Prediction, distance: Floats | float) -> Prediction:
     """The right numbers, which something has moved by no more than a distance."""
     bounds = right.bounds + distance
-    return replace(right, bounds=bounds, bands=bounds, ways=())
+    return replace(right, bounds=bounds, bands=lambda: bounds, ways=())

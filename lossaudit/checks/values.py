@@ -158,7 +158,7 @@ def _suspect(case: Case, expected: Prediction) -> Finding:
         beside,
         at,
         float(observed[at]),
-        f"Rounding can explain it, but hardly ever does: the probable bound is {beside.bands[at]:.2g}.",
+        f"Rounding can explain it, but hardly ever does: the probable bound is {beside.bands()[at]:.2g}.",
         verdict=Verdict.SUSPECT,
         severity="warning",
     )

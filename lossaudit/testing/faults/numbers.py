@@ -88,6 +88,13 @@ def accumulated_in_float16(recording: Recording) -> Series | None:
     return epoch_log(_narrow(losses, rows, np.float16) for losses, rows in epochs_of(recording))
 
 
+@fault("accumulated-in-bfloat16")
+def accumulated_in_bfloat16(recording: Recording) -> Series | None:
+    import ml_dtypes
+
+    return epoch_log(_narrow(losses, rows, ml_dtypes.bfloat16) for losses, rows in epochs_of(recording))
+
+
 def _narrow(losses: list[float], rows: list[float], kind: Any) -> float:
     total, count = kind(0), kind(0)
     with np.errstate(over="ignore", invalid="ignore"):
