@@ -40,12 +40,21 @@ class Alignment:
 
 
 def in_place(claim: Series, expected: Prediction) -> Iterator[Alignment]:
-    """By the log's own steps or epochs; by position where it has none and the lengths agree."""
+    """By the log's own steps or epochs; by position where it has none and the lengths agree.
+
+    What a resumed run did twice may stand in a log twice, the first time, or the last.
+    """
     axis = _axis(claim, expected)
+    true = expected.epochs if expected.pace == "epoch" else expected.steps
+    again = len(np.unique(true)) < len(true)
     if axis is not None and not _repeats(*axis):
         yield Alignment(_lookup(*axis))
+        if again and not np.array_equal(*axis):
+            yield Alignment(_lookup(*axis, last=True))
     elif axis is None and len(claim) == len(expected):
         yield Alignment(np.arange(len(claim)))
+    elif axis is None and again and len(claim) == len(np.unique(true)):
+        yield Alignment(_lookup(np.unique(true), true, last=True))
 
 
 def shifted(claim: Series, expected: Prediction) -> Iterator[Alignment]:
@@ -60,7 +69,7 @@ def shifted(claim: Series, expected: Prediction) -> Iterator[Alignment]:
             rows[(rows < 0) | (rows >= len(claim))] = NOWHERE
             if _holds_no_number(claim.values[rows == NOWHERE]):
                 yield _shift(rows, places)
-            if places == -1 and len(claim) > 2 and np.all(np.diff(expected.epochs) != 0):
+            if places == -1 and len(claim) > 2 and expected.pace == "batch" and np.all(np.diff(expected.epochs) != 0):
                 yield _after_update(rows)
 
 
@@ -106,12 +115,13 @@ def _repeats(logged: Ints, true: Ints) -> bool:
     return len(np.unique(logged)) < len(logged) and len(np.unique(true)) == len(true)
 
 
-def _lookup(logged: Ints, true: Ints) -> Ints:
-    if np.array_equal(logged, true):  # a resumed run takes some steps twice
+def _lookup(logged: Ints, true: Ints, last: bool = False) -> Ints:
+    """The first or the last row of the truth with each logged step or epoch."""
+    if np.array_equal(logged, true):
         return np.arange(len(true))
     order = np.argsort(true, kind="stable")
-    places = np.clip(np.searchsorted(true, logged, sorter=order), 0, len(true) - 1)
-    rows = order[places]
+    places = np.searchsorted(true, logged, sorter=order, side="right" if last else "left") - int(last)
+    rows = order[np.clip(places, 0, len(true) - 1)]
     return np.where(true[rows] == logged, rows, NOWHERE)
 
 
@@ -120,8 +130,9 @@ def _other_steps(logged: Ints, true: Ints, expected: Prediction) -> Iterator[Ali
     offsets = [int(logged[0] - true[0]), 1, -1] if len(logged) else []
     for offset in dict.fromkeys(offset for offset in offsets if offset):
         yield _shift(_lookup(logged - offset, true), offset)
-    if _repeats(logged, true):
-        yield _repeated(_lookup(logged, true))
+    rows = _lookup(logged, true)
+    if _repeats(logged, true) and len(np.unique(rows[rows != NOWHERE])) < np.sum(rows != NOWHERE):
+        yield _repeated(rows)
     if len(logged) == len(true) and np.any(np.diff(logged - true)):
         first = int(np.flatnonzero(logged != true)[0])
         yield Alignment(

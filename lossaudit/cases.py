@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from lossaudit.alignments import Alignment, in_place, moved
 from lossaudit.causes import Cause
+from lossaudit.coincidences import is_told
 from lossaudit.findings import Verdict
-from lossaudit.mistakes import PACES, Mistaken, expected_of, mistaken, repeated
+from lossaudit.mistakes import PACES, Mistaken, alone, expected_of, mistaken, repeated
 from lossaudit.predictions import GRADES, Prediction
 from lossaudit.recordings import Covers, Floats, Series
 from lossaudit.truths import Truth
@@ -92,7 +93,16 @@ class Case:
             return Verdict.WRONG
         if self.reading.alignment.cause is not None:
             return Verdict.WRONG if self.reading.alignment.founded else Verdict.UNDECIDABLE
-        return Verdict.UNDECIDABLE if self.lookalikes else self.grade
+        return Verdict.UNDECIDABLE if self.lookalikes or self.is_vague else self.grade
+
+    @cached_property
+    def is_vague(self) -> bool:
+        """Whether the numbers may be right, but only because rounding may move them by as much as they are."""
+        if self.reading is None or self.grade is Verdict.EXACT:
+            return False
+        _, observed, beside = self.aligned(self.reading.prediction, self.reading.alignment)
+        finite = np.isfinite(observed)
+        return not np.sum(beside.bounds[finite]) < np.sum(np.abs(observed[finite])) and bool(finite.any())
 
     @property
     def right(self) -> bool:
@@ -144,33 +154,43 @@ class Case:
         _, observed, beside = self.aligned(prediction, alignment)
         return len(observed) > 0 and bool(beside.matches(observed, self.claim.decimals).all())
 
-    def _tells(self, alignment: Alignment, prediction: Prediction) -> bool:
-        """Whether the numbers are larger than what the prediction may be wrong by, or the same bit for bit."""
-        _, observed, beside = self.aligned(prediction, alignment)
-        finite = np.isfinite(observed)
-        near = np.sum(beside.bounds[finite]) < np.sum(np.abs(observed[finite]))
-        return bool(near) or bool(np.all(beside.grade(observed) == 0))
-
     def _explaining(
         self, alignment: Alignment, expected: Prediction, count: int, plain: bool = False
     ) -> Iterator[Reading]:
-        """Readings with so many mistakes: those that fit the first epochs are tried on all of them."""
+        """Readings with so many mistakes, which the numbers tell of; `plain` ones only may look like right numbers."""
         if alignment.cause is None and not np.all(alignment.placed):
             return
         logged, known = self._beside(alignment, expected)
+        for causes, prediction in self._candidates(logged, known, count, plain):
+            if self.claim.decimals is not None and any(one.name == "rounded-to-decimals" for one in causes):
+                continue  # a log that says so is not mistaken for what it says
+            if self._is(alignment, prediction) and (plain or self._is_told(alignment, causes, prediction, expected)):
+                yield Reading(alignment, prediction, causes)
+
+    def _is_told(
+        self, alignment: Alignment, causes: tuple[Cause, ...], prediction: Prediction, expected: Prediction
+    ) -> bool:
+        _, observed, beside = self.aligned(prediction, alignment)
+        return is_told(causes, beside, self.aligned(expected, alignment)[2], observed, self.claim.decimals)
+
+    def _candidates(self, logged: Floats, known: NDArray[np.bool_], count: int, plain: bool) -> Iterator[Mistaken]:
+        """What so many mistakes would have logged; those that the first epochs refute are not tried on all of them."""
         is_batch = PACES[self.covers] == "batch"
         head = self.truth.head(_MOST if is_batch else len(self.truth.batches))
         rows = len(head.batches) if is_batch else len(head.batches.ends)
         if rows == len(logged) or not known[:rows].any():
-            found = mistaken(self.truth, self.covers, logged, count, plain)
-        else:
-            tried = mistaken(head, self.covers, logged[:rows], count, plain)
-            likely = self._fitting(tried, logged[:rows], known[:rows])
-            combinations = dict.fromkeys(causes for causes, _ in likely)
-            found = chain.from_iterable(repeated(self.truth, self.covers, logged, one) for one in combinations)
-        for causes, prediction in found:
-            if self._is(alignment, prediction) and self._tells(alignment, prediction):
-                yield Reading(alignment, prediction, causes)
+            return mistaken(self.truth, self.covers, logged, count, plain)
+        begun, known_there = logged[:rows], known[:rows]
+        fitting: dict[tuple[Cause, ...], None] = {}
+        refuted: set[tuple[Cause, ...]] = set()
+        for causes, one in mistaken(head, self.covers, begun, count, plain):
+            if one.take(known_there).matches(begun[known_there], self.claim.decimals).all():
+                fitting[causes] = None
+            else:
+                refuted.add(causes)
+        unseen = [causes for causes in alone(self.covers, plain) if causes not in refuted] if count == 1 else []
+        likely = dict.fromkeys([*fitting, *unseen])
+        return chain.from_iterable(repeated(self.truth, self.covers, logged, causes) for causes in likely)
 
     def _beside(self, alignment: Alignment, expected: Prediction) -> tuple[Floats, NDArray[np.bool_]]:
         """The logged numbers in the places of the expected ones, and which places have one."""
@@ -178,11 +198,6 @@ class Case:
         used = alignment.placed & ~self.absent
         logged[alignment.rows[used]], known[alignment.rows[used]] = self.claim.values[used], True
         return logged, known
-
-    def _fitting(self, found: Iterable[Mistaken], logged: Floats, known: NDArray[np.bool_]) -> Iterator[Mistaken]:
-        for causes, prediction in found:
-            if prediction.take(known).matches(logged[known], self.claim.decimals).all():
-                yield causes, prediction
 
 
 def _one_of_each(readings: Iterable[Reading]) -> tuple[Reading, ...]:

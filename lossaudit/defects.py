@@ -308,7 +308,8 @@ def _of_sum(prediction: Prediction, case: Case, recording: Recording) -> Iterato
 def _joint_means(case: Case, recording: Recording) -> Iterator[Prediction]:
     """The sum over the replicas of their running means, weighted by rows and not."""
     parts = _replicas(case, recording)
-    for kinds in (parts, [one.counted_alike() for one in parts]) if len(parts) > 1 else ():
+    alike = len(parts) > 1 and len({len(one) for one in parts}) == 1
+    for kinds in (parts, [one.counted_alike() for one in parts]) if alike else ():
         means = [means_so_far(one, case.truth.dtype) for one in kinds]
         values = np.sum([one.values for one in means], axis=0)
         rounding = len(means) * half_ulp(np.sum([np.abs(one.values) for one in means], axis=0), case.truth.dtype)

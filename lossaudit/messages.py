@@ -20,7 +20,7 @@ def at_number(
     value = float(expected.values[at])
     message = (
         f"{name(case)}, {_where(case, epoch, step)}: logged {_digits(observed, value)}, "
-        f"but {_what(case, epoch).format(_digits(value, observed))} "
+        f"but {_what(case, epoch, step).format(_digits(value, observed))} "
         f"(bound {bound:.2g}, {case.claim.dtype}{_additions(case, epoch, step)}). {explanation}"
     )
     on_step = case.covers != "epoch"
@@ -57,17 +57,31 @@ def name(case: Case) -> str:
 def _where(case: Case, epoch: int, step: int) -> str:
     if case.covers == "epoch":
         return f"epoch {epoch}"
-    batches = case.truth.batches
-    batch = int(np.flatnonzero(batches.steps[batches.epochs == epoch] == step)[0])
+    batch = step_of_epoch(case, epoch, step)
     return f"epoch {epoch}, batch {batch} (step {step})"
 
 
-def _what(case: Case, epoch: int) -> str:
+def group_of(case: Case, epoch: int, step: int) -> slice:
+    """The batches of the epoch with a step; of its latest session, where it was begun again after a resume."""
+    batches = case.truth.batches
+    row = int(np.flatnonzero((batches.epochs == epoch) & (batches.steps == step))[-1])
+    number = int(np.searchsorted(batches.ends, row))
+    return slice(int(batches.starts[number]), int(batches.ends[number]) + 1)
+
+
+def step_of_epoch(case: Case, epoch: int, step: int) -> int:
+    """Place of a step among the batches of its epoch."""
+    steps = case.truth.batches.steps[group_of(case, epoch, step)]
+    return int(np.flatnonzero(steps == step)[0])
+
+
+def _what(case: Case, epoch: int, step: int) -> str:
     """The expectation as a sentence with a place for the expected number."""
     if case.covers == "batch":
         return "the loss of that batch is {}"
     if case.covers == "epoch":
-        return f"its {_additions_of(case, epoch)} batches average {{}} weighted by rows"
+        batches = group_of(case, epoch, step)
+        return f"its {batches.stop - batches.start} batches average {{}} weighted by rows"
     return "the mean of the epoch so far is {} weighted by rows"
 
 
@@ -75,17 +89,12 @@ def _additions(case: Case, epoch: int, step: int) -> str:
     """Where the bound comes from, beside the float type."""
     if case.covers == "batch":
         return ""
-    return f", {_additions_of(case, epoch, step if case.covers == 'epoch_so_far' else None)} additions"
+    return f", {step_of_epoch(case, epoch, step) + 1} additions"
 
 
-def _additions_of(case: Case, epoch: int, last_step: int | None = None) -> int:
-    steps = case.truth.batches.steps[case.truth.batches.epochs == epoch]
-    return len(steps) if last_step is None else int(np.sum(steps <= last_step))
-
-
-def facts(case: Case, epoch: int) -> dict[str, str]:
+def facts(case: Case, epoch: int, step: int) -> dict[str, str]:
     """What explanations and remedies speak of: the batches and rows of the epoch in question."""
-    weights = case.truth.batches.weights[case.truth.batches.epochs == epoch]
+    weights = case.truth.batches.weights[group_of(case, epoch, step)]
     numbers = {"batches": len(weights), "rows": weights.sum(), "full": weights.max(), "last": weights[-1]}
     return {"split": case.claim.split, **{name: f"{value:g}" for name, value in numbers.items()}}
 
@@ -93,6 +102,9 @@ def facts(case: Case, epoch: int) -> dict[str, str]:
 def telling(case: Case) -> str:
     """What would tell indistinguishable causes apart."""
     batches = case.truth.batches
+    causes = [cause for reading in case.readings for cause in reading.causes]
+    if causes and all(cause.stage == "number" and cause.breaks == "scale" for cause in causes):
+        return "The factor is the same: only the program can tell."
     if case.claim.decimals is not None:
         return "A log with more digits would tell them apart."
     if np.all(batches.weights == batches.weights[0]):

@@ -71,6 +71,12 @@ def _is_multiple(mean: Prediction, expected: Prediction) -> bool:
     return not len(factors) or bool(np.all(np.abs(factors - factors[0]) <= slack + slack[0]))
 
 
+def alone(covers: Covers, plain: bool = False) -> list[tuple[Cause, ...]]:
+    """Every mistake by itself."""
+    stages = ("batches", "mean") if plain else ("batches", "mean", "number")
+    return [(one,) for stage in stages for one in _causes(stage, covers, plain) if one]
+
+
 def repeated(truth: Truth, covers: Covers, logged: Floats, causes: Iterable[Cause]) -> Iterator[Mistaken]:
     """What one combination of mistakes would have logged."""
     made = {one.stage: one for one in causes}

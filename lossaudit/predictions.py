@@ -99,18 +99,26 @@ class Prediction:
     def grade(self, observed: Floats, decimals: int | None = None) -> Ints:
         """Index into GRADES of each observed number, shape (m,), which a log may have rounded to `decimals` digits."""
         rounding = 0.0 if decimals is None else decimals_bound(decimals)
-        distance = np.abs(observed - self.values)
-        near, same = distance <= self.bounds + rounding, self._same_bits(observed)
+        with np.errstate(invalid="ignore"):
+            distance = np.abs(observed - self.values)
+        near, same = self.matches(observed, decimals), self._same_bits(observed)
         same &= np.isnan(self.values) | (decimals is None)
-        probable = near if np.all(same | ~near) else distance <= self.bands() + rounding
+        certain = same | ~near | ~np.isfinite(self.values)
+        probable = near if certain.all() else (distance <= self.bands() + rounding) | ~np.isfinite(self.values)
         return np.select([same, near & probable, near], [0, 1, 2], default=3)
 
     def matches(self, observed: Floats, decimals: int | None = None) -> NDArray[np.bool_]:
-        """Where an observed number is the predicted one as far as can be proved, shape (m,)."""
+        """Where an observed number is the predicted one as far as can be proved, shape (m,).
+
+        An infinite sum is infinite in one order of its terms and NaN in another, and 0/0 is NaN, or zero in Keras.
+        """
         rounding = 0.0 if decimals is None else decimals_bound(decimals)
-        near = np.abs(observed - self.values) <= self.bounds + rounding
+        with np.errstate(invalid="ignore"):
+            near = np.abs(observed - self.values) <= self.bounds + rounding
         undefined = ~np.isfinite(self.values)
-        return near | (undefined & self._same_bits(observed)) if undefined.any() else near
+        if not undefined.any():
+            return near
+        return near | (undefined & (~np.isfinite(observed) | self._same_bits(observed)))
 
     def _same_bits(self, observed: Floats) -> NDArray[np.bool_]:
         same = _identical(observed, self.values)
@@ -280,7 +288,7 @@ def _exact_mean(batches: Batches) -> float:
 def _numpy_means(batches: Batches) -> tuple[float, float, float]:
     """What `np.average` and `np.mean` give in double and `np.average` in single precision; NaN where undefined."""
     values, weights = batches.values, batches.weights
-    if not weights.any():
+    if not weights.astype(np.float32).any():
         return (float("nan"),) * 3
     double = np.average(values, weights=weights)
     with np.errstate(over="ignore", invalid="ignore"):

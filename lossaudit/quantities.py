@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import wraps
 from typing import Any, TypeVar, cast
 
@@ -277,13 +276,11 @@ def cumulative_mean_over_train_and_validation(truth: Truth) -> Iterator[Predicti
 
 def counted_otherwise(truth: Truth) -> Iterator[tuple[str, Batches]]:
     """The batches weighted by what else was counted in each of them, by the tag of the count."""
-    for tag, counts in truth.companions.items():
-        if (
-            _COUNTS & set(re.split(r"[^a-z]+", tag.lower()))
-            and np.all(np.isfinite(counts) & (counts >= 0))
-            and counts.any()
-        ):
-            yield tag, replace(truth.batches, weights=counts, weights_known=True)
+    for tag, counted in truth.companions.items():
+        counts = counted.values
+        says_so = _COUNTS & set(re.split(r"[^a-z]+", tag.lower()))
+        if says_so and np.all(np.isfinite(counts) & (counts >= 0)) and counts.any():
+            yield tag, truth.batches.weighted(counts)
 
 
 def _or_one(counts: Floats) -> Floats:

@@ -111,15 +111,14 @@ def _decays(whole: Batches, logged: Floats, start: str) -> Iterator[float]:
 
 
 def _simplest(estimate: float, error: float) -> Iterator[float]:
-    """The number between 0 and 1 with the fewest digits, or the smallest denominator, that an estimate allows."""
-    if not error < 0.5:
+    """Numbers between 0 and 1 of few digits, of a whole span, or of a small denominator, that an estimate allows."""
+    if not error < 1 - estimate:  # or it may be the mean of all there is
         return
+    spans = (1 - 2 / (span + 1) for span in (round(2 / (1 - estimate)) - 1,) if span > 0)
     decimals = (round(estimate, digits) for digits in range(1, 7))
     fractions = (float(Fraction(estimate).limit_denominator(most)) for most in (10, 100, 1000, 10000))
-    for candidate in (*decimals, *fractions):
-        if 0 < candidate < 1 and abs(candidate - estimate) <= error:
-            yield candidate
-            return
+    simple = dict.fromkeys((*decimals, *spans, *fractions))
+    yield from [decay for decay in simple if 0 < decay < 1 and abs(decay - estimate) <= error]
 
 
 def _window(batches: Batches, whole: Batches, dtype: str, length: int) -> Prediction:

@@ -134,8 +134,8 @@ def smoothing_bound(values: Floats, decay: float, dtype: str = "float32", correc
     sizes = np.maximum.accumulate(np.abs(values))
     each = 12 * 2.0 ** -PRECISIONS[dtype] * sizes + 2.0 ** _LEAST_EXPONENT[dtype]
     powers = decay ** np.arange(1.0, len(values) + 1)
-    error = each / (1 - decay) * (1 + 2.0**-10)
-    return error * 2 if corrected else error * (1 - powers)
+    error = each * (1 - powers) / (1 - decay) * (1 + 2.0**-10)
+    return 2 * error / (1 - powers) if corrected else error
 
 
 def window_bound(sizes: Floats, lengths: Floats | int, dtype: str = "float32") -> Floats:

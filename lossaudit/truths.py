@@ -137,7 +137,7 @@ class Truth:
         splits: the batches of each split; no split is empty.
         split: the split that the claim speaks of; always a key of `splits`.
         dtype: the float type of the claim, in which a correct program may have computed.
-        companions: what else was recorded of the same batches, by tag: the values of each, shape (n,).
+        companions: what else was recorded of the same batches, by tag.
         metadata: the set-up of the run, as the recording has it.
         words: what a mistake says of itself, for the sentence that explains it.
     """
@@ -145,7 +145,7 @@ class Truth:
     splits: Mapping[str, Batches]
     split: str
     dtype: str = "float32"
-    companions: Mapping[str, Floats] = field(default_factory=dict)
+    companions: Mapping[str, Batches] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
     words: Mapping[str, str] = field(default_factory=dict)
     known: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
@@ -162,7 +162,7 @@ class Truth:
 
     def without(self, kept: NDArray[Any], **words: str) -> Truth:
         """The truth with only the batches of the claim's split that an index or a mask keeps."""
-        companions = {tag: values[kept] for tag, values in self.companions.items()}
+        companions = {tag: one.where(kept) for tag, one in self.companions.items()}
         return replace(self.of(self.batches.where(kept), **words), companions=companions)
 
     def counted_alike(self) -> Truth:
@@ -179,7 +179,7 @@ class Truth:
         mine = self.batches.where(slice(stop))
         others = {split: one.where(one.epochs <= mine.epochs.max()) for split, one in self.splits.items()}
         splits = {split: one for split, one in others.items() if len(one)} | {self.split: mine}
-        companions = {tag: values[:stop] for tag, values in self.companions.items()}
+        companions = {tag: one.where(slice(stop)) for tag, one in self.companions.items()}
         return replace(self, splits=splits, companions=companions)
 
     def _whole(self, least: int) -> int:
@@ -208,13 +208,19 @@ def _restarts(steps: Ints) -> Ints:
 
 
 def truth_about(recording: Recording, tag: str, split: str, dtype: str) -> Truth | None:
-    """What a recording knows about a claim; None where it holds no batch of that tag and split."""
+    """What a recording knows about a claim; None where it holds no batch of that tag and split.
+
+    Raises:
+        LookupError: it holds two such series.
+    """
     recorded = [one for one in recording.select(tag=tag, covers="batch") if len(one)]
-    splits: dict[str, Batches] = {
-        one.split: Batches.of(recording.find(tag=tag, split=one.split, covers="batch")) for one in recorded
-    }
+    splits: dict[str, Batches] = {}
+    for one in recorded:
+        if one.split in splits:
+            raise LookupError(f"the recording holds several series of the batches of {one.name}: which is the truth?")
+        splits[one.split] = Batches.of(one)
     if split not in splits:
         return None
     n = len(splits[split])
     beside = [one for one in recording.select(split=split, covers="batch") if one.tag != tag and len(one) == n]
-    return Truth(splits, split, dtype, {one.tag: one.values for one in beside}, recording.metadata)
+    return Truth(splits, split, dtype, {one.tag: Batches.of(one) for one in beside}, recording.metadata)

@@ -57,6 +57,7 @@ ORDER = [
     "logs",
     "causes",
     "mistakes",
+    "coincidences",
     "alignments",
     "cases",
     "messages",

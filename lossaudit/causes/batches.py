@@ -84,17 +84,17 @@ def another_split_logged(truth: Truth) -> Iterator[Truth]:
 )
 def one_replica_logged_for_all(truth: Truth) -> Iterator[Truth]:
     """the loss of replica {replica} alone."""
-    for tag, values in truth.companions.items():
+    for tag, batches in truth.companions.items():
         if tag.startswith("loss/replica_"):
-            yield truth.of(truth.batches.holding(values), replica=tag.removeprefix("loss/replica_"))
+            yield truth.of(batches, replica=tag.removeprefix("loss/replica_"))
 
 
 @cause("batch", "epoch_so_far", "epoch", stage="batches", breaks="content", remedy=_TOTAL)
 def component_logged_as_total(truth: Truth) -> Iterator[Truth]:
     """{component} alone, which is only a part of the loss."""
-    for tag, values in truth.companions.items():
+    for tag, batches in truth.companions.items():
         if tag != "optimised_loss" and not tag.startswith(("loss/", "metric/")):
-            yield truth.of(truth.batches.holding(values), component=tag)
+            yield truth.of(truth.batches.holding(batches.values), component=tag)
 
 
 @cause("batch", "epoch_so_far", "epoch", stage="batches", breaks="content", remedy=_TOTAL)
@@ -175,7 +175,7 @@ def _without(truth: Truth, rows: NDArray[np.int64]) -> Iterator[Truth]:
 def _with_regularization(truth: Truth, times: int) -> Iterator[Truth]:
     added = truth.companions.get("regularization")
     if added is not None:
-        yield _changed_by(truth, times * added, regularization=f"{abs(added[0]):.9g}")
+        yield _changed_by(truth, times * added.values, regularization=f"{added.values[0]:.9g}")
 
 
 def _changed_by(truth: Truth, added: Floats, **words: str) -> Truth:
@@ -187,14 +187,15 @@ def _changed_by(truth: Truth, added: Floats, **words: str) -> Truth:
 
 def _weights_times(truth: Truth, change: Callable[[float], float]) -> Floats | None:
     """Σ change(weight)·weighted loss over the outputs; None where no output has a weight but one."""
-    parts = {tag: values for tag, values in truth.companions.items() if tag.endswith("/weighted")}
+    parts = {tag: one.values for tag, one in truth.companions.items() if tag.endswith("/weighted")}
     added = np.zeros(len(truth.batches))
     for tag, weighted in parts.items():
         plain = truth.companions.get(tag.removesuffix("/weighted"))
-        if plain is None or not np.any(plain):
+        if plain is None or not np.any(plain.values):
             return None
-        weight = float(weighted[np.argmax(np.abs(plain))] / plain[np.argmax(np.abs(plain))])
-        added += change(np.float32(weight).item()) * weighted if weight else 0.0
+        largest = np.argmax(np.abs(plain.values))
+        weight = float(np.float32(weighted[largest] / plain.values[largest]))
+        added += change(weight) * weighted if weight else 0.0
     return added if parts and np.any(added) else None
 
 

@@ -18,6 +18,8 @@ from lossaudit.tolerances import decimals_bound, half_ulp
 _ANY: tuple[Covers, ...] = ("batch", "epoch_so_far", "epoch")
 _UNSCALED = "Log the loss before it is divided or multiplied for the backward pass."
 _DTYPE = "float32"
+_LEAST = 2.0**-32
+"""No loss is scaled by more than the largest scale of mixed precision."""
 
 
 @cause(*_ANY, stage="number", breaks="scale", remedy=_UNSCALED)
@@ -90,8 +92,9 @@ def rounded_to_decimals(right: Prediction, logged: Floats) -> Iterator[Predictio
     if decimals is None or len(np.unique(known)) < 2:
         return
     half = decimals_bound(decimals)
-    for name, distance in (("rounded", half), ("cut", 2 * half)):
-        yield _within(right, distance).saying(decimals=str(decimals), rounded=name)
+    towards_zero = replace(right, values=right.values - np.sign(right.values) * half)
+    for name, centre in (("rounded", right), ("cut", towards_zero)):
+        yield _within(centre, half).saying(decimals=str(decimals), rounded=name)
 
 
 def _scaled(right: Prediction, logged: Floats, may_be: Callable[[float], bool]) -> Iterator[Prediction]:
@@ -101,6 +104,8 @@ def _scaled(right: Prediction, logged: Floats, may_be: Callable[[float], bool]) 
         return
     sharp = known[np.argmin(right.bounds[known] / np.abs(right.values[known]))]
     ratio = float(logged[sharp] / right.values[sharp])
+    if not _LEAST < abs(ratio) < 1 / _LEAST:
+        return
     for multiplied in (True, False):
         factor = round(ratio if multiplied else 1 / ratio)
         if factor >= 2 and may_be(factor):
@@ -113,7 +118,8 @@ def _transformed(
 ) -> Iterator[Prediction]:
     """A function of each number that is steepest at the end of its bound nearer to zero."""
     near = right.values - right.bounds
-    if np.all(near[np.isfinite(near)] > 0):
+    defined = ~np.isnan(near)
+    if np.isfinite(near).any() and np.all(near[defined] > 0):
         yield right.mapped(function, slope(near), _DTYPE).saying(function=name)
 
 

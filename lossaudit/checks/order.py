@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
+from lossaudit.alignments import Alignment
 from lossaudit.cases import Case
 from lossaudit.findings import Finding, Rule, Verdict
 from lossaudit.messages import finding, instead, name, or_else
@@ -47,6 +50,7 @@ _MOVED_RULES = {
     "epochs-counted-of-equal-length": STEPS,
     "loss-after-update": STEPS,
 }
+_COUNTED = {"batches-missing", "batches-repeated", "executions-counted-for-batches"}
 
 
 def check_order(case: Case) -> Iterator[Finding]:
@@ -62,4 +66,16 @@ def check_order(case: Case) -> Iterator[Finding]:
         severity="error" if alignment.founded else "warning",
         causes=(alignment.cause, *instead(case, None)),
         remedy=alignment.remedy,
+        **_first_moved(case, alignment),
     )
+
+
+def _first_moved(case: Case, alignment: Alignment) -> dict[str, int]:
+    """Epoch and step of the first number that is missing or repeated; of the first number, where all are moved."""
+    expected = case.expected
+    assert expected is not None
+    rows = alignment.rows[alignment.placed]
+    times = np.bincount(rows, minlength=len(expected))
+    row = int(np.argmax(times != 1)) if alignment.cause in _COUNTED else int(rows[0])
+    step = {"step": int(expected.steps[row])} if expected.pace == "batch" else {}
+    return {"epoch": int(expected.epochs[row]), **step}

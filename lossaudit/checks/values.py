@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from lossaudit.alignments import in_place
 from lossaudit.cases import Case
 from lossaudit.causes import Cause
 from lossaudit.findings import Finding, Rule, Verdict
@@ -110,6 +111,8 @@ def check_values(case: Case) -> Iterator[Finding]:
     elif case.lookalikes:
         names = ", ".join(cause.name for cause in case.lookalikes)
         yield _undecidable(case, f"the numbers are too coarse: {names} would have logged the same. {telling(case)}")
+    elif case.is_vague:
+        yield _undecidable(case, f"rounding in {case.claim.dtype} may move these numbers by as much as they are")
     elif case.grade is Verdict.SUSPECT:
         yield _suspect(case, case.expected)
 
@@ -123,7 +126,7 @@ def _explained(case: Case, expected: Prediction, cause: Cause) -> Finding:
         mistaken = case.reading.prediction.take(case.reading.alignment.rows[index])
         wrong = np.abs(mistaken.values - beside.values) > mistaken.bounds + beside.bounds
     at = int(np.argmax(wrong))
-    words = {**facts(case, int(beside.epochs[at])), **case.reading.prediction.words}
+    words = {**facts(case, int(beside.epochs[at]), int(beside.steps[at])), **case.reading.prediction.words}
     return at_number(
         _BROKEN_RULES.get(cause.breaks, VALUE_RULES[case.covers]),
         case,
@@ -139,12 +142,16 @@ def _explained(case: Case, expected: Prediction, cause: Cause) -> Finding:
 def _unexplained(case: Case, expected: Prediction) -> Finding:
     """Numbers that nothing known predicts; where the lengths differ, no number can be put beside another."""
     explanation = "No known mistake gives these numbers: wrong, unexplained."
-    if len(case.claim) != len(expected) or case.claim.steps is not None:
-        counted = f"{len(case.claim)} numbers were logged where the truth has {len(expected)}"
-        return finding(VALUE_RULES[case.covers], case, f"{name(case)}: {counted}. {explanation}")
-    wrong = ~expected.matches(case.claim.values, case.claim.decimals) & ~case.absent
-    at = int(np.flatnonzero(wrong)[0])
-    return at_number(VALUE_RULES[case.covers], case, expected, at, float(case.claim.values[at]), explanation)
+    placed = next((one for one in in_place(case.claim, expected) if one.placed.any()), None)
+    if placed is not None:
+        _, observed, beside = case.aligned(expected, placed)
+        wrong = np.flatnonzero(~beside.matches(observed, case.claim.decimals))
+        if len(wrong):
+            at = int(wrong[0])
+            return at_number(VALUE_RULES[case.covers], case, beside, at, float(observed[at]), explanation)
+        explanation = f"{int((~placed.placed).sum())} stand where the truth has none. {explanation}"
+    counted = f"{len(case.claim)} numbers were logged where the truth has {len(expected)}"
+    return finding(VALUE_RULES[case.covers], case, f"{name(case)}: {counted}. {explanation}")
 
 
 def _suspect(case: Case, expected: Prediction) -> Finding:

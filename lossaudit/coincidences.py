@@ -1,0 +1,56 @@
+"""Coincidence: whether so many mistakes have been tried that one of them fits wrong numbers by chance.
+
+A number that is off by d from the right one lies within b of another prediction with a chance of b / d, if it may be
+anywhere as far from the right one as it is. So the expected number of predictions that fit all numbers by chance is the
+number of those that are tried times the product of these chances. A parameter that is computed from the log makes one
+number fit whatever it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lossaudit.causes import CAUSES, Cause
+from lossaudit.predictions import Prediction
+from lossaudit.recordings import Floats
+from lossaudit.tolerances import COINCIDENCE, decimals_bound
+
+_ONE_IN_TWO = 0.5
+"""Predictions that may fit by chance where a mistake without a parameter is named by itself: one in two wrong logs."""
+
+
+def is_told(
+    causes: Sequence[Cause], prediction: Prediction, expected: Prediction, observed: Floats, decimals: int | None
+) -> bool:
+    """Whether numbers say that these mistakes were made, and not only that they may have been.
+
+    Args:
+        causes: the mistakes.
+        prediction: what they would have logged, one number for each observed one, which it fits.
+        expected: the right numbers, likewise.
+        observed: the logged numbers, shape (m,).
+        decimals: digits after the point, where the log says that it was rounded.
+    """
+    made = [cause for cause in causes if cause.breaks != "precision"]
+    if not made:  # that every number has so few digits is no coincidence
+        return True
+    chances = np.sort(_chances(prediction, expected, observed, decimals))
+    parameters = sum(cause.estimates for cause in made)
+    with np.errstate(divide="ignore"):
+        by_chance = len(made) * np.log(len(CAUSES)) + float(np.sum(np.log(chances[parameters:])))
+    is_plain = len(made) == 1 and not parameters
+    return bool(by_chance < np.log(_ONE_IN_TWO if is_plain else COINCIDENCE))
+
+
+def _chances(prediction: Prediction, expected: Prediction, observed: Floats, decimals: int | None) -> Floats:
+    """The chance of each number that is not right to lie as near to the prediction as it does."""
+    wrong = ~expected.matches(observed, decimals)
+    rounding = 0.0 if decimals is None else decimals_bound(decimals)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        distances = np.abs(observed - expected.values)[wrong]
+        finite = np.abs(expected.values[np.isfinite(expected.values)])
+        distances = np.where(np.isfinite(distances), distances, finite.max(initial=0.0))
+        chances = (prediction.bounds[wrong] + rounding) / distances
+    return np.where(np.isfinite(chances), np.minimum(chances, 1.0), _ONE_IN_TWO)
