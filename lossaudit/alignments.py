@@ -46,7 +46,7 @@ def in_place(claim: Series, expected: Prediction) -> Iterator[Alignment]:
     """
     axis = _axis(claim, expected)
     true = expected.epochs if expected.pace == "epoch" else expected.steps
-    again = len(np.unique(true)) < len(true)
+    again = _has_twins(true)
     if axis is not None and not _repeats(*axis):
         yield Alignment(_lookup(*axis))
         if again and not np.array_equal(*axis):
@@ -112,7 +112,12 @@ def _axis(claim: Series, expected: Prediction) -> tuple[Ints, Ints] | None:
 
 def _repeats(logged: Ints, true: Ints) -> bool:
     """Whether a log names a step twice that was taken once."""
-    return len(np.unique(logged)) < len(logged) and len(np.unique(true)) == len(true)
+    return _has_twins(logged) and not _has_twins(true)
+
+
+def _has_twins(steps: Ints) -> bool:
+    """Whether a step occurs twice."""
+    return not np.all(np.diff(steps) > 0) and len(np.unique(steps)) < len(steps)
 
 
 def _lookup(logged: Ints, true: Ints, last: bool = False) -> Ints:
@@ -234,9 +239,9 @@ def _patterns(expected: Prediction, length: int) -> Iterator[tuple[str, Ints]]:
     ]
     for every in {len(rows) // length, -(-len(rows) // length)} - {1}:
         patterns += [
-            (f"all but every {every}th, from the first on", rows % every == 0),
-            (f"all but every {every}th", rows % every == every - 1),
-            (f"all but every {every}th and the last one of each epoch", (batch % every == every - 1) | last),
+            (f"all but one in {every}, from the first on", rows % every == 0),
+            (f"all but one in {every}", rows % every == every - 1),
+            (f"all but one in {every} and the last one of each epoch", (batch % every == every - 1) | last),
         ]
     yield from ((description, rows[kept]) for description, kept in patterns if kept.sum() == length)
 

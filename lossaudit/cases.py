@@ -124,8 +124,13 @@ class Case:
         if self.expected is None or self.reading is None or self.grade is Verdict.EXACT:
             return ()
         look = self._explaining(self.reading.alignment, self.expected, 1, plain=True)
-        found = [one for one in look if one.prediction.differs_from(self.expected).any()]
+        found = [one for one in look if one.prediction.differs_from(self.expected).any() and self._is_likely(one)]
         return tuple(one.causes[0] for one in _one_of_each(found))
+
+    def _is_likely(self, reading: Reading) -> bool:
+        """Whether rounding not only can make the numbers of a reading these, but may well do so."""
+        _, observed, beside = self.aligned(reading.prediction, reading.alignment)
+        return GRADES[beside.grade(observed, self.claim.decimals).max()] in (Verdict.EXACT, Verdict.CONSISTENT)
 
     @property
     def numbers(self) -> int:
@@ -201,8 +206,8 @@ class Case:
 
 
 def _one_of_each(readings: Iterable[Reading]) -> tuple[Reading, ...]:
-    """The first reading of each combination of mistakes."""
+    """The first reading of each combination of mistakes; those without a parameter before those with one."""
     first: dict[tuple[str, ...], Reading] = {}
     for reading in readings:
         first.setdefault(reading.names, reading)
-    return tuple(first.values())
+    return tuple(sorted(first.values(), key=lambda one: sum(cause.estimates for cause in one.causes)))

@@ -33,7 +33,7 @@ def is_told(
         observed: the logged numbers, shape (m,).
         decimals: digits after the point, where the log says that it was rounded.
     """
-    made = [cause for cause in causes if cause.breaks != "precision"]
+    made = [cause for cause in causes if cause.stage != "number" or cause.breaks != "precision"]
     if not made:  # that every number has so few digits is no coincidence
         return True
     chances = np.sort(_chances(prediction, expected, observed, decimals))

@@ -97,7 +97,14 @@ def _means(
         found = [expected_of(averaged, covers)] if averaging is None else averaging.predict(averaged, logged)
         for mean in found:
             if mean is not None and mean.pace == PACES[covers] and len(mean) == len(logged):
-                yield mean.saying(**averaged.words)
+                yield mean.saying(**_known_counts(averaged), **averaged.words)
+
+
+def _known_counts(truth: Truth) -> dict[str, str]:
+    """Rows of a full batch and number of replicas, where a recording knows them."""
+    counts = {"replicas": truth.metadata.get("replicas"), "full": truth.batches.full.max()}
+    known = {"full": truth.batches.weights_known, "replicas": counts["replicas"] is not None}
+    return {name: f"{count:g}" for name, count in counts.items() if known[name]}
 
 
 def _numbers(mean: Prediction, logged: Floats, after: Cause | None) -> Iterable[Prediction]:

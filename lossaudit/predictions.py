@@ -205,7 +205,7 @@ def means_of_epochs(batches: Batches, dtype: str) -> Prediction:
     def numpy_means() -> Floats:
         return np.array([_numpy_means(group) for group in groups]).T
 
-    by_numpy = tuple(partial(_row, numpy_means, number) for number in range(3))
+    by_numpy = tuple(partial(_row, numpy_means, number) for number in range(6))
     slack = half_ulp(exact, "float64") + so_far.slack * bool(batches.slack is not None)
     ways: tuple[Way, ...] = (lambda: _rounded(exact, dtype), lambda: added, *by_numpy, *so_far.ways)
     return replace(so_far, quantity="epoch_mean", values=exact, slack=slack, ways=ways)
@@ -285,16 +285,24 @@ def _exact_mean(batches: Batches) -> float:
     return mean.result()
 
 
-def _numpy_means(batches: Batches) -> tuple[float, float, float]:
-    """What `np.average` and `np.mean` give in double and `np.average` in single precision; NaN where undefined."""
+def _numpy_means(batches: Batches) -> list[float]:
+    """What loops in numpy and Python give, in double and in single precision; NaN where undefined."""
     values, weights = batches.values, batches.weights
     if not weights.astype(np.float32).any():
-        return (float("nan"),) * 3
+        return [float("nan")] * 6
+    alike = bool(np.all(weights == weights[0]))
     double = np.average(values, weights=weights)
     with np.errstate(over="ignore", invalid="ignore"):
-        single = np.average(values.astype(np.float32), weights=weights.astype(np.float32))
-    plain = np.mean(values) if np.all(weights == weights[0]) else double
-    return float(double), float(single), float(plain)
+        single, rows = values.astype(np.float32), weights.astype(np.float32)
+        added = np.add.accumulate(single, dtype=np.float32)[-1] / np.float32(len(values))
+        return [
+            float(double),
+            float(np.average(single, weights=rows)),
+            float(np.mean(values) if alike else double),
+            float(np.mean(single) if alike else double),
+            float(added if alike else double),
+            float((single * rows).astype(np.float64).sum() / weights.sum()),
+        ]
 
 
 def _identical(left: Floats, right: Floats) -> NDArray[np.bool_]:

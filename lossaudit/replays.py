@@ -83,7 +83,7 @@ def pairs(values: ArrayLike, weights: ArrayLike, dtype: str) -> tuple[NDArray[np
 _TINY = {"float16": 0.0, "bfloat16": 2.0**-126, "float32": 2.0**-126, "float64": 2.0**-1022}
 """The least number of each float type that is not flushed to zero: all of float16 is kept."""
 
-_SINGLE = struct.Struct("f")
+_SINGLE, _BITS = struct.Struct("f"), struct.Struct("I")
 
 _Sums = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -163,9 +163,10 @@ def rounding_to(dtype: str) -> Callable[[float], float]:
     tiny = _TINY[dtype]
     if dtype == "float64":
         return lambda number: 0.0 if abs(number) < tiny else float(number)
-    if dtype != "float32":
+    if dtype == "float16":
         return lambda number: float(rounded_to(np.float64(number), dtype))
     pack, unpack = _SINGLE.pack, _SINGLE.unpack
+    pack_bits, unpack_bits = _BITS.pack, _BITS.unpack
 
     def rounding(number: float) -> float:
         try:
@@ -174,7 +175,15 @@ def rounding_to(dtype: str) -> Callable[[float], float]:
             return math.copysign(math.inf, number)
         return narrow if abs(narrow) >= tiny or narrow != narrow else 0.0
 
-    return rounding
+    def rounding_to_upper_half(number: float) -> float:
+        narrow = rounding(number)
+        if narrow - narrow != 0:  # infinite or NaN
+            return narrow
+        (bits,) = unpack_bits(pack(narrow))
+        (upper,) = unpack(pack_bits((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000))
+        return float(upper)
+
+    return rounding if dtype == "float32" else rounding_to_upper_half
 
 
 def rounded_to(values: Any, dtype: str) -> NDArray[np.float64]:

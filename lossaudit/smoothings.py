@@ -18,6 +18,8 @@ _USUAL = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 """What is tried where only the epochs' values were logged, from which no decay can be computed."""
 
 
+_FEW = 4096
+"""Batches for which all of these are tried; with more, only those that look further back."""
 _MOST = 8
 """Lengths of a window that are tried: more match the latest number only where the losses hardly change."""
 
@@ -34,7 +36,8 @@ def exponential_averages(truth: Truth, logged: Floats) -> Iterator[Prediction]:
                 for decay in _decays(whole, logged, start):
                     yield _exponential(batches, whole, truth.dtype, decay, start)
             if len(logged) == len(batches.ends):
-                usual = (_exponential(batches, whole, "float64", decay, start) for decay in _USUAL)
+                decays = _USUAL if len(batches) <= _FEW else _USUAL[-3:]
+                usual = (_exponential(batches, whole, "float64", decay, start) for decay in decays)
                 yield from (_stored(one, truth.dtype).once_an_epoch(batches.ends) for one in usual)
 
 

@@ -93,8 +93,8 @@ def test_a_log_of_some_steps_is_right_where_it_says_which():
     [
         (slice(None, -2), "the last ones"),
         (slice(2, None), "the first ones"),
-        (slice(None, None, 4), "all but every 4th, from the first on"),
-        (slice(3, None, 4), "all but every 4th"),
+        (slice(None, None, 4), "all but one in 4, from the first on"),
+        (slice(3, None, 4), "all but one in 4"),
     ],
 )
 def test_missing_batches_are_found_and_it_is_said_which(kept, which):

@@ -35,14 +35,14 @@ def first_batch_dropped(truth: Truth) -> Iterator[Truth]:
 
 @cause("epoch", stage="batches", remedy=_ALL)
 def some_batches_averaged(truth: Truth, logged: Floats) -> Iterator[Truth]:
-    """the mean of every {every}th batch only, from the {first}th on."""
+    """the mean of one batch in {every}, beginning with batch {first} of the epoch."""
     if np.isfinite(logged).sum() < 2:  # one number does not say which batches it is of
         return
     index = _index(truth.batches)
     lengths = truth.batches.lengths
     for every in range(2, min(int(lengths.max()) // 2, _MOST) + 1):
         for first in (0, every - 1) if every <= lengths.min() else (0,):
-            yield truth.without(index % every == first, every=str(every), first=str(first + 1))
+            yield truth.without(index % every == first, every=str(every), first=str(first))
 
 
 @cause("epoch", stage="batches", remedy=_ALL)

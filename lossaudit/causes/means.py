@@ -85,7 +85,7 @@ def median_shown_as_epoch(truth: Truth) -> Iterator[Prediction]:
 
 @cause("epoch", remedy="Average the losses of the batches, not what Keras shows after each: that is a mean already.")
 def running_means_averaged(truth: Truth) -> Iterator[Prediction]:
-    """the mean of the epoch's running means, in which its first batches count {batches} times and more."""
+    """the mean of the epoch's running means, in which a batch counts the more the earlier it came."""
     yield from quantities.mean_of_running_means(truth)
 
 
@@ -159,13 +159,13 @@ def sum_divided_by_wrong_count(truth: Truth) -> Iterator[Prediction]:
 
 @cause("epoch", remedy="Divide once.")
 def divided_twice(truth: Truth) -> Iterator[Prediction]:
-    """a mean that was divided again, by the {batches} batches or the {rows} rows."""
+    """a mean that was divided again, by the number of {again}."""
     batches = truth.batches
     means = [means_of_epochs(batches.counted_alike(), truth.dtype)]
     means += [means_of_epochs(batches, truth.dtype)] if batches.weights_known else []
     for mean in means:
-        for count in (batches.lengths, batches.rows):
-            yield mean.times(1 / np.maximum(count, 1.0), truth.dtype)
+        for what, count in (("its batches", batches.lengths), ("its rows", batches.rows)):
+            yield mean.times(1 / np.maximum(count, 1.0), truth.dtype).saying(again=what)
 
 
 @cause("epoch", remedy=_RESET)

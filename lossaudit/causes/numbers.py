@@ -25,19 +25,21 @@ _LEAST = 2.0**-32
 @cause(*_ANY, stage="number", breaks="scale", remedy=_UNSCALED)
 def loss_scaled_by_accumulation(right: Prediction, logged: Floats) -> Iterator[Prediction]:
     """the loss {scaled}: as many steps as gradients are accumulated over, or as there are parts of a batch."""
-    yield from _scaled(right, logged, lambda factor: 2 <= factor <= 1024)
+    yield from _scaled(right, logged, lambda factor: factor <= 1024)
 
 
 @cause(*_ANY, stage="number", breaks="scale", remedy="Log the mean over replicas, whose losses are means already.")
 def loss_scaled_by_replicas(right: Prediction, logged: Floats) -> Iterator[Prediction]:
     """the loss {scaled}: as many as there are replicas."""
-    yield from _scaled(right, logged, lambda factor: 2 <= factor <= 64)
+    known = right.words.get("replicas")
+    yield from _scaled(right, logged, lambda factor: factor <= 64 if known is None else f"{factor:g}" == known)
 
 
 @cause(*_ANY, stage="number", breaks="scale", remedy="A mean over the rows of a batch needs no further division.")
 def loss_scaled_by_batch_size(right: Prediction, logged: Floats) -> Iterator[Prediction]:
     """the loss {scaled}: as many as a full batch has rows."""
-    yield from _scaled(right, logged, lambda factor: 2 <= factor <= 65536)
+    known = right.words.get("full")
+    yield from _scaled(right, logged, lambda factor: known in (None, f"{factor:g}"))
 
 
 @cause(*_ANY, stage="number", breaks="scale", remedy="Log the loss before `optimizer.scale_loss` or a `GradScaler`.")

@@ -7,7 +7,17 @@ import statistics
 import numpy as np
 
 from lossaudit.recordings import Recording, Series
-from lossaudit.testing.faults.fault import batch_log, batches_of, epoch_log, epochs_of, fault, has, mean, running_means
+from lossaudit.testing.faults.fault import (
+    batch_log,
+    batches_of,
+    epoch_log,
+    epochs_of,
+    fault,
+    has,
+    is_finite,
+    mean,
+    running_means,
+)
 
 
 @fault("short-last-batch-counted-as-full")
@@ -155,16 +165,22 @@ def first_batch(recording: Recording) -> Series | None:
 
 @fault("largest-batch-shown-as-epoch")
 def largest_batch(recording: Recording) -> Series | None:
+    if not is_finite(recording):
+        return None
     return epoch_log(max(losses) for losses, _ in epochs_of(recording))
 
 
 @fault("smallest-batch-shown-as-epoch")
 def smallest_batch(recording: Recording) -> Series | None:
+    if not is_finite(recording):
+        return None
     return epoch_log(min(losses) for losses, _ in epochs_of(recording))
 
 
 @fault("median-shown-as-epoch")
 def median_batch(recording: Recording) -> Series | None:
+    if not is_finite(recording):
+        return None
     return epoch_log(statistics.median(losses) for losses, _ in epochs_of(recording))
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from lossaudit.recordings import Recording, Series
-from lossaudit.testing.faults.fault import batch_log, batches_of, epoch_log, epochs_of, fault, has, mean
+from lossaudit.testing.faults.fault import batch_log, batches_of, epoch_log, epochs_of, fault, has, is_finite, mean
 
 
 @fault("last-batch-dropped")
@@ -106,13 +106,13 @@ def loss_after_the_update(recording: Recording) -> Series | None:
 
 @fault("not-finite-dropped")
 def nanmean(recording: Recording) -> Series | None:
-    return epoch_log(_finite_means(recording)) if _diverged(recording) else None
+    return epoch_log(_finite_means(recording)) if not is_finite(recording) else None
 
 
 @fault("not-finite-replaced-by-zero")
 def nan_to_num(recording: Recording) -> Series | None:
     losses = [loss if math.isfinite(loss) else 0.0 for loss in batches_of(recording)]
-    return batch_log(losses) if _diverged(recording) else None
+    return batch_log(losses) if not is_finite(recording) else None
 
 
 @fault("not-finite-replaced-by-another")
@@ -120,11 +120,7 @@ def previous_loss_for_nan(recording: Recording) -> Series | None:
     losses: list[float] = []
     for loss in batches_of(recording):
         losses.append(loss if math.isfinite(loss) else losses[-1] if losses else math.nan)
-    return batch_log(losses) if _diverged(recording) and math.isfinite(losses[0]) else None
-
-
-def _diverged(recording: Recording) -> bool:
-    return not all(math.isfinite(loss) for loss in batches_of(recording))
+    return batch_log(losses) if not is_finite(recording) and math.isfinite(losses[0]) else None
 
 
 def _finite_means(recording: Recording) -> Iterator[float]:

@@ -26,7 +26,11 @@ def _with_regularization(recording: Recording, times: int) -> Series | None:
 
 @fault("component-logged-as-total")
 def one_output_as_total(recording: Recording) -> Series | None:
-    parts = [one.tag for one in recording.series if one.tag.endswith("_loss") and one.split == "train"]
+    parts = [
+        one.tag
+        for one in recording.series
+        if one.tag.endswith("_loss") and one.split == "train" and one.tag != "optimised_loss"
+    ]
     return epoch_log(mean(*epoch) for epoch in epochs_of(recording, tag=parts[0])) if parts else None
 
 

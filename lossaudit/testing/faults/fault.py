@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -72,6 +73,11 @@ def running_means(epochs: list[Epoch]) -> list[float]:
 def has(recording: Recording, batches: int) -> bool:
     """Whether every epoch has at least so many batches."""
     return all(len(losses) >= batches for losses, _ in epochs_of(recording))
+
+
+def is_finite(recording: Recording) -> bool:
+    """Whether every loss is finite."""
+    return all(math.isfinite(loss) for loss in batches_of(recording))
 
 
 def batches_of(recording: Recording) -> list[float]:

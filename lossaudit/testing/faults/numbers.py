@@ -23,7 +23,8 @@ def summed_over_accumulation_steps(recording: Recording) -> Series | None:
 
 @fault("loss-scaled-by-replicas")
 def summed_over_replicas(recording: Recording) -> Series | None:
-    return epoch_log(mean(*epoch) * 8 for epoch in epochs_of(recording))
+    replicas = recording.metadata.get("replicas", 8)
+    return epoch_log(mean(*epoch) * replicas for epoch in epochs_of(recording)) if replicas > 1 else None
 
 
 @fault("loss-scaled-by-batch-size")

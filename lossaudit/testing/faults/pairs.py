@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from lossaudit.recordings import Recording, Series
-from lossaudit.testing.faults.fault import batch_log, epoch_log, epochs_of, fault, has, running_means
+from lossaudit.testing.faults.fault import batch_log, epoch_log, epochs_of, fault, has, is_finite, running_means
 from lossaudit.testing.faults.states import never_reset_by_batch
 
 
@@ -66,5 +66,7 @@ def unweighted_data_loss(recording: Recording) -> Series | None:
 
 @fault("state-not-reset", "steps-shifted")
 def never_reset_and_late(recording: Recording) -> Series | None:
+    if not is_finite(recording):  # what is NaN once is NaN for ever, reset or not
+        return None
     log = never_reset_by_batch(recording)
     return None if log is None else batch_log([math.nan, *log.values[:-1].tolist()], "epoch_so_far")
