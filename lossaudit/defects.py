@@ -259,7 +259,8 @@ def recognised_defects(case: Case, recording: Recording) -> list[Defect]:
     version = str(recording.metadata.get("keras", ""))
     broken = [one for one in DEFECTS.values() if case.covers in one.breaks]
     seen = [one for one in broken if version and one.was_seen_in(version)]
-    unseen = [] if is_explained else [one for one in broken if one not in seen]
+    is_coarse = case.claim.decimals is not None
+    unseen = [] if is_explained or is_coarse else [one for one in broken if one not in seen]
     return _matching(seen, case, recording) or _matching(unseen, case, recording)
 
 

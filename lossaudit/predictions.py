@@ -15,7 +15,7 @@ from lossaudit.accumulators import WeightedMean
 from lossaudit.findings import Verdict
 from lossaudit.recordings import Floats, Ints
 from lossaudit.replays import PRECISIONS, replay_keras_mean
-from lossaudit.tolerances import decimals_bound, group_mean_bound, half_ulp, mean_bounds
+from lossaudit.tolerances import REWRITTEN, decimals_bound, group_mean_bound, half_ulp, mean_bounds
 from lossaudit.truths import Batches, Truth
 
 Pace = Literal["batch", "epoch"]
@@ -23,10 +23,6 @@ Pace = Literal["batch", "epoch"]
 
 GRADES = (Verdict.EXACT, Verdict.CONSISTENT, Verdict.SUSPECT, Verdict.WRONG)
 """The verdicts of a comparison, from best to worst; `Prediction.grade` gives indices into it."""
-
-_REWRITTEN = 4
-"""Roundings by which the product of a batch's loss and rows may differ from what XLA makes of it: it folds the division
-by the rows into the product, as (Σ·1/n)·n = Σ, and so skips up to four."""
 
 Way = Callable[[], Floats]
 
@@ -152,7 +148,7 @@ def each_batch(batches: Batches, dtype: str) -> Prediction:
     values, weights, slack = batches.values, batches.weights, _slack(batches)
     divisors = np.where(weights > 0, weights, 1.0)
     alone = _rounded(_rounded(values * weights, batches.dtype) / divisors, batches.dtype)
-    rewritten = _REWRITTEN * 2.0 ** -PRECISIONS[batches.dtype] * np.abs(values)
+    rewritten = REWRITTEN * 2.0 ** -PRECISIONS[batches.dtype] * np.abs(values)
     rounding = half_ulp(values, dtype) + half_ulp(values * weights, dtype) / divisors + rewritten + slack
     return Prediction(
         "batch_loss",
@@ -195,20 +191,30 @@ def means_so_far(batches: Batches, dtype: str) -> Prediction:
 
 @_remembered
 def means_of_epochs(batches: Batches, dtype: str) -> Prediction:
-    """The mean of each epoch, weighted by rows, rounded once from exact sums."""
+    """The mean of each epoch, weighted by rows, from sums in double precision."""
     so_far = means_so_far(batches, dtype).once_an_epoch(batches.ends)
-    groups = [batches.where(group) for group in batches.groups()]
-    exact = np.array([_exact_mean(group) for group in groups])
-    added = so_far.values
 
     @cache
-    def numpy_means() -> Floats:
-        return np.array([_numpy_means(group) for group in groups]).T
+    def by_loops() -> Floats:
+        return np.array([_means_of_loops(batches.where(group)) for group in batches.groups()]).T
 
-    by_numpy = tuple(partial(_row, numpy_means, number) for number in range(6))
-    slack = half_ulp(exact, "float64") + so_far.slack * bool(batches.slack is not None)
-    ways: tuple[Way, ...] = (lambda: _rounded(exact, dtype), lambda: added, *by_numpy, *so_far.ways)
-    return replace(so_far, quantity="epoch_mean", values=exact, slack=slack, ways=ways)
+    loops = tuple(partial(_row, by_loops, number) for number in range(6))
+    exact = cache(partial(_exact_means, batches))
+    rounded: tuple[Way, ...] = (exact, lambda: _rounded(exact(), dtype))
+    return replace(so_far, quantity="epoch_mean", ways=(*rounded, *loops, *so_far.ways))
+
+
+@_remembered
+def exact_means_of_epochs(batches: Batches, dtype: str) -> Prediction:
+    """The mean of each epoch, weighted by rows, rounded once from exact sums."""
+    means, exact = means_of_epochs(batches, dtype), _exact_means(batches)
+    known = 0.0 if batches.slack is None else means.slack
+    return replace(
+        means,
+        values=exact,
+        slack=half_ulp(exact, "float64") + known,
+        ways=(partial(np.copy, means.values), *means.ways),
+    )
 
 
 def of_epochs(truth: Truth, summary: Callable[..., Floats], roundings: int = 0) -> Prediction:
@@ -235,7 +241,7 @@ def _means_side_by_side(batches: Batches, dtype: str) -> dict[str, Floats]:
         means = np.cumsum(products, axis=-1) / counts
         sizes = np.cumsum(np.abs(products), axis=-1) / counts
         summing = group_mean_bound(sizes, np.arange(1.0, values.shape[-1] + 1), "float64")
-        proven = mean_bounds(values, weights, dtype=dtype, roundings=_REWRITTEN)
+        proven = mean_bounds(values, weights, dtype=dtype, roundings=REWRITTEN)
         known = np.cumsum(slack * weights, axis=-1) / counts if batches.slack is not None else 0.0
     return {"values": means, "bounds": proven + _storing(values, dtype) + known, "slack": summing + known}
 
@@ -251,7 +257,7 @@ def _bands(batches: Batches, dtype: str) -> Floats:
     bands = np.empty(len(batches))
     for rows in batches.of_equal_length():
         part = batches.where(rows)
-        likely = mean_bounds(part.values, part.weights, dtype=dtype, roundings=_REWRITTEN, probable=True)
+        likely = mean_bounds(part.values, part.weights, dtype=dtype, roundings=REWRITTEN, probable=True)
         with np.errstate(invalid="ignore", divide="ignore"):
             known = np.cumsum(_slack(part) * part.weights, axis=-1) / np.cumsum(part.weights, axis=-1)
         bands[rows] = likely + _storing(part.values, dtype) + known
@@ -277,6 +283,10 @@ def _picked(way: Way, rows: NDArray[Any]) -> Floats:
     return way()[rows]
 
 
+def _exact_means(batches: Batches) -> Floats:
+    return np.array([_exact_mean(batches.where(group)) for group in batches.groups()])
+
+
 def _exact_mean(batches: Batches) -> float:
     if not batches.weights.any():
         return float("nan")
@@ -285,7 +295,7 @@ def _exact_mean(batches: Batches) -> float:
     return mean.result()
 
 
-def _numpy_means(batches: Batches) -> list[float]:
+def _means_of_loops(batches: Batches) -> list[float]:
     """What loops in numpy and Python give, in double and in single precision; NaN where undefined."""
     values, weights = batches.values, batches.weights
     if not weights.astype(np.float32).any():

@@ -20,6 +20,7 @@ from lossaudit.predictions import (
     Prediction,
     beside_the_log,
     each_batch,
+    exact_means_of_epochs,
     means_of_epochs,
     means_so_far,
     of_epochs,
@@ -70,7 +71,7 @@ def batch_loss(truth: Truth) -> Iterator[Prediction]:
 def epoch_mean(truth: Truth) -> Iterator[Prediction]:
     """the mean of the epoch, weighted by rows"""
     if truth.batches.weights_known:
-        yield means_of_epochs(truth.batches, truth.dtype)
+        yield exact_means_of_epochs(truth.batches, truth.dtype)
 
 
 @quantity

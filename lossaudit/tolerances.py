@@ -22,6 +22,9 @@ _FAILURE = 1e-9
 """Probability with which a probable bound may be exceeded if rounding errors are independent of one another."""
 COINCIDENCE = 1e-4
 """Probability above which equal numbers in two logs may be a coincidence, so that nothing follows from them."""
+REWRITTEN = 4
+"""Roundings by which the product of a batch's loss and rows may differ from what XLA makes of it: it folds the division
+by the rows into the product, as (Σ·1/n)·n = Σ, and so skips up to four."""
 
 Floats = NDArray[np.float64]
 

@@ -35,7 +35,8 @@ def check_rows(recording: Recording) -> Iterator[Finding]:
         if not batches.weights_known or np.all(batches.weights == 1):
             yield _about_rows(series, 0, "cannot be judged: the rows of its batches are unknown", Verdict.UNDECIDABLE)
             continue
-        for epoch, rows in zip(batches.epochs[batches.ends].tolist(), batches.rows.tolist(), strict=True):
+        latest = dict(zip(batches.epochs[batches.ends].tolist(), batches.rows.tolist(), strict=True))
+        for epoch, rows in latest.items():  # what was broken off, a resumed run has done again
             if rows != declared:
                 yield _about_rows(series, epoch, f"was trained on {rows:g} of {declared:g} rows", Verdict.WRONG)
                 break
@@ -44,7 +45,12 @@ def check_rows(recording: Recording) -> Iterator[Finding]:
 def check_replicas(recording: Recording) -> Iterator[Finding]:
     """LA204: every replica was given the same rows."""
     parts = _replicas(recording)
-    if len(parts) > 1 and len(parts[0]) > 1 and all(np.array_equal(one.values, parts[0].values) for one in parts[1:]):
+    if (
+        len(parts) > 1
+        and len(parts[0]) > 1
+        and np.ptp(parts[0].values) > 0
+        and all(np.array_equal(one.values, parts[0].values) for one in parts[1:])
+    ):
         message = f"train loss: all {len(parts)} replicas have the same loss in every batch: they read the same rows."
         yield Finding(
             ROWS.code,

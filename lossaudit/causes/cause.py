@@ -57,7 +57,7 @@ def cause(
     def register(predict: _Predict) -> _Predict:
         name = predict.__name__.replace("_", "-")
         explanation = " ".join((predict.__doc__ or "").split())
-        estimates = len(signature(predict).parameters) > 1
+        estimates = len(signature(predict).parameters) > 1 and breaks != "precision"
         CAUSES[name] = Cause(name, covers, stage, breaks, explanation, remedy, beside_the_log(predict), estimates)
         return predict
 

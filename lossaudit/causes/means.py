@@ -12,7 +12,7 @@ from lossaudit import quantities
 from lossaudit.causes.cause import cause
 from lossaudit.predictions import Prediction, means_of_epochs, means_so_far
 from lossaudit.recordings import Floats
-from lossaudit.replays import replay_keras_mean
+from lossaudit.replays import replay_keras_mean, rounded_to
 from lossaudit.truths import Batches, Truth
 
 _RECORD = (
@@ -214,19 +214,22 @@ def weights_and_divisor_disagree(truth: Truth) -> Iterator[Prediction]:
 
 
 @cause("epoch", "epoch_so_far", breaks="precision", remedy="Accumulate in float32 or wider.")
-def accumulated_in_float16(truth: Truth) -> Iterator[Prediction]:
+def accumulated_in_float16(truth: Truth, logged: Floats) -> Iterator[Prediction]:
     """a mean accumulated in float16, which stops growing and loses digits."""
-    yield from _accumulated_in("float16", truth)
+    yield from _accumulated_in("float16", truth, logged)
 
 
 @cause("epoch", "epoch_so_far", breaks="precision", remedy="Accumulate in float32 or wider.")
-def accumulated_in_bfloat16(truth: Truth) -> Iterator[Prediction]:
+def accumulated_in_bfloat16(truth: Truth, logged: Floats) -> Iterator[Prediction]:
     """a mean accumulated in bfloat16, which stops growing and loses digits."""
-    yield from _accumulated_in("bfloat16", truth)
+    yield from _accumulated_in("bfloat16", truth, logged)
 
 
-def _accumulated_in(dtype: str, truth: Truth) -> Iterator[Prediction]:
+def _accumulated_in(dtype: str, truth: Truth, logged: Floats) -> Iterator[Prediction]:
     """The narrow type's own arithmetic, step by step, is what it is, without a bound."""
+    known = logged[np.isfinite(logged)]
+    if not np.array_equal(rounded_to(known, dtype), known):
+        return
     for batches in (truth.batches, truth.batches.counted_alike()):
         if batches.weights_known and truth.batches.dtype != dtype and truth.dtype != dtype:
             so_far = means_so_far(batches, truth.dtype)

@@ -20,7 +20,7 @@ from lossaudit.keras.callbacks import LossRecorder
 from lossaudit.keras.feeds import method
 from lossaudit.keras.states import still
 from lossaudit.recordings import Floats, Recording, Series
-from lossaudit.tolerances import mean_bound
+from lossaudit.tolerances import REWRITTEN, mean_bound
 from lossaudit.truths import Batches
 
 ClassWeight = Mapping[int, float] | None
@@ -92,7 +92,8 @@ class Pass:
 
     def bound(self) -> float:
         """How far the mean of Keras may be from the exact one."""
-        return float(mean_bound(self.losses, self.weights, order="sequential", dtype=self.dtype).proven[-1])
+        bound = mean_bound(self.losses, self.weights, order="sequential", dtype=self.dtype, roundings=REWRITTEN)
+        return float(bound.proven[-1])
 
     def refuse_other_rows(self, again: Pass) -> None:
         """Refuse another pass that has not the same number of batches and rows.
