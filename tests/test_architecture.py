@@ -67,6 +67,8 @@ ORDER = [
     "defects",
     "recognitions",
     "auditing",
+    "sources",
+    "settings",
     "render",
     "keras.rings",
     "keras.metrics",
