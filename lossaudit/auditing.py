@@ -13,6 +13,7 @@ from lossaudit.causes import CAUSES
 from lossaudit.checks import CHECKS
 from lossaudit.checks.captures import not_captured
 from lossaudit.claims import Claim, claims_of
+from lossaudit.evaluations import evaluations_of
 from lossaudit.findings import Diagnosis, Finding, Judgement, Report, Verdict
 from lossaudit.logs import report_on_logs
 from lossaudit.predictions import GRADES, Pace, Prediction
@@ -78,7 +79,7 @@ def report_on(
     as they are judged.
     """
     judgements: list[Judgement] = []
-    claims = list(claims)
+    claims = [part for claim in claims for part in evaluations_of(claim, truth)]
     findings = [finding for check in TRAINING_CHECKS for finding in check(truth)]
     findings += [finding for check in (check_outputs, check_dropped_epochs) for finding in check(truth, claims)]
     skipped: list[str] = []

@@ -28,6 +28,7 @@ ORDER = [
     "smoothings",
     "quantities",
     "claims",
+    "evaluations",
     "formats.names",
     "formats.digits",
     "formats.points",

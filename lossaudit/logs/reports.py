@@ -253,7 +253,7 @@ def report_on_logs(
     metadata = claims.metadata if isinstance(claims, Recording) else {}
     recording = Recording([claim.series for claim in every_claim], metadata=metadata)
     with np.errstate(all="ignore"):
-        # Several logs of the same epochs give the same finding about the batches beside them.
+        # Two logs of the same epochs give the same finding about the batches beside them.
         findings = list(dict.fromkeys(finding for check in LOG_CHECKS for finding in check(recording)))
         proofs = _proofs(recording)
     judgements = [_judged(claim, findings, proofs.get(index)) for index, claim in enumerate(every_claim)]
@@ -359,10 +359,9 @@ def _concerns(finding: Finding, series: Series) -> bool:
 
 def _beside(claims: Sequence[Claim], judgements: Sequence[Judgement]) -> set[int]:
     """The places of metrics that stand beside a loss and of which nothing can be said: they are no means of losses."""
-    if not any(is_loss(claim.series) for claim in claims):
-        return set()
-    open_ = [index for index, one in enumerate(judgements) if one.verdict is Verdict.UNDECIDABLE]
-    return {index for index in open_ if not is_loss(claims[index].series)}
+    others = {index for index, claim in enumerate(claims) if not is_loss(claim.series)}
+    open_ = {index for index in others if judgements[index].verdict is Verdict.UNDECIDABLE}
+    return open_ if len(others) < len(claims) else set()
 
 
 def _unproved(claims: Sequence[Claim], judgements: Sequence[Judgement], beside: set[int]) -> Iterator[Finding]:
