@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
 from typing import Any
 
@@ -13,6 +13,7 @@ from lossaudit.causes import CAUSES
 from lossaudit.checks import CHECKS
 from lossaudit.checks.captures import not_captured
 from lossaudit.claims import Claim, claims_of
+from lossaudit.evaluations import evaluations_of
 from lossaudit.findings import Diagnosis, Finding, Judgement, Report, Verdict
 from lossaudit.logs import report_on_logs
 from lossaudit.predictions import GRADES, Pace, Prediction
@@ -65,16 +66,29 @@ def audit(
 
 @_SILENT
 def report_on(
-    truth: Recording, claims: Iterable[Claim], *, select: Iterable[str] = (), ignore: Iterable[str] = ()
+    truth: Recording,
+    claims: Iterable[Claim],
+    *,
+    select: Iterable[str] = (),
+    ignore: Iterable[str] = (),
+    shown: Callable[[list[Claim]], Iterable[Claim]] = iter,
 ) -> Report:
-    """Judge claims one by one; one that promises nothing, or may be of another loss, must be recognised."""
+    """Judge claims one by one; one that promises nothing, or may be of another loss, must be recognised.
+
+    Numbers of a tag that is not the loss, and was recorded of no split, are not audited; `shown` passes the claims on
+    as they are judged.
+    """
     judgements: list[Judgement] = []
-    claims = list(claims)
+    claims = [part for claim in claims for part in evaluations_of(claim, truth)]
     findings = [finding for check in TRAINING_CHECKS for finding in check(truth)]
     findings += [finding for check in (check_outputs, check_dropped_epochs) for finding in check(truth, claims)]
     skipped: list[str] = []
     about = cache(partial(truth_about, truth))
-    for claim in claims:
+    known = {"loss"} | {series.tag for series in truth.select(covers="batch") if len(series)}
+    for claim in shown(claims):
+        if claim.series.tag not in known:
+            skipped.append(claim.origin)
+            continue
         judgement, found = _judge(truth, claim, about(claim.series.tag, claim.series.split, claim.series.dtype))
         if judgement is None:
             skipped.append(claim.origin)

@@ -1,4 +1,4 @@
-"""The `lossaudit` command: demo, run, rule."""
+"""The `lossaudit` command: demo, run, audit, rule."""
 
 from __future__ import annotations
 
@@ -11,26 +11,44 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from lossaudit import __version__
+from lossaudit.errors import LossauditError
 from lossaudit.findings import Report
 
+if TYPE_CHECKING:
+    from lossaudit.sources import Source
+
 CANNOT_JUDGE = 2
+_STATUS = "Exit status: 0 no findings, 1 findings, 2 cannot judge."
+_FAIL_ON = (
+    "which findings give exit status 1: error (what is wrong; the default), warning (also what is suspect), or never; "
+    "what is undecidable gives 2 unless never, and bad usage, unreadable input and nothing to audit always do"
+)
+_EPILOG = f"Options that are not given are taken from [tool.lossaudit] in the nearest pyproject.toml. {_STATUS}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; exit status 0 no findings, 1 findings, 2 cannot judge."""
     options = _parser().parse_args(arguments)
-    status: int = options.command(options)
+    try:
+        status: int = options.command(options)
+    except _JudgingError as error:
+        print(f"lossaudit {options.name}: {error}", file=sys.stderr)
+        return CANNOT_JUDGE
     return status
+
+
+class _JudgingError(Exception):
+    """What keeps a command from judging, in words for its user."""
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="lossaudit",
         description="Is the loss I logged the loss I had?",
-        epilog="Exit status: 0 no findings, 1 findings, 2 cannot judge.",
+        epilog=_STATUS,
     )
     parser.add_argument("--version", action="version", version=f"lossaudit {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -38,36 +56,70 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="train on real data with the mistakes that tutorials teach, and audit them")
     demo.add_argument("--out", type=Path, metavar="DIR", help="also save the run files and reports there")
     demo.add_argument("--format", choices=("text", "json"), default="text", help="how to print the result")
-    demo.set_defaults(command=_demo)
+    demo.set_defaults(command=_demo, name="demo")
 
-    run = commands.add_parser("run", help="run a Keras script with every fit in it audited")
-    _report_options(run)
+    run = commands.add_parser("run", help="run a Keras script with every fit in it audited", epilog=_EPILOG)
+    _report_options(run, "standard error")
     run.add_argument("script", type=Path, metavar="SCRIPT", help="the script to run")
     run.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGS", help="the script's own arguments")
-    run.set_defaults(command=_run)
+    run.set_defaults(command=_run, name="run")
+
+    audit = commands.add_parser("audit", help="judge the logs of a training by the losses it had", epilog=_EPILOG)
+    _log_options(audit)
+    _report_options(audit, "standard output")
+    audit.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a log or run file, or a folder of them")
+    audit.set_defaults(command=_audit, name="audit")
 
     rule = commands.add_parser("rule", help="explain a rule, or list them all")
     rule.add_argument("code", nargs="?", metavar="CODE", help="a rule code such as LA101")
     rule.add_argument("--format", choices=("text", "json"), default="text", help="how to print the rules")
-    rule.set_defaults(command=_rule)
+    rule.set_defaults(command=_rule, name="rule")
     return parser
 
 
-def _report_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="how to write the report")
-    parser.add_argument("--select", type=_codes, default=(), metavar="CODES", help="only these rules, e.g. LA1,LA301")
-    parser.add_argument("--ignore", type=_codes, default=(), metavar="CODES", help="not these rules")
-    parser.add_argument("-o", dest="output", type=Path, metavar="FILE", help="write the report there")
+def _log_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--truth", type=Path, metavar="FILE", help="the run file with the true losses of the batches")
+    parser.add_argument("--run", metavar="NAME", dest="run_name", help="the run to read where a log holds several")
+    covers = ("batch", "epoch_so_far", "epoch")
+    parser.add_argument("--covers", choices=covers, help="what each number covers, where the log does not say")
+
+
+def _report_options(parser: argparse.ArgumentParser, where: str) -> None:
+    """Options whose defaults are the project's settings; argparse has None where they are not given."""
+    parser.add_argument("--format", choices=("text", "json", "github"), help="how to write the report; text by default")
+    parser.add_argument("--select", type=_codes, metavar="CODES", help="only these rules, e.g. LA1,LA301")
+    parser.add_argument("--ignore", type=_codes, metavar="CODES", help="not these rules")
+    parser.add_argument("--fail-on", choices=("error", "warning", "never"), help=_FAIL_ON)
+    parser.add_argument("-o", dest="output", type=Path, metavar="FILE", help=f"write the report there, not to {where}")
 
 
 def _codes(text: str) -> tuple[str, ...]:
-    from lossaudit.checks import RULES
+    from lossaudit.settings import codes_of
 
-    codes = tuple(code.strip() for code in text.split(",") if code.strip())
-    for code in codes:
-        if not any(known.startswith(code) for known in RULES):
-            raise argparse.ArgumentTypeError(f"no rule begins with {code!r}; see `lossaudit rule`")
-    return codes
+    try:
+        return codes_of(text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _with_settings(options: argparse.Namespace) -> None:
+    """Fill in what was not given on the command line."""
+    from lossaudit.settings import settings_of
+
+    with _refusing():
+        settings = settings_of(Path.cwd())
+    for name, value in vars(settings).items():
+        if getattr(options, name, None) is None:
+            setattr(options, name, value)
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """What cannot be read or written ends the command with the error's message, and without a traceback."""
+    try:
+        yield
+    except (LossauditError, OSError) as error:
+        raise _JudgingError(str(error)) from error
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -82,22 +134,46 @@ def _run(options: argparse.Namespace) -> int:
     from lossaudit.keras.scripts import every_fit_audited
 
     if not options.script.is_file():
-        print(f"lossaudit run: SCRIPT={str(options.script)!r} is not a file", file=sys.stderr)
-        return CANNOT_JUDGE
+        raise _JudgingError(f"SCRIPT={str(options.script)!r} is not a file")
+    _with_settings(options)
     with every_fit_audited() as reports, _as_main_program(options.script, options.arguments):
         finished = _finishes(options.script)
     report = Report.joined(reports).selected(options.select, options.ignore)
-    with _stream(options.output) as stream:
-        _write(report, options.format, stream)
-    return report.status if finished else CANNOT_JUDGE
+    _write(report, options, sys.stderr)
+    return report.exit_status(options.fail_on) if finished else CANNOT_JUDGE
+
+
+def _audit(options: argparse.Namespace) -> int:
+    """Judge all paths as logs of one training."""
+    _with_settings(options)
+    from lossaudit.render.progress import tracked
+    from lossaudit.sources import read_truth, report_on_sources
+
+    with _refusing():
+        truth = None if options.truth is None else read_truth(options.truth)
+        sources = [_read(path, options) for path in tracked(options.paths, "Reading")]
+    report = report_on_sources(
+        truth,
+        sources,
+        select=options.select,
+        ignore=options.ignore,
+        shown=lambda claims: tracked(claims, "Judging"),
+    )
+    _write(report, options, sys.stdout)
+    return report.exit_status(options.fail_on)
+
+
+def _read(path: Path, options: argparse.Namespace) -> Source:
+    from lossaudit.sources import read_source
+
+    return read_source(path, run=options.run_name, covers=options.covers)
 
 
 def _rule(options: argparse.Namespace) -> int:
     from lossaudit.checks import RULES
 
     if options.code is not None and options.code not in RULES:
-        print(f"lossaudit rule: CODE={options.code!r} is not a rule; there are {', '.join(RULES)}", file=sys.stderr)
-        return CANNOT_JUDGE
+        raise _JudgingError(f"CODE={options.code!r} is not a rule; there are {', '.join(RULES)}")
     rules = [RULES[options.code]] if options.code else list(RULES.values())
     if options.format == "json":
         print(json.dumps([vars(rule) for rule in rules]))
@@ -136,22 +212,23 @@ def _finishes(script: Path) -> bool:
     return True
 
 
-@contextmanager
-def _stream(path: Path | None) -> Iterator[TextIO]:
-    if path is None:
-        yield sys.stderr
-    else:
-        with path.open("w", encoding="utf-8") as file:
-            yield file
+def _write(report: Report, options: argparse.Namespace, stream: TextIO) -> None:
+    """Write a report to the file that was asked for, or else to a stream."""
+    if options.output is None:
+        _render(report, options.format, stream)
+        return
+    with _refusing(), options.output.open("w", encoding="utf-8") as file:
+        _render(report, options.format, file)
 
 
-def _write(report: Report, form: str, stream: TextIO) -> None:
+def _render(report: Report, form: str, stream: TextIO) -> None:
     if form == "json":
         print(report.to_json(), file=stream)
-    else:
-        from lossaudit.render import text
+        return
+    from lossaudit.render import github, text
 
-        text.write(report, stream)
+    renderer = github if form == "github" else text
+    renderer.write(report, stream)
 
 
 if __name__ == "__main__":

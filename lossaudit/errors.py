@@ -55,6 +55,13 @@ class LogFileError(LossauditError, ValueError):
     """
 
 
+class SettingsError(LossauditError, ValueError):
+    """What `[tool.lossaudit]` in a `pyproject.toml` says is no setting.
+
+    Way out: the message names the file, the key, its value and what is allowed.
+    """
+
+
 class AuditError(LossauditError, AssertionError):
     """A report has findings; raised by `Report.raise_for_findings()` and `LossAudit(on_violation="raise")`.
 

@@ -14,6 +14,8 @@ from lossaudit.errors import AuditError
 
 SCHEMA_VERSION = 1
 
+FailOn = Literal["error", "warning", "never"]
+
 
 class Verdict(StrEnum):
     """What can be said of a logged number, never with an epsilon.
@@ -121,7 +123,7 @@ class Report:
     Args:
         verdicts: one for each claim.
         findings: one for each broken expectation.
-        not_audited: what was neither recognised nor named as the loss.
+        not_audited: what was neither recognised nor named as a loss that was recorded.
         metadata: what is known of the run.
         explanations: what was asked for and is no fault, as sentences.
     """
@@ -140,7 +142,20 @@ class Report:
     @property
     def status(self) -> int:
         """The exit status of a command: 0 no findings, 1 findings, 2 cannot judge."""
+        return self.exit_status()
+
+    def exit_status(self, fail_on: FailOn = "error") -> int:
+        """The exit status of a command that fails on some findings only.
+
+        Args:
+            fail_on: `"error"`: 1 for what is wrong; `"warning"`: 1 also for what is a warning; what is undecidable is
+                2 with both. `"never"`: 0 whatever was found, and 2 only if there was nothing to audit.
+        """
+        if fail_on == "never":
+            return 0 if self.verdicts or self.findings else 2
         if any(finding.severity == "error" for finding in self.findings):
+            return 1
+        if fail_on == "warning" and any(finding.verdict is not Verdict.UNDECIDABLE for finding in self.findings):
             return 1
         return 2 if self._cannot_judge() else 0
 

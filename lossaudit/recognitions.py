@@ -85,11 +85,12 @@ def nothing_averaged(recording: Recording, claim: Claim, found: Finding) -> Find
 def check_outputs(recording: Recording, claims: Iterable[Claim]) -> Iterator[Finding]:
     """LA406: the losses of the outputs, times their weights, are not the total of their epoch."""
     weights = recording.metadata.get("outputs") or {}
-    parts_of: dict[str, dict[str, Series]] = {}
+    parts_of: dict[tuple[str, str], dict[str, Series]] = {}
     for claim in claims if weights else ():
-        if (key := _KEY.match(claim.origin)) and _OWN.match(claim.origin):
-            parts_of.setdefault(key[1] or "", {})[key[2]] = claim.series
-    for prefix, series in parts_of.items():
+        file, _, own = claim.origin.rpartition(": ")
+        if (key := _KEY.match(own)) and _OWN.match(own):
+            parts_of.setdefault((file, key[1] or ""), {})[key[2]] = claim.series
+    for (_, prefix), series in parts_of.items():
         if series.keys() >= weights.keys() | {"loss"}:
             yield from _sums_apart(recording, prefix, series, weights)
 
@@ -147,7 +148,7 @@ def check_dropped_epochs(recording: Recording, claims: Iterable[Claim]) -> Itera
         series = claim.series
         axis = series.epochs if series.epochs is not None else series.steps
         truth = truth_about(recording, "loss", series.split, series.dtype)
-        if "epoch_loss" not in claim.origin or axis is None or truth is None or not len(axis):
+        if "epoch_loss" not in claim.origin.rpartition(": ")[2] or axis is None or truth is None or not len(axis):
             continue
         epochs = truth.batches.epochs[truth.batches.ends]
         every = frequency_of_gaps(np.isin(epochs, axis), _executions(truth, recording))

@@ -7,7 +7,8 @@ import io
 import pytest
 
 from lossaudit import Recording, Report, Series, audit
-from lossaudit.render import text
+from lossaudit.findings import Finding, Verdict
+from lossaudit.render import github, text
 
 TRUTH = Recording([Series([1.0, 2.0, 9.0], weights=[4, 4, 2], epochs=[0, 0, 0])])
 
@@ -51,3 +52,33 @@ def test_names_from_logs_are_text_and_not_markup(name):
 def test_nothing_to_audit_says_so():
     assert "nothing to audit" in text.as_text(Report())
     assert str(Report()) == "lossaudit: nothing to audit"
+
+
+def test_metrics_that_were_not_audited_stand_in_one_line_by_file():
+    names = ("a.csv: mae", "a.csv: val_mae", "logs/train: epoch_mae", "times")
+    assert text.not_audited(Report(not_audited=names)) == [
+        "not audited: a.csv: mae, val_mae; logs/train: epoch_mae; times (neither recognised nor named as a loss that "
+        "was recorded)"
+    ]
+    assert text.not_audited(Report()) == []
+
+
+def annotated(report: Report) -> list[str]:
+    stream = io.StringIO()
+    github.write(report, stream)
+    return stream.getvalue().splitlines()
+
+
+def test_a_finding_is_one_annotation_in_which_nothing_can_pose_as_a_command(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a,b.csv").write_text("")
+    message = "50 % of a\n::error::b\rwere lost"
+    error = Finding("LA101", Verdict.WRONG, message, causes=("a:b", "c"), remedy="Mend it.", origin="a,b.csv: loss")
+    warning = Finding("LA401", Verdict.UNDECIDABLE, "unknown", severity="warning", origin="History: loss")
+    assert annotated(Report(findings=(error, warning), not_audited=("mae",), explanations=("a note",))) == [
+        "::error title=LA101 a%3Ab c,file=a%2Cb.csv::50 %25 of a%0A::error::b%0Dwere lost%0ARemedy: Mend it.",
+        "::warning title=LA401::unknown",
+        "::notice title=lossaudit::a note",
+        "::notice title=lossaudit::not audited: mae (neither recognised nor named as a loss that was recorded)",
+        "lossaudit: 0 right, 0 wrong, 0 undecided",
+    ]

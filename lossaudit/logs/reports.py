@@ -246,19 +246,23 @@ def report_on_logs(
     """Judge logs by themselves: what they prove, and what cannot be judged without the truth.
 
     A series is `wrong` or `suspect` where a finding says so, `consistent` where batch and epoch values prove each
-    other, and else `undecidable`. Names in a mapping such as `"loss"` and `"val_loss"` are those of `History`, for
-    epoch values.
+    other, and else `undecidable`; what is no loss and stands beside one is then not audited.
+    Names in a mapping such as `"loss"` and `"val_loss"` are those of `History`, for epoch values.
     """
     every_claim = _claims(claims)
     metadata = claims.metadata if isinstance(claims, Recording) else {}
     recording = Recording([claim.series for claim in every_claim], metadata=metadata)
     with np.errstate(all="ignore"):
-        findings = [finding for check in LOG_CHECKS for finding in check(recording)]
+        # Two logs of the same epochs give the same finding about the batches beside them.
+        findings = list(dict.fromkeys(finding for check in LOG_CHECKS for finding in check(recording)))
         proofs = _proofs(recording)
     judgements = [_judged(claim, findings, proofs.get(index)) for index, claim in enumerate(every_claim)]
-    findings += _unproved(every_claim, judgements)
+    beside = _beside(every_claim, judgements)
+    findings += _unproved(every_claim, judgements, beside)
     findings += _conditions(recording, judgements, proofs)
-    return Report(tuple(judgements), tuple(findings), (), metadata).selected(select, ignore)
+    kept = tuple(one for index, one in enumerate(judgements) if index not in beside)
+    not_audited = tuple(every_claim[index].origin for index in sorted(beside))
+    return Report(kept, tuple(findings), not_audited, metadata).selected(select, ignore)
 
 
 def _claims(claims: Series | Recording | Mapping[str, Any]) -> list[Claim]:
@@ -353,13 +357,20 @@ def _concerns(finding: Finding, series: Series) -> bool:
     return (finding.origin, finding.tag, finding.split) == (series.origin, series.tag, series.split)
 
 
-def _unproved(claims: Sequence[Claim], judgements: Sequence[Judgement]) -> Iterator[Finding]:
+def _beside(claims: Sequence[Claim], judgements: Sequence[Judgement]) -> set[int]:
+    """The places of metrics that stand beside a loss and of which nothing can be said: they are no means of losses."""
+    others = {index for index, claim in enumerate(claims) if not is_loss(claim.series)}
+    open_ = {index for index in others if judgements[index].verdict is Verdict.UNDECIDABLE}
+    return open_ if len(others) < len(claims) else set()
+
+
+def _unproved(claims: Sequence[Claim], judgements: Sequence[Judgement], beside: set[int]) -> Iterator[Finding]:
     """LA514: what can be said neither right nor wrong without the truth, for each kind of number once."""
     for covers, question in _UNJUDGED.items():
         found = [
             claim.series
-            for claim, judgement in zip(claims, judgements, strict=True)
-            if judgement.verdict is Verdict.UNDECIDABLE and claim.promises == covers
+            for index, (claim, judgement) in enumerate(zip(claims, judgements, strict=True))
+            if judgement.verdict is Verdict.UNDECIDABLE and claim.promises == covers and index not in beside
         ]
         if found:
             yield _unknown(found, f"without the true batch losses it cannot be said {question}.")
@@ -377,16 +388,13 @@ def _conditions(
 
 
 def _unknown(found: Sequence[Series], text: str) -> Finding:
-    losses = list(filter(is_loss, found)) or list(found)
-    names = ", ".join(map(name_of, losses))
-    others = f" and {len(found) - len(losses)} more" if len(found) > len(losses) else ""
     return Finding(
         UNKNOWN.code,
         Verdict.UNDECIDABLE,
-        f"{names}{others}: {text}",
+        f"{', '.join(map(name_of, found))}: {text}",
         severity="warning",
-        tag=losses[0].tag,
-        split=losses[0].split,
-        origin=losses[0].origin,
+        tag=found[0].tag,
+        split=found[0].split,
+        origin=found[0].origin,
         remedy="Record the batches with `lossaudit.keras.LossRecorder()`, or `lossaudit.Recorder()` in your own loop.",
     )

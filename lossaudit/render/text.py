@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import TextIO
 
 from rich.box import SIMPLE_HEAD
@@ -11,7 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from lossaudit.findings import Finding, Report, Verdict
+from lossaudit.logs.columns import file_of
 
+_UNAUDITED = "neither recognised nor named as a loss that was recorded"
 _STYLES = {
     Verdict.EXACT: "bold green",
     Verdict.CONSISTENT: "green",
@@ -29,10 +32,30 @@ def write(report: Report, file: TextIO) -> None:
     for finding in report.findings:
         console.print(finding_text(finding), end="\n\n")
     for explanation in report.explanations:
-        console.print(Text(explanation), end="\n\n")
-    for name in report.not_audited:
-        console.print(f"not audited: {name} (neither recognised nor named as the loss)", style="dim", markup=False)
+        console.print(Text(explanation))
+    if report.explanations:
+        console.print()
+    for line in not_audited(report):
+        console.print(line, style="dim", markup=False)
     console.print(summary(report))
+
+
+def not_audited(report: Report) -> list[str]:
+    """What was not audited, as one line; none where all was."""
+    return [f"not audited: {together(report.not_audited)} ({_UNAUDITED})"] if report.not_audited else []
+
+
+def together(origins: Sequence[str]) -> str:
+    """Origins as a list in which each file is named once.
+
+    >>> together(["log.csv: mae", "log.csv: val_mae", "rates"])
+    'log.csv: mae, val_mae; rates'
+    """
+    by_file: dict[str, list[str]] = {}
+    for origin in origins:
+        file = file_of(origin)
+        by_file.setdefault(f"{file}: " if file else "", []).append(origin[len(file) :].removeprefix(": "))
+    return "; ".join(file + ", ".join(names) for file, names in by_file.items())
 
 
 def as_text(report: Report) -> str:
@@ -75,7 +98,7 @@ def finding_text(finding: Finding) -> Text:
 def summary(report: Report) -> Text:
     """The report in one line."""
     if not report.verdicts and not report.findings:
-        return Text("lossaudit: nothing to audit: no training was seen, so nothing can be said", style="bold yellow")
+        return Text("lossaudit: nothing to audit: no logged loss was seen, so nothing can be said", style="bold yellow")
     right = sum(one.verdict in (Verdict.EXACT, Verdict.CONSISTENT, Verdict.SUSPECT) for one in report.verdicts)
     wrong = sum(one.verdict is Verdict.WRONG for one in report.verdicts)
     open_ = sum(one.verdict is Verdict.UNDECIDABLE for one in report.verdicts) or int(report.status == 2)
