@@ -67,7 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     audit = commands.add_parser("audit", help="judge the logs of a training by the losses it had", epilog=_EPILOG)
     _log_options(audit)
     _report_options(audit, "standard output")
-    audit.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a log or run file, or a folder of them")
+    audit.add_argument(
+        "paths", nargs="+", type=Path, metavar="PATH", help="a log, a run file, or a folder of event files"
+    )
     audit.set_defaults(command=_audit, name="audit")
 
     rule = commands.add_parser("rule", help="explain a rule, or list them all")
