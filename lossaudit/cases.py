@@ -178,24 +178,38 @@ class Case:
         _, observed, beside = self.aligned(prediction, alignment)
         return is_told(causes, beside, self.aligned(expected, alignment)[2], observed, self.claim.decimals)
 
-    def _candidates(self, logged: Floats, known: NDArray[np.bool_], count: int, plain: bool) -> Iterator[Mistaken]:
+    def _candidates(self, logged: Floats, known: NDArray[np.bool_], count: int, plain: bool) -> Iterable[Mistaken]:
         """What so many mistakes would have logged; those that the first epochs refute are not tried on all of them."""
-        is_batch = PACES[self.covers] == "batch"
-        head = self.truth.head(_MOST if is_batch else len(self.truth.batches))
-        rows = len(head.batches) if is_batch else len(head.batches.ends)
+        few, more = (self._head(most) for most in (_MOST, len(self.truth.batches)))
+        rows = self._rows(few)
         if rows == len(logged) or not known[:rows].any():
             return mistaken(self.truth, self.covers, logged, count, plain)
-        begun, known_there = logged[:rows], known[:rows]
-        fitting: dict[tuple[Cause, ...], None] = {}
-        refuted: set[tuple[Cause, ...]] = set()
-        for causes, one in mistaken(head, self.covers, begun, count, plain):
-            if one.take(known_there).matches(begun[known_there], self.claim.decimals).all():
-                fitting[causes] = None
-            else:
-                refuted.add(causes)
-        unseen = [causes for causes in alone(self.covers, plain) if causes not in refuted] if count == 1 else []
-        likely = dict.fromkeys([*fitting, *unseen])
-        return chain.from_iterable(repeated(self.truth, self.covers, logged, causes) for causes in likely)
+        likely = self._fitting(few, mistaken(few, self.covers, logged[:rows], count, plain), logged, known)
+        tried = {**dict.fromkeys(alone(self.covers, plain) if count == 1 else (), True), **likely}
+        left = [causes for causes, fits in tried.items() if fits]
+        if rows < self._rows(more) < len(logged):
+            again = self._fitting(more, self._all_repeated(more, logged[: self._rows(more)], left), logged, known)
+            left = [causes for causes in left if again.get(causes, True)]
+        return self._all_repeated(self.truth, logged, left)
+
+    def _head(self, most: int) -> Truth:
+        return self.truth.head(most if PACES[self.covers] == "batch" else len(self.truth.batches))
+
+    def _rows(self, truth: Truth) -> int:
+        return len(truth.batches) if PACES[self.covers] == "batch" else len(truth.batches.ends)
+
+    def _fitting(
+        self, head: Truth, found: Iterable[Mistaken], logged: Floats, known: NDArray[np.bool_]
+    ) -> dict[tuple[Cause, ...], bool]:
+        """Whether a prediction of each combination of mistakes fits the first numbers; it has to have one."""
+        there = known[: self._rows(head)]
+        begun, fits = logged[: len(there)][there], dict[tuple[Cause, ...], bool]()
+        for causes, one in found:
+            fits[causes] = fits.get(causes, False) or bool(one.take(there).matches(begun, self.claim.decimals).all())
+        return fits
+
+    def _all_repeated(self, truth: Truth, logged: Floats, left: Iterable[tuple[Cause, ...]]) -> Iterator[Mistaken]:
+        return chain.from_iterable(repeated(truth, self.covers, logged, causes) for causes in left)
 
     def _beside(self, alignment: Alignment, expected: Prediction) -> tuple[Floats, NDArray[np.bool_]]:
         """The logged numbers in the places of the expected ones, and which places have one."""
