@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from lossaudit.alignments import Alignment, in_place, moved
 from lossaudit.causes import Cause
+from lossaudit.evidence import Evidence
+from lossaudit.exhibits import Explanation, beside_truth
 from lossaudit.findings import Verdict
 from lossaudit.mistakes import PACES, Mistaken, expected_of, mistaken, repeated
 from lossaudit.predictions import GRADES, Prediction
@@ -93,6 +95,14 @@ class Case:
         if self.reading.alignment.cause is not None:
             return Verdict.WRONG if self.reading.alignment.founded else Verdict.UNDECIDABLE
         return Verdict.UNDECIDABLE if self.lookalikes else self.grade
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        """What a plot of the claim shows."""
+        read, explanation = self.reading, None
+        if read is not None:
+            explanation = Explanation(read.alignment, read.prediction, " and ".join(read.names))
+        return beside_truth(self.claim, self.covers, self.truth.batches, self.expected, explanation)
 
     @property
     def right(self) -> bool:

@@ -36,7 +36,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     demo = commands.add_parser("demo", help="train on real data with the mistakes that tutorials teach, and audit them")
-    demo.add_argument("--out", type=Path, metavar="DIR", help="also save the run files and reports there")
+    demo.add_argument(
+        "--out", type=Path, metavar="DIR", help="save the report and the run files there; else a new folder"
+    )
     demo.add_argument("--format", choices=("text", "json"), default="text", help="how to print the result")
     demo.set_defaults(command=_demo)
 
@@ -54,7 +56,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _report_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="how to write the report")
+    forms = ("text", "json", "html")
+    parser.add_argument("--format", choices=forms, default="text", help="how to write the report")
     parser.add_argument("--select", type=_codes, default=(), metavar="CODES", help="only these rules, e.g. LA1,LA301")
     parser.add_argument("--ignore", type=_codes, default=(), metavar="CODES", help="not these rules")
     parser.add_argument("-o", dest="output", type=Path, metavar="FILE", help="write the report there")
@@ -148,6 +151,10 @@ def _stream(path: Path | None) -> Iterator[TextIO]:
 def _write(report: Report, form: str, stream: TextIO) -> None:
     if form == "json":
         print(report.to_json(), file=stream)
+    elif form == "html":
+        from lossaudit.render import html
+
+        print(html.page(report), file=stream)
     else:
         from lossaudit.render import text
 

@@ -23,6 +23,7 @@ ORDER = [
     "recorders",
     "truths",
     "findings",
+    "evidence",
     "trainings",
     "predictions",
     "smoothings",
@@ -58,6 +59,7 @@ ORDER = [
     "causes",
     "mistakes",
     "alignments",
+    "exhibits",
     "cases",
     "messages",
     "checks.values",
@@ -100,6 +102,8 @@ ORDER = [
 ]
 LAZY = {
     ("recordings", "store"),  # Recording.save is a method, and the file format is not the recording's business
+    ("findings", "render.html"),  # a Report writes itself, and how it looks is not its business
+    ("findings", "render.plots"),
     ("keras.scripts", "keras.audits"),  # keras is watched for, not imported
 }
 PEERS = {"keras", "testing", "pytest_plugin"}
