@@ -85,7 +85,7 @@ def _in_order(length: int, places: int) -> Ints:
 def _epochs(batches: Batches, axis: Ints) -> dict[str, Any]:
     """Where epochs begin, and the middle of some of them."""
     n = len(batches.ends)
-    some = np.unique(np.linspace(0, n - 1, min(n, _EPOCHS)).astype(np.int64))
+    some = np.arange(0, n, max(1, -(-n // _EPOCHS)))
     first, last = batches.starts[some], batches.ends[some]
     middles, numbers = (axis[first] + axis[last]) / 2, batches.epochs[first].astype(np.float64)
     return {"epochs": Curve(middles, numbers, n), "borders": axis[first].astype(np.float64) if n <= _EPOCHS else None}

@@ -99,6 +99,8 @@ def keys(evidence: Evidence) -> dict[str, str]:
     found = {name: KEYS[name].format(mistake=evidence.mistake) for name, one in there.items() if one is not None}
     if evidence.band is not None and not _shows(evidence.band, evidence):
         found["band"] += ", above thinner than a line"
+        if not _has_rest(evidence):
+            del found["band"]
     return found
 
 
@@ -130,7 +132,7 @@ def blank(width: float, height: float, layout: Literal["constrained"] | None = N
 
 def draw(part: FigureBase, evidence: Evidence, size: Size, palette: Palette) -> Axes:
     """The curves above, and what is left between the log and its explanation below; returns the upper axes."""
-    rest = evidence.rest is not None and bool(np.isfinite(evidence.rest.values).any())
+    rest = _has_rest(evidence)
     upper, *lower = part.subplots(1 + rest, 1, sharex=True, squeeze=False, height_ratios=[3, 1][: 1 + rest])[:, 0]
     _curves(upper, evidence, palette)
     _epochs(upper, evidence, size, palette)
@@ -167,6 +169,11 @@ def _curves(axes: Axes, evidence: Evidence, palette: Palette) -> None:
     drawn = drawn[np.isfinite(drawn)]
     if len(drawn) and drawn.min() > 0 and drawn.max() > _RANGE * drawn.min():
         axes.set_yscale("log")
+
+
+def _has_rest(evidence: Evidence) -> bool:
+    """Whether there is anything to show below."""
+    return evidence.rest is not None and bool(np.isfinite(_drawable(evidence.rest.values)).any())
 
 
 def _rest(axes: Axes, evidence: Evidence, palette: Palette) -> None:
