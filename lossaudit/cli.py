@@ -22,7 +22,12 @@ CANNOT_JUDGE = 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; exit status 0 no findings, 1 findings, 2 cannot judge."""
     options = _parser().parse_args(arguments)
-    status: int = options.command(options)
+    try:
+        status: int = options.command(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader of a pipe has read enough; what is left must not be written at exit either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CANNOT_JUDGE
     return status
 
 

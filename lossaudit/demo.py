@@ -25,7 +25,7 @@ from lossaudit.mistakes import EXPECTED
 from lossaudit.recorders import Recorder
 from lossaudit.recordings import Covers, Recording, Series, Split
 from lossaudit.render.progress import tracked
-from lossaudit.render.text import finding_text, styled
+from lossaudit.render.text import console_on, finding_text, styled
 from lossaudit.truths import truth_about
 
 EPOCHS, BATCH_SIZE = 3, 96
@@ -117,7 +117,7 @@ def main(out: Path | None = None, *, as_json: bool = False) -> int:
         as_json: print what was found as JSON, and all else to standard error.
     """
     keras.utils.set_random_seed(0)
-    console = Console(stderr=as_json, highlight=False)
+    console = console_on(sys.stderr if as_json else sys.stdout)
     console.print(
         f"Keras {keras.__version__}: {EPOCHS} epochs of scikit-learn's digits, batches of {BATCH_SIZE} rows\n"
     )

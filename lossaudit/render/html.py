@@ -114,8 +114,11 @@ def headline(report: Report) -> str:
     if not report.verdicts and not report.findings:
         return "Nothing to audit: no training was seen, so nothing can be said."
     wrong, claims = sum(one.verdict is Verdict.WRONG for one in report.verdicts), len(report.verdicts)
+    if report.status == 1 and wrong:
+        promise = "is not what it promises" if wrong == 1 else "are not what they promise"
+        return f"{wrong} of {claims} logs {promise} to be."
     if report.status == 1:
-        return f"{wrong} of {claims} logs are not what they promise to be." if wrong else "The training has findings."
+        return "The training has findings."
     if report.status == 2:
         return "This cannot be judged as a whole."
     return f"All {claims} logs are what they promise to be." if claims > 1 else "The log is what it promises to be."
@@ -164,7 +167,7 @@ def _notes(evidence: Evidence) -> Iterator[str]:
     if most > MOST:
         yield f"Of {most:,} numbers the plot shows the lowest and the highest of every stretch, and where NaN stands."
     if evidence.unplaced:
-        yield f"{evidence.unplaced:,} logged numbers belong to no batch that was recorded, and are not drawn."
+        yield f"Not drawn, because no batch was recorded where they stand: {evidence.unplaced:,} logged numbers."
 
 
 def _difference(finding: Finding) -> float | None:
