@@ -7,15 +7,18 @@ import sys
 import zipfile
 from html.parser import HTMLParser
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lossaudit import Recording, Report, Series, audit
+from lossaudit.cli import main
 from lossaudit.findings import Finding, Verdict
 from lossaudit.render import html
 from lossaudit.render.plots import KEYS, PAPER
 from tests.runs import by_epoch, run
+from tests.test_readme import README, ROOT
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>&amp;$\\frac{$]]><!--\x1b[31m\x00\u202e\udcff"
 MEANS = [float(np.mean(values)) for values, _ in by_epoch(run().find(split="train"))]
@@ -243,10 +246,32 @@ def test_a_notebook_gets_the_report_with_a_style_that_touches_nothing_else():
     assert shown.count("<svg") == 6
 
 
+def test_the_demo_writes_the_page_and_says_where(tmp_path, monkeypatch, capsys):
+    from lossaudit import demo
+
+    monkeypatch.setattr(demo, "mkdtemp", lambda prefix: str(tmp_path / prefix))
+    assert demo.main() == 0
+    said = re.search(r"^Report: (.*)$", capsys.readouterr().out, re.MULTILINE).group(1)
+    page = Path(said).read_text("utf-8")
+    assert "8 of 14 logs are not what they promise to be." in page
+    assert page.count('class="wide"') == 8
+
+
+def test_a_command_writes_the_page_where_it_is_told_to(tmp_path):
+    (tmp_path / "idle.py").write_text("")
+    assert main(["run", "--format", "html", "-o", str(tmp_path / "report.html"), str(tmp_path / "idle.py")]) == 2
+    assert "Nothing to audit" in (tmp_path / "report.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_pictures_of_the_page_are_small_and_in_the_readme(scheme):
+    picture = Path("docs", "pictures", f"report-{scheme}.png")
+    assert (ROOT / picture).stat().st_size < 200_000
+    assert picture.as_posix() in README
+
+
 def test_the_page_is_made_of_files_that_the_package_ships(tmp_path):
     build = pytest.importorskip("hatchling.builders.wheel")
-    from tests.test_readme import ROOT
-
     wheel = next(build.WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"]))
     shipped = set(zipfile.ZipFile(wheel).namelist())
     needed = [one.name for one in files("lossaudit.render").iterdir() if not one.name.endswith((".py", "__"))]
