@@ -138,7 +138,16 @@ def _judge(truth: Recording, claim: Claim, about: Truth | None) -> tuple[Judgeme
     if not claim.certain and unrecognised and not recognised(case, truth, []):
         return None, []
     holds = case.reading.prediction.quantity if case.reading else None
-    judgement = Judgement(claim.origin, case.verdict, series.tag, series.split, claim.promises, holds, case.numbers)
+    judgement = Judgement(
+        claim.origin,
+        case.verdict,
+        series.tag,
+        series.split,
+        claim.promises,
+        holds,
+        case.numbers,
+        evidence=case.evidence,
+    )
     return judgement, recognised(case, truth, [finding for check in CHECKS for finding in check(case)])
 
 

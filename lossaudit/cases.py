@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from lossaudit.alignments import Alignment, in_place, moved
 from lossaudit.causes import Cause
 from lossaudit.coincidences import is_told
+from lossaudit.evidence import Evidence
+from lossaudit.exhibits import Explanation, beside_truth
 from lossaudit.findings import Verdict
 from lossaudit.mistakes import PACES, Mistaken, alone, expected_of, mistaken, repeated
 from lossaudit.predictions import GRADES, Prediction
@@ -103,6 +105,14 @@ class Case:
         _, observed, beside = self.aligned(self.reading.prediction, self.reading.alignment)
         finite = np.isfinite(observed)
         return not np.sum(beside.bounds[finite]) < np.sum(np.abs(observed[finite])) and bool(finite.any())
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        """What a plot of the claim shows."""
+        read, explanation = self.reading, None
+        if read is not None:
+            explanation = Explanation(read.alignment, read.prediction, " and ".join(read.names))
+        return beside_truth(self.claim, self.covers, self.truth.batches, self.expected, explanation)
 
     @property
     def right(self) -> bool:

@@ -34,8 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         status: int = options.command(options)
+        sys.stdout.flush()
     except _JudgingError as error:
         print(f"lossaudit {options.name}: {error}", file=sys.stderr)
+        return CANNOT_JUDGE
+    except BrokenPipeError:  # the reader of a pipe has read enough; what is left must not be written at exit either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CANNOT_JUDGE
     return status
 
@@ -54,7 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     demo = commands.add_parser("demo", help="train on real data with the mistakes that tutorials teach, and audit them")
-    demo.add_argument("--out", type=Path, metavar="DIR", help="also save the run files and reports there")
+    demo.add_argument(
+        "--out", type=Path, metavar="DIR", help="save the report and the run files there; else a new folder"
+    )
     demo.add_argument("--format", choices=("text", "json"), default="text", help="how to print the result")
     demo.set_defaults(command=_demo, name="demo")
 
@@ -88,7 +94,9 @@ def _log_options(parser: argparse.ArgumentParser) -> None:
 
 def _report_options(parser: argparse.ArgumentParser, where: str) -> None:
     """Options whose defaults are the project's settings; argparse has None where they are not given."""
-    parser.add_argument("--format", choices=("text", "json", "github"), help="how to write the report; text by default")
+    parser.add_argument(
+        "--format", choices=("text", "json", "github", "html"), help="how to write the report; text by default"
+    )
     parser.add_argument("--select", type=_codes, metavar="CODES", help="only these rules, e.g. LA1,LA301")
     parser.add_argument("--ignore", type=_codes, metavar="CODES", help="not these rules")
     parser.add_argument("--fail-on", choices=("error", "warning", "never"), help=_FAIL_ON)
@@ -227,10 +235,12 @@ def _render(report: Report, form: str, stream: TextIO) -> None:
     if form == "json":
         print(report.to_json(), file=stream)
         return
-    from lossaudit.render import github, text
+    from lossaudit.render import github, html, text
 
-    renderer = github if form == "github" else text
-    renderer.write(report, stream)
+    if form == "html":
+        print(html.page(report), file=stream)
+    else:
+        (github if form == "github" else text).write(report, stream)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import keras
@@ -24,7 +25,7 @@ from lossaudit.mistakes import EXPECTED
 from lossaudit.recorders import Recorder
 from lossaudit.recordings import Covers, Recording, Series, Split
 from lossaudit.render.progress import tracked
-from lossaudit.render.text import finding_text, styled
+from lossaudit.render.text import console_on, finding_text, styled
 from lossaudit.truths import truth_about
 
 EPOCHS, BATCH_SIZE = 3, 96
@@ -109,9 +110,14 @@ class LoopLog:
 
 
 def main(out: Path | None = None, *, as_json: bool = False) -> int:
-    """Run the demo; 0 if every planted mistake was named and every correction called correct, 1 if not."""
+    """Run the demo; 0 if every planted mistake was named and every correction called correct, 1 if not.
+
+    Args:
+        out: folder for the report, its data and the run files; a new temporary one if None.
+        as_json: print what was found as JSON, and all else to standard error.
+    """
     keras.utils.set_random_seed(0)
-    console = Console(stderr=as_json, highlight=False)
+    console = console_on(sys.stderr if as_json else sys.stdout)
     console.print(
         f"Keras {keras.__version__}: {EPOCHS} epochs of scikit-learn's digits, batches of {BATCH_SIZE} rows\n"
     )
@@ -119,15 +125,15 @@ def main(out: Path | None = None, *, as_json: bool = False) -> int:
         train.__name__: train() for train in tracked([fitted, looped], "Training, and auditing what was logged")
     }
     examples = [example for _, of_one in trainings.values() for example in of_one]
-    if out is not None:
-        (fit_truth, _), (loop_truth, _) = trainings.values()
-        _save(out, {"fit": fit_truth, "loop": loop_truth}, examples)
-        console.print(f"Run files and reports: {out}\n")
+    out = Path(mkdtemp(prefix="lossaudit-demo-")) if out is None else out
+    (fit_truth, _), (loop_truth, _) = trainings.values()
+    _save(out, {"fit": fit_truth, "loop": loop_truth}, examples)
     if as_json:
         json.dump([_as_data(example) for example in examples], sys.stdout)
         print()
     else:
         _show(console, examples)
+    console.print(f"\nReport: {out / 'report.html'}", soft_wrap=True, markup=False)
     return 0 if all(example.as_planted for example in examples) else 1
 
 
@@ -272,4 +278,11 @@ def _save(folder: Path, truths: dict[str, Recording], examples: list[Example]) -
         path = folder / f"{name}.lossaudit"
         path.unlink(missing_ok=True)
         truth.save(path)
+    reports = [example.report for example in examples]
+    whole = Report(
+        tuple(one for report in reports for one in report.verdicts),
+        tuple(one for report in reports for one in report.findings),
+        metadata=truths["fit"].metadata,
+    )
+    whole.to_html(folder / "report.html")
     (folder / "reports.json").write_text(json.dumps([_as_data(example) for example in examples], indent=1), "utf-8")

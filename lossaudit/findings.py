@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
+from os import PathLike
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from lossaudit.errors import AuditError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from lossaudit.evidence import Evidence
 
 SCHEMA_VERSION = 1
 
@@ -55,7 +61,10 @@ class Rule:
 
 @dataclass(frozen=True)
 class Finding:
-    """One broken expectation: where, observed, expected, how far apart they may be, why, and the way out."""
+    """One broken expectation: where, observed, expected, how far apart they may be, why, and the way out.
+
+    `evidence` is what a plot of it shows, where there is something to show; it is for the eye, and not in the JSON.
+    """
 
     code: str
     verdict: Verdict
@@ -72,6 +81,7 @@ class Finding:
     causes: tuple[str, ...] = ()
     remedy: str = ""
     origin: str | None = None
+    evidence: Evidence | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"{self.code} {self.message}" + (f"\n  Remedy: {self.remedy}" if self.remedy else "")
@@ -88,6 +98,7 @@ class Judgement:
     covers: str | None = None
     quantity: str | None = None
     points: int = 0
+    evidence: Evidence | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         holds = f" as {self.quantity}" if self.quantity else ""
@@ -204,13 +215,40 @@ class Report:
             "schema": SCHEMA_VERSION,
             "ok": self.ok,
             "status": self.status,
-            "verdicts": [asdict(judgement) for judgement in self.verdicts],
-            "findings": [asdict(finding) for finding in self.findings],
+            "verdicts": [_shallow(judgement) for judgement in self.verdicts],
+            "findings": [_shallow(finding) for finding in self.findings],
             "not_audited": list(self.not_audited),
             "explanations": list(self.explanations),
             "metadata": dict(self.metadata),
         }
         return json.dumps(_finite(content), allow_nan=False)
+
+    def to_html(self, path: str | PathLike[str]) -> None:
+        """Write the report as one HTML file that needs no script and no network; plots need matplotlib."""
+        from lossaudit.render.html import write
+
+        write(self, path)
+
+    def plot(self) -> Figure:
+        """The evidence of every finding as a matplotlib figure; that of every claim where there is no finding.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+        """
+        from lossaudit.render.plots import figure
+
+        return figure(self)
+
+    def _repr_html_(self) -> str:
+        """The report in a notebook."""
+        from lossaudit.render.html import fragment
+
+        return fragment(self)
+
+
+def _shallow(one: Judgement | Finding) -> dict[str, Any]:
+    """The attributes by name, but for what only a plot shows."""
+    return {each.name: getattr(one, each.name) for each in fields(one) if each.name != "evidence"}
 
 
 def _finite(value: Any) -> Any:

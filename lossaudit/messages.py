@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from lossaudit.cases import Case
 from lossaudit.causes import Cause
+from lossaudit.exhibits import place_of
 from lossaudit.findings import Finding, Rule, Verdict
 from lossaudit.predictions import Prediction
 
@@ -33,6 +35,7 @@ def at_number(
         observed=observed,
         expected=value,
         bound=bound,
+        evidence=replace(case.evidence, marked=place_of(case.truth.batches, epoch, step)),
         **fields,
     )
 
@@ -45,6 +48,7 @@ def finding(rule: Rule, case: Case, message: str, **fields: Any) -> Finding:
         "tag": case.claim.tag,
         "split": case.claim.split,
         "origin": case.claim.origin,
+        "evidence": case.evidence,
     } | fields
     return Finding(code=rule.code, message=message, cause=causes[0] if causes else None, causes=causes, **fields)
 

@@ -12,7 +12,7 @@ from lossaudit.checks import RULES
 from lossaudit.errors import SettingsError
 from lossaudit.findings import FailOn
 
-FORMATS = ("text", "json", "github")
+FORMATS = ("text", "json", "github", "html")
 FAIL_ON: tuple[FailOn, ...] = get_args(FailOn)
 
 

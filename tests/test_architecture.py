@@ -23,6 +23,7 @@ ORDER = [
     "recorders",
     "truths",
     "findings",
+    "evidence",
     "trainings",
     "predictions",
     "smoothings",
@@ -60,6 +61,7 @@ ORDER = [
     "mistakes",
     "coincidences",
     "alignments",
+    "exhibits",
     "cases",
     "messages",
     "checks.values",
@@ -104,6 +106,8 @@ ORDER = [
 ]
 LAZY = {
     ("recordings", "store"),  # Recording.save is a method, and the file format is not the recording's business
+    ("findings", "render.html"),  # a Report writes itself, and how it looks is not its business
+    ("findings", "render.plots"),
     ("keras.scripts", "keras.audits"),  # keras is watched for, not imported
 }
 PEERS = {"keras", "testing", "pytest_plugin"}

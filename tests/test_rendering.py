@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 
 import pytest
 
@@ -47,6 +49,22 @@ def test_a_terminal_of_80_columns_is_not_overrun(monkeypatch):
 def test_names_from_logs_are_text_and_not_markup(name):
     printed = text.as_text(audit(TRUTH, {name: [4.0], f"{name} accuracy": [0.5]}))
     assert name.replace("\x1b", "") in printed.replace("\x1b", "")
+
+
+def test_a_stream_that_lacks_a_character_gets_its_number():
+    written = io.BytesIO()
+    stream = io.TextIOWrapper(written, encoding="ascii")
+    text.write(audit(TRUTH, {"Σ loss 損失\udcff": [4.0]}), stream)
+    stream.flush()
+    assert "\\u03a3 loss \\u640d\\u5931\\udcff" in written.getvalue().decode("ascii")
+
+
+def test_a_reader_that_leaves_early_is_no_finding_and_no_traceback():
+    for command in ("rule", "rule LA101"):
+        program = f"{sys.executable} -m lossaudit.cli {command} | true; exit ${{PIPESTATUS[0]}}"
+        done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=False)
+        assert done.stderr == ""
+        assert done.returncode in (0, 2)
 
 
 def test_nothing_to_audit_says_so():

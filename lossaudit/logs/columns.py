@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lossaudit.claims import words_of
+from lossaudit.evidence import alone
 from lossaudit.findings import Finding, Rule, Verdict
 from lossaudit.recordings import Ints, Recording, Series
 
@@ -56,6 +57,7 @@ class Column:
             split=first.split,
             origin=self.origin,
             causes=causes,
+            evidence=alone(first, fields.get(self.unit)),
             **fields,
         )
 
@@ -128,5 +130,6 @@ def about(rule: Rule, series: Series, text: str, **fields: Any) -> Finding:
         tag=series.tag,
         split=series.split,
         origin=series.origin,
+        evidence=alone(series, fields.get("epoch" if series.covers == "epoch" else "step")),
         **{"causes": (fields["cause"],)} | fields,
     )

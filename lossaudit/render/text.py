@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import TextIO
+from typing import Any, TextIO, cast
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -24,9 +24,35 @@ _STYLES = {
 }
 
 
+class _Encodable:
+    """A stream to which characters that its encoding lacks are written as their numbers."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self.encoding = getattr(file, "encoding", None) or "utf-8"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def write(self, text: str) -> int:
+        return self._file.write(text.encode(self.encoding, "backslashreplace").decode(self.encoding))
+
+
+class _Console(Console):
+    """A console that does not end the program, with the status of findings, when the reader of a pipe leaves."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+def console_on(file: TextIO) -> Console:
+    """A console in colour and as wide as the terminal, or plain where there is none."""
+    return _Console(file=cast(TextIO, _Encodable(file)), highlight=False, soft_wrap=not file.isatty())
+
+
 def write(report: Report, file: TextIO) -> None:
-    """Write a report to a stream: in colour and as wide as the terminal, or plain where there is none."""
-    console = Console(file=file, highlight=False, soft_wrap=not file.isatty())
+    """Write a report to a stream."""
+    console = console_on(file)
     if report.verdicts:
         console.print(verdict_table(report))
     for finding in report.findings:

@@ -1,0 +1,124 @@
+"""Exhibits: the evidence of a claim beside the truth, on the axis of the truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from lossaudit.alignments import NOWHERE, Alignment, in_place
+from lossaudit.evidence import Band, Curve, EpochRows, Evidence, Unit
+from lossaudit.predictions import GRADES, Prediction
+from lossaudit.recordings import Covers, Ints, Series
+from lossaudit.tolerances import decimals_bound
+from lossaudit.truths import Batches
+
+_EPOCHS = 200
+"""Epochs of which a plot may show the number or the border."""
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """What the numbers of a claim were read as.
+
+    Args:
+        alignment: where they belong.
+        prediction: what they are.
+        mistake: the names of the mistakes that made them so; empty for numbers as expected.
+    """
+
+    alignment: Alignment
+    prediction: Prediction
+    mistake: str = ""
+
+
+def beside_truth(
+    claim: Series, covers: Covers, batches: Batches, expected: Prediction | None, explanation: Explanation | None
+) -> Evidence:
+    """The evidence of a claim beside the true loss of each batch, and what it should and does hold."""
+    axis, unit = _axis(batches)
+    places = axis[batches.ends] if covers == "epoch" else axis
+    own = next(in_place(claim, expected), None) if expected is not None else None
+    if explanation is not None and (own is None or not own.placed.all()):
+        own = explanation.alignment
+    rows = _in_order(len(claim), len(places)) if own is None else own.rows
+    placed = rows != NOWHERE
+    evidence = Evidence(
+        claim.name,
+        unit,
+        Curve.of(places[rows[placed]], claim.values[placed]),
+        true=Curve.of(axis, batches.values),
+        unplaced=int(np.sum(~placed)),
+        **_epochs(batches, axis),
+    )
+    if expected is None:
+        return evidence
+    if explanation is None and own is not None:
+        explanation = Explanation(own, expected)
+    shown = _expectation(claim, covers, expected, places)
+    shown |= {} if explanation is None else _beside_the_numbers(claim, explanation, places, rows)
+    shown |= {"rows": _table(claim, expected, rows)} if covers == "epoch" and own is not None else {}
+    return replace(evidence, **shown)
+
+
+def place_of(batches: Batches, epoch: int, step: int) -> float:
+    """The place of a number in the evidence, by the epoch and step of its last batch."""
+    axis, _ = _axis(batches)
+    return float(axis[np.flatnonzero((batches.epochs == epoch) & (batches.steps == step))[-1]])
+
+
+def _axis(batches: Batches) -> tuple[Ints, Unit]:
+    """The steps of the batches where they only rise; else the batches counted through."""
+    if np.all(np.diff(batches.steps) > 0):
+        return batches.steps, "step"
+    return np.arange(len(batches)), "batch"
+
+
+def _in_order(length: int, places: int) -> Ints:
+    """One place after the other, for numbers of which nothing says where they belong."""
+    rows = np.arange(length)
+    rows[places:] = NOWHERE
+    return rows
+
+
+def _epochs(batches: Batches, axis: Ints) -> dict[str, Any]:
+    """Where epochs begin, and the middle of some of them."""
+    n = len(batches.ends)
+    some = np.arange(0, n, max(1, -(-n // _EPOCHS)))
+    first, last = batches.starts[some], batches.ends[some]
+    middles, numbers = (axis[first] + axis[last]) / 2, batches.epochs[first].astype(np.float64)
+    return {"epochs": Curve(middles, numbers, n), "borders": axis[first].astype(np.float64) if n <= _EPOCHS else None}
+
+
+def _expectation(claim: Series, covers: Covers, expected: Prediction, places: Ints) -> dict[str, Any]:
+    """What the log should hold, and the bound around it."""
+    curve = None if covers == "batch" else Curve.of(places, expected.values)
+    return {"expected": curve, "band": Band.of(places, expected.values, expected.bounds + _rounding(claim))}
+
+
+def _beside_the_numbers(claim: Series, explanation: Explanation, places: Ints, rows: Ints) -> dict[str, Any]:
+    """What the numbers were read as, where they stand, and how far they are from it."""
+    belongs = explanation.alignment.rows
+    used = (rows != NOWHERE) & (belongs != NOWHERE)
+    here, beside = places[rows[used]], explanation.prediction.take(belongs[used])
+    rest = claim.values[used] - beside.values
+    return {
+        "predicted": Curve.of(here, beside.values) if explanation.mistake else None,
+        "mistake": explanation.mistake,
+        "rest": Curve.of(here, rest),
+        "rest_band": Band.of(here, np.zeros(len(rest)), beside.bounds + _rounding(claim)),
+    }
+
+
+def _table(claim: Series, expected: Prediction, rows: Ints) -> EpochRows:
+    """The epochs one by one, those of which there is a number."""
+    placed = rows != NOWHERE
+    beside, logged = expected.take(rows[placed]), claim.values[placed]
+    verdicts = np.array(GRADES)[beside.grade(logged, claim.decimals)]
+    return EpochRows.of(beside.epochs, logged, beside.values, beside.bounds + _rounding(claim), verdicts)
+
+
+def _rounding(claim: Series) -> float:
+    """What the printing of the log may have changed."""
+    return 0.0 if claim.decimals is None else decimals_bound(claim.decimals)
