@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "lossaudit"
 
 ORDER = [
     "errors",
+    "suites",
     "inputs",
     "extraction",
     "exact",
@@ -67,6 +68,8 @@ ORDER = [
     "defects",
     "recognitions",
     "auditing",
+    "render.text",
+    "render.suites",
     "render",
     "keras.rings",
     "keras.metrics",
@@ -93,6 +96,7 @@ ORDER = [
     "testing.faults.steps",
     "testing.faults.pairs",
     "testing.faults",
+    "testing.assertions",
     "testing",
     "demo",
     "pytest_plugin",
