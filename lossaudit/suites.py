@@ -17,9 +17,9 @@ Codes = tuple[str, ...]
 """Beginnings of rule codes, for example `("LA1", "LA204")`."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Suite:
-    """A run of tests.
+    """A run of tests; two that ask the same are still two.
 
     Args:
         select: beginnings of the rule codes that the current test looks for; all if empty.

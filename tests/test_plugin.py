@@ -373,6 +373,16 @@ def test_tests_that_run_tests_keep_their_own_suite(by_hand):
     assert not any("by_hand" in test or "test_wrong" in test for test in outside.audits)
 
 
+def test_the_suite_that_ends_is_that_very_one():
+    outside, outer, inner = suites.running(), suites.Suite(), suites.Suite()
+    suites.begin(outer)
+    suites.begin(inner)
+    suites.end(inner)
+    assert suites.running() is outer
+    suites.end(outer)
+    assert suites.running() is outside
+
+
 # --- The fixture, in real trainings ----------------------------------------------------------------------------------
 
 
