@@ -45,19 +45,21 @@ class _Wish:
 
     @classmethod
     def of(cls, item: pytest.Item) -> _Wish:
-        """What the markers of a test say; another argument, or what is no code, is an error that names it."""
+        """What the markers of a test say; another argument, or a code of no rule, is an error that names it."""
         wish = cls()
         for mark in reversed(list(item.iter_markers("lossaudit"))):
             unknown = mark.kwargs.keys() - {"ignore", "fail"}
             ignore = mark.kwargs.get("ignore", wish.ignore)
-            if unknown or isinstance(ignore, str) or not all(map(_is_code, (*mark.args, *ignore))):
+            if unknown or isinstance(ignore, str) or not all(map(_begins_a_rule, (*mark.args, *ignore))):
                 raise pytest.UsageError(f"{item.nodeid}: {_call(mark)} must be as in {MARKER}")
             wish = cls(mark.args or wish.codes, tuple(ignore), mark.kwargs.get("fail", wish.fail))
         return wish
 
 
-def _is_code(code: Any) -> bool:
-    return isinstance(code, str) and code[:2] == "LA" and len(code) <= 5 and (code[2:].isdecimal() or not code[2:])
+def _begins_a_rule(code: Any) -> bool:
+    from lossaudit.checks import RULES
+
+    return isinstance(code, str) and code != "" and any(known.startswith(code) for known in RULES)
 
 
 def _call(mark: pytest.Mark) -> str:
@@ -111,8 +113,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the marker, refuse options that mean nothing, and begin the suite."""
     config.addinivalue_line("markers", MARKER)
     select, ignore = config.getoption("lossaudit_select"), config.getoption("lossaudit_ignore")
-    if select or ignore:
-        _refuse_unknown(select, ignore)
+    _refuse_unknown(select, ignore)
     if config.getoption("lossaudit_report") is not None:
         _refuse_suffix(config.getoption("lossaudit_report"))
     config.stash[_SUITE] = suites.Suite(select, ignore, config.getoption("lossaudit_max_examples"))
@@ -126,11 +127,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def _refuse_unknown(select: suites.Codes, ignore: suites.Codes) -> None:
-    from lossaudit.checks import RULES
-
     for option, codes in (("select", select), ("ignore", ignore)):
         for code in codes:
-            if not any(known.startswith(code) for known in RULES):
+            if not _begins_a_rule(code):
                 raise pytest.UsageError(f"--lossaudit-{option}: no rule begins with {code!r}; see `lossaudit rule`")
 
 
@@ -202,14 +201,14 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Send the audits with the report of the test: a worker of xdist has no other way, and JUnit reads properties."""
+    report = yield
     heard = item.config.stash[_SUITE].take(failed=call.excinfo is not None)
     if call.when == "setup":
         item.stash[_AUDITED] = []
     if heard:
         item.stash[_AUDITED] += heard
         _set_properties(item)
-    report = yield
-    if heard:
+        report.user_properties = list(item.user_properties)
         report.lossaudit = [one.to_json() for one in heard]  # type: ignore[attr-defined]
     return report
 

@@ -282,6 +282,31 @@ def test_an_assertion_that_was_expected_to_fail_is_no_audit_of_the_test(pytester
     result.stdout.no_fnmatch_line("*audited*")
 
 
+ELSEWHERE = {
+    "unittest": """
+import unittest
+
+class TestOld(unittest.TestCase):
+    def test_method(self):
+        assert_faithful([4.0], TRUTH, covers="epoch")
+""",
+    "subtests": """
+def test_parts(subtests):
+    with subtests.test("wrong"):
+        assert_faithful([4.0], TRUTH, covers="epoch")
+""",
+}
+
+
+@pytest.mark.parametrize("kind", ELSEWHERE)
+def test_assertions_in_methods_of_unittest_and_in_subtests_are_audits_of_the_test(pytester, kind):
+    if kind == "subtests" and pytest.version_tuple < (9,):
+        pytest.skip("subtests are part of pytest since 9")
+    pytester.makepyfile(test_it=BY_HAND.partition("def test_right")[0] + ELSEWHERE[kind])
+    result = pytester.runpytest_inprocess(*PLUGIN)
+    result.stdout.fnmatch_lines(["1 test audited: 0 right, 1 wrong, 0 undecided"])
+
+
 def test_a_test_that_runs_again_counts_once(pytester):
     pytester.makepyfile(test_it=BY_HAND)
     pytester.makeconftest(
@@ -356,7 +381,9 @@ def test_rules_left_out_by_marker_or_option_are_not_looked_for_and_the_summary_s
     result.stdout.fnmatch_lines(["*::test_marked: wrong, by rules that were left out", "2 tests audited: 0 right, 2 *"])
 
 
-@pytest.mark.parametrize("marker", ["'102'", "'LA1x'", "'LA1020'", "102", "code='LA1'", "ignore='LA1'", "ignore=['x']"])
+@pytest.mark.parametrize(
+    "marker", ["'102'", "'LA1x'", "'LA1020'", "'LA9'", "''", "102", "code='LA1'", "ignore='LA1'", "ignore=['x']"]
+)
 def test_a_marker_that_means_nothing_is_an_error_that_names_it(pytester, marker):
     pytester.makepyfile(f"import pytest\n@pytest.mark.lossaudit({marker})\ndef test_marked(): pass")
     result = pytester.runpytest_inprocess(*PLUGIN)
