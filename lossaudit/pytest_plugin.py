@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from argparse import ArgumentTypeError
 from collections.abc import Generator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -35,8 +34,7 @@ _AUDITED = pytest.StashKey["list[Report]"]()
 _SUITE = pytest.StashKey[suites.Suite]()
 
 
-@dataclass(frozen=True)
-class _Wish:
+class _Wish(NamedTuple):
     """What a test asks for by its markers; of codes, ignore and fail, the closest marker that gives it counts."""
 
     codes: suites.Codes = ()
