@@ -11,7 +11,7 @@ from os import PathLike
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-from lossaudit.errors import AuditError
+from lossaudit.errors import AuditError, StateError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,6 +40,9 @@ class Verdict(StrEnum):
     """Beyond the proven bound: a proof."""
     UNDECIDABLE = "undecidable"
     """The data cannot decide."""
+
+
+_WORST_FIRST = (Verdict.WRONG, Verdict.UNDECIDABLE, Verdict.SUSPECT, Verdict.CONSISTENT, Verdict.EXACT)
 
 
 @dataclass(frozen=True)
@@ -182,18 +185,34 @@ class Report:
         return replace(self, findings=kept)
 
     @classmethod
-    def joined(cls, reports: Sequence[Report]) -> Report:
+    def joined(cls, reports: Sequence[Report], *, what: str = "fit") -> Report:
         """The reports of several trainings as one; each claim and finding then says which training it is from."""
         if len(reports) == 1:
             return reports[0]
-        numbered = [(f"fit {number}: ", report) for number, report in enumerate(reports, 1)]
+        return cls.named({f"{what} {number}": report for number, report in enumerate(reports, 1)})
+
+    @classmethod
+    def named(cls, reports: Mapping[str, Report]) -> Report:
+        """Reports as one; each claim and finding begins with the name of its report."""
         return cls(
-            tuple(replace(one, origin=fit + one.origin) for fit, report in numbered for one in report.verdicts),
-            tuple(replace(one, message=fit + one.message) for fit, report in numbered for one in report.findings),
-            tuple(fit + one for fit, report in numbered for one in report.not_audited),
-            {fit.strip(": "): dict(report.metadata) for fit, report in numbered},
-            tuple(fit + one for fit, report in numbered for one in report.explanations),
+            tuple(
+                replace(one, origin=f"{of}: {one.origin}") for of, report in reports.items() for one in report.verdicts
+            ),
+            tuple(
+                replace(one, message=f"{of}: {one.message}")
+                for of, report in reports.items()
+                for one in report.findings
+            ),
+            tuple(f"{of}: {one}" for of, report in reports.items() for one in report.not_audited),
+            {of: dict(report.metadata) for of, report in reports.items()},
+            tuple(f"{of}: {one}" for of, report in reports.items() for one in report.explanations),
         )
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst verdict of all; undecidable where there is none."""
+        verdicts = {one.verdict for one in self.verdicts} | {one.verdict for one in self.findings}
+        return next((one for one in _WORST_FIRST if one in verdicts), Verdict.UNDECIDABLE)
 
     def raise_for_findings(self) -> None:
         """Raise AuditError with the whole report as its message unless the report is ok."""
@@ -201,10 +220,8 @@ class Report:
             raise AuditError(str(self))
 
     def __str__(self) -> str:
-        if not self.verdicts and not self.findings:
-            return "lossaudit: nothing to audit"
         lines = [str(finding) for finding in self.findings] + [str(judgement) for judgement in self.verdicts]
-        lines += self.explanations
+        lines = [*(lines or ["lossaudit: nothing to audit"]), *self.explanations]
         if self.not_audited:
             lines.append(f"not audited: {', '.join(self.not_audited)}")
         return "\n".join(lines)
@@ -245,10 +262,38 @@ class Report:
 
         return fragment(self)
 
+    @classmethod
+    def from_json(cls, text: str) -> Report:
+        """The report that `to_json` wrote; NaN and infinities of its metadata stay strings.
+
+        Raises:
+            StateError: the text is of another schema version.
+        """
+        content = json.loads(text)
+        if content["schema"] != SCHEMA_VERSION:
+            raise StateError(f"schema={content['schema']!r} must be {SCHEMA_VERSION}, the one of this version")
+        return cls(
+            tuple(_judgement(one) for one in content["verdicts"]),
+            tuple(_finding(one) for one in content["findings"]),
+            tuple(content["not_audited"]),
+            content["metadata"],
+            tuple(content["explanations"]),
+        )
+
 
 def _shallow(one: Judgement | Finding) -> dict[str, Any]:
     """The attributes by name, but for what only a plot shows."""
     return {each.name: getattr(one, each.name) for each in fields(one) if each.name != "evidence"}
+
+
+def _judgement(fields: Mapping[str, Any]) -> Judgement:
+    return Judgement(**{**fields, "verdict": Verdict(fields["verdict"])})
+
+
+def _finding(fields: Mapping[str, Any]) -> Finding:
+    numbers = {name: fields[name] and float(fields[name]) for name in ("observed", "expected", "bound")}
+    causes = tuple(fields["causes"])
+    return Finding(**{**fields, **numbers, "verdict": Verdict(fields["verdict"]), "causes": causes})
 
 
 def _finite(value: Any) -> Any:

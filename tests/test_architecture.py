@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "lossaudit"
 
 ORDER = [
     "errors",
+    "suites",
     "inputs",
     "extraction",
     "exact",
@@ -71,6 +72,8 @@ ORDER = [
     "defects",
     "recognitions",
     "auditing",
+    "render.text",
+    "render.suites",
     "sources",
     "settings",
     "render",
@@ -99,6 +102,7 @@ ORDER = [
     "testing.faults.steps",
     "testing.faults.pairs",
     "testing.faults",
+    "testing.assertions",
     "testing",
     "demo",
     "pytest_plugin",

@@ -67,6 +67,8 @@ class LossAudit(LossRecorder):
         self._others: list[Any] = []
         self._older: dict[int, int] | None = None
         self._report: Report | None = None
+        self._interrupted: Report | None = None
+        self._earlier: list[Report] = []
         self.gap: Gap | None = None
         self._explain_gap, self._no_gap = explain_gap, "the training did not end"
         self._seeds: Values = []
@@ -77,15 +79,24 @@ class LossAudit(LossRecorder):
         """The report of the latest training; of what there is so far, while it runs or if it was interrupted."""
         return self._report or self._audit_safely()
 
+    @property
+    def reports(self) -> list[Report]:
+        """The reports of every `fit` that this audit was given to, in order; of an `evaluate` if there was no `fit`."""
+        return [*self._earlier, self.report] if self._report or self._capture.seen else self._earlier
+
     def set_model(self, model: Any) -> None:
         """Find the other callbacks: Keras hands a callback its model, but not its companions."""
+        unfinished = self._in_fit and self._report is None and self._capture.seen
+        self._interrupted = self._audit_safely() if unfinished else None
         super().set_model(model)
         self._others = [callback for callback in companions() if callback is not self]
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        """Forget the report of an earlier training."""
+        """Put the report of an earlier training aside."""
+        earlier = self._report or self._interrupted
+        self._earlier += [earlier] if earlier else []
         super().on_train_begin(logs)
-        self._report, self._older = None, None
+        self._report, self._older, self._interrupted = None, None, None
         self.gap, self._no_gap, self._reported = None, "the training did not end", None
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:

@@ -165,23 +165,23 @@ def test_batches_seen_through_executions_of_several_steps_are_a_running_mean_wit
     assert {finding.cause for finding in report.findings} == {"batches-missing", "running-mean-read-as-batch-loss"}
 
 
-def test_the_plugin_fixture_fails_a_test_with_findings(pytester):
-    pytester.makepyfile(
-        """
-        import numpy as np
-        from tests.keras.programs import data, fit, model
-        from tests.keras.test_audits import BatchLossHistory
+def test_an_audit_of_several_trainings_has_the_report_of_each():
+    network, audit = model(), LossAudit(on_violation="ignore")
+    assert audit.reports == []
+    fit(network, data(), callbacks=[BatchLossHistory(), audit])
+    fit(network, data(), callbacks=[audit])
+    assert [len(report.findings) for report in audit.reports] == [1, 0]
+    assert audit.reports[-1] is audit.report
 
-        def test_clean(loss_audit):
-            fit(model(), data(), callbacks=[loss_audit])
 
-        def test_wrong(loss_audit):
-            fit(model(), data(), callbacks=[BatchLossHistory(), loss_audit])
+def test_an_interrupted_training_keeps_its_report_when_the_next_one_begins():
+    class Interrupt(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 3:
+                raise KeyboardInterrupt
 
-        def test_nothing(loss_audit):
-            pass
-        """
-    )
-    result = pytester.runpytest("-p", "lossaudit.pytest_plugin", "-p", "no:cacheprovider")
-    result.assert_outcomes(passed=3, errors=2)
-    result.stdout.fnmatch_lines(["*LA102 BatchLossHistory.losses*"])
+    network, audit = model(), LossAudit(on_violation="ignore")
+    with pytest.raises(KeyboardInterrupt):
+        fit(network, data(), callbacks=[BatchLossHistory(), audit, Interrupt()])
+    fit(network, data(), callbacks=[audit])
+    assert [[one.code for one in report.findings] for report in audit.reports] == [["LA102"], []]

@@ -1,0 +1,604 @@
+"""The pytest plugin in runs of pytest, and assertions with and without it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from lossaudit import AuditError, Recorder, Recording, Series, suites
+from lossaudit.findings import Report
+from lossaudit.testing import assert_faithful
+
+ROOT = Path(__file__).parent.parent
+TRUTH = Recording([Series([1.0, 2.0, 9.0], weights=[4, 4, 2], epochs=[0, 0, 0])])
+BY_HAND = """
+import pytest
+from lossaudit import Recording, Series
+from lossaudit.testing import assert_faithful
+
+TRUTH = Recording([Series([1.0, 2.0, 9.0], weights=[4, 4, 2], epochs=[0, 0, 0])])
+
+def test_right():
+    assert_faithful([1.0, 2.0, 9.0], TRUTH)
+
+def test_wrong():
+    assert_faithful([1.0, 1.5, 3.0], TRUTH, covers="batch")
+
+def test_empty():
+    assert_faithful([], TRUTH, covers="epoch")
+
+@pytest.mark.parametrize("marked", ["[red]", "ü"])
+def test_twice(marked):
+    assert_faithful([1.0, 2.0, 9.0], TRUTH)
+    assert_faithful([3.0], TRUTH, covers="epoch")
+"""
+ASKED = """
+from lossaudit import suites
+
+EXAMPLES = suites.running().max_examples
+
+def test_examples():
+    assert EXAMPLES == suites.running().max_examples == 7
+"""
+OUTCOMES = {"passed": 3, "failed": 2}
+PLUGIN = ("-p", "lossaudit.pytest_plugin", "-p", "no:cacheprovider")
+
+
+@pytest.fixture
+def by_hand(pytester):
+    """A run of tests that assert of recordings made by hand; needs no TensorFlow."""
+    pytester.makepyfile(test_it=BY_HAND)
+    return lambda *arguments: pytester.runpytest_inprocess(*PLUGIN, *arguments)
+
+
+# --- assert_faithful -------------------------------------------------------------------------------------------------
+
+
+def test_right_numbers_give_the_report():
+    report = assert_faithful([1.0, 2.0, 9.0], TRUTH)
+    assert [str(one) for one in report.verdicts] == ["logged: exact as batch_loss (3 of train loss)"]
+
+
+@pytest.mark.parametrize(("numbers", "covers"), [([1.0, 1.5, 3.0], "epoch_so_far"), ([3.0], "epoch")])
+def test_numbers_are_held_to_what_they_are_said_to_cover(numbers, covers):
+    assert assert_faithful(numbers, TRUTH, covers=covers).ok
+    with pytest.raises(AssertionError):
+        assert_faithful(numbers, TRUTH, covers="batch")
+
+
+def test_the_message_is_the_report_and_the_numbers_that_differ():
+    with pytest.raises(AuditError) as failure:
+        assert_faithful([1.0, 1.5, 3.0], TRUTH, covers="batch")
+    assert str(failure.value) == (
+        "LA102 logged (train loss), epoch 0, batch 1 (step 1): logged 1.5, but the loss of that batch is 2.0 (bound "
+        "7.2e-07, float32). It is the mean of the epoch so far, weighted by rows: Keras resets its loss metric once an "
+        "epoch, so what a callback gets after a batch is not the loss of that batch.\n"
+        "  Remedy: Take the batch losses from `lossaudit.keras.LossRecorder()`: "
+        "`recorder.recording.find(split='train').values`.\n"
+        "logged: wrong as running_mean (3 of train loss)\n"
+        "2 of 3 numbers differ:\n"
+        "  [1] logged 1.5, expected 2.0 (epoch 0)\n"
+        "  [2] logged 3.0, expected 9.0 (epoch 0)"
+    )
+
+
+def test_of_many_numbers_that_differ_the_first_three_are_shown():
+    truth = Recording([Series([1.0, 2.0, 4.0, 8.0, 16.0])])
+    with pytest.raises(AuditError, match=r"5 of 5 numbers differ, the first:\n  \[0\].*\n  \[1\].*\n  \[2\].*$"):
+        assert_faithful([5.0, 6.0, 7.0, 9.0, 10.0], truth)
+
+
+@pytest.mark.parametrize("logged", [[], {"accuracy": [0.5]}, {}, Recording([])])
+def test_nothing_to_audit_is_never_a_pass(logged):
+    with pytest.raises(AuditError, match=r"empty|nothing to audit"):
+        assert_faithful(logged, TRUTH)
+
+
+def test_what_was_not_audited_is_named():
+    with pytest.raises(AuditError, match="not audited: accuracy"):
+        assert_faithful({"accuracy": [0.5]}, TRUTH)
+
+
+def test_a_truth_of_another_split_is_undecidable_and_fails():
+    with pytest.raises(AuditError, match="no batch of validation loss was recorded"):
+        assert_faithful([1.0], TRUTH, split="validation")
+
+
+def test_a_recorder_is_a_truth():
+    recorder = Recorder()
+    for loss, rows in [(1.0, 4), (2.0, 4), (9.0, 2)]:
+        recorder.batch(loss, weight=rows)
+    assert assert_faithful(iter([1.0, 2.0, 9.0]), recorder).ok
+
+
+@pytest.mark.parametrize("logged", [Series([3.0], covers="epoch"), {"epoch_loss": [3.0]}])
+def test_what_says_itself_what_it_is_cannot_be_called_another_thing(logged):
+    assert assert_faithful(logged, TRUTH).ok
+    with pytest.raises(TypeError, match=r"covers='batch', tag='loss': a \w+ says itself what its numbers are"):
+        assert_faithful(logged, TRUTH, covers="batch", tag="loss")
+
+
+@pytest.mark.parametrize("truth", [None, [1.0, 2.0], object()])
+def test_a_truth_without_a_recording_is_refused(truth):
+    with pytest.raises(TypeError, match="truth must be a Recording or have one"):
+        assert_faithful([1.0], truth)
+
+
+def test_rules_can_be_left_out_of_one_assertion():
+    assert_faithful([1.0, 1.5, 3.0], TRUTH, ignore=["LA102"])
+    assert_faithful([1.0, 1.5, 3.0], TRUTH, select=["LA2"])
+
+
+def test_assertions_work_without_pytest_and_also_where_asserts_are_switched_off():
+    program = (
+        "import sys\nfrom lossaudit import Recording, Series\nfrom lossaudit.testing import assert_faithful\n"
+        "truth = Recording([Series([1.0, 2.0])])\nassert_faithful([1.0, 2.0], truth)\n"
+        "try: assert_faithful([1.0, 3.0], truth)\n"
+        "except AssertionError as error: print('pytest' in sys.modules, 'keras' in sys.modules, str(error)[:5])"
+    )
+    done = subprocess.run([sys.executable, "-O", "-c", program], check=True, capture_output=True, text=True)
+    assert done.stdout == "False False LA102\n"
+
+
+# --- A run of pytest -------------------------------------------------------------------------------------------------
+
+
+def test_a_failed_assertion_ends_at_the_line_of_the_test(by_hand):
+    result = by_hand()
+    result.assert_outcomes(**OUTCOMES)
+    result.stdout.fnmatch_lines(
+        [
+            '>       assert_faithful([[]1.0, 1.5, 3.0], TRUTH, covers="batch")',
+            "E       *AuditError: LA102 logged (train loss), epoch 0, batch 1 (step 1): logged 1.5, but *",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*assertions.py*")
+
+
+def test_the_summary_has_a_line_for_each_test_that_is_not_right_and_a_total(by_hand):
+    lines = by_hand().outlines
+    start = next(number for number, line in enumerate(lines) if re.fullmatch("=+ lossaudit =+", line))
+    assert lines[start + 1 : start + 4] == [
+        "test_it.py::test_wrong: wrong, LA102 running-mean-read-as-batch-loss",
+        "test_it.py::test_empty: undecidable, LA101",
+        "5 tests audited: 3 right, 1 wrong, 1 undecided",
+    ]
+
+
+def test_a_run_that_does_not_use_the_plugin_says_nothing(pytester):
+    pytester.makepyfile("def test_nothing(): pass")
+    result = pytester.runpytest_inprocess(*PLUGIN, "-v")
+    result.assert_outcomes(passed=1)
+    section = [
+        line for line in result.outlines if "lossaudit" in line and not line.startswith(("plugins:", "rootdir:"))
+    ]
+    assert section == []
+
+
+def test_the_json_report_has_every_test_and_reads_back(by_hand, pytester):
+    by_hand("--lossaudit-report=made/for/it/audits.json")
+    content = json.loads((pytester.path / "made" / "for" / "it" / "audits.json").read_text("utf-8"))
+    assert (content["schema"], content["ok"], content["status"]) == (1, False, 1)
+    tests = {one["test"].partition("::")[2]: one for one in content["tests"]}
+    assert [len(one["verdicts"]) for one in tests.values()] == [1, 1, 1, 2, 2]
+    wrong = Report.from_json(json.dumps(tests["test_wrong"]))
+    assert (wrong.findings[0].observed, wrong.findings[0].expected, wrong.verdict) == (1.5, 2.0, "wrong")
+
+
+def test_the_text_report_has_every_test(by_hand, pytester):
+    result = by_hand("--lossaudit-report=audits.txt")
+    text = (pytester.path / "audits.txt").read_text("utf-8")
+    assert text.count("lossaudit: 1 right, 0 wrong, 0 undecided") == 1
+    assert text.count("LA102 running-mean-read-as-batch-loss\nlogged (train loss), epoch 0, batch 1") == 1
+    assert "::test_twice[[red]]\n====" in text
+    assert text.endswith("\n5 tests audited: 3 right, 1 wrong, 1 undecided\n")
+    result.stdout.fnmatch_lines(["written to audits.txt"])
+
+
+def test_the_html_report_is_written_or_refused_before_any_test_runs(by_hand, pytester):
+    result = by_hand("--lossaudit-report=audits.html")
+    if hasattr(Report, "to_html"):
+        assert "test_wrong" in (pytester.path / "audits.html").read_text("utf-8")
+    else:
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines(["ERROR: --lossaudit-report=audits.html: the name must end in .txt or .json"])
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--lossaudit-report=audits.pdf", "ERROR: --lossaudit-report=audits.pdf: the name must end in .txt or *"),
+        ("--lossaudit-select=LA1,LA9", "ERROR: --lossaudit-select: no rule begins with 'LA9'; see `lossaudit rule`"),
+        ("--lossaudit-ignore=la1", "ERROR: --lossaudit-ignore: no rule begins with 'la1'; see `lossaudit rule`"),
+        ("--lossaudit-max-examples=0", "*--lossaudit-max-examples: '0' must be a whole number above zero"),
+        ("--lossaudit-max-examples=many", "*--lossaudit-max-examples: 'many' must be a whole number above zero"),
+    ],
+)
+def test_an_option_that_means_nothing_is_a_usage_error(by_hand, argument, message):
+    result = by_hand(argument)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([message])
+
+
+def test_a_report_that_cannot_be_written_is_said_and_fails_the_run(by_hand, pytester):
+    (pytester.path / "file").touch()
+    result = by_hand("--lossaudit-report=file/audits.txt", "-k", "right")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "--lossaudit-report=file/audits.txt: [Errno" in "\n".join(result.outlines + result.errlines)
+
+
+def test_a_report_without_audits_says_that_there_was_nothing(pytester):
+    pytester.makepyfile("def test_nothing(): pass")
+    result = pytester.runpytest_inprocess(*PLUGIN, "--lossaudit-report=audits.json")
+    result.stdout.fnmatch_lines(["nothing to audit: no test used loss_audit or assert_faithful"])
+    assert json.loads((pytester.path / "audits.json").read_text()) == {
+        "schema": 1,
+        "ok": False,
+        "status": 2,
+        "tests": [],
+    }
+
+
+def test_junit_has_the_verdict_and_the_codes_of_each_test(by_hand, pytester):
+    by_hand("--junitxml=junit.xml")
+    cases = ElementTree.parse(pytester.path / "junit.xml").iter("testcase")
+    properties = {
+        case.get("name"): [(one.get("name"), one.get("value")) for one in case.iter("property")] for case in cases
+    }
+    assert properties["test_wrong"] == [("lossaudit.verdict", "wrong"), ("lossaudit.codes", "LA102")]
+    assert properties["test_empty"] == [("lossaudit.verdict", "undecidable"), ("lossaudit.codes", "LA101")]
+    assert properties["test_right"] == [("lossaudit.verdict", "exact"), ("lossaudit.codes", "")]
+
+
+def test_two_workers_are_told_the_options_and_send_what_one_process_has(pytester):
+    pytest.importorskip("xdist")
+    pytester.makepyfile(test_it=BY_HAND, test_asked=ASKED)
+    found = []
+    for workers in ([], ["-p", "xdist", "-n", "2"]):
+        run = pytester.runpytest_subprocess if workers else pytester.runpytest_inprocess
+        result = run(*PLUGIN, "--lossaudit-max-examples=7", "--lossaudit-report=audits.json", *workers)
+        result.assert_outcomes(passed=OUTCOMES["passed"] + 1, failed=OUTCOMES["failed"])
+        result.stdout.fnmatch_lines(["5 tests audited: 3 right, 1 wrong, 1 undecided"])
+        tests = json.loads((pytester.path / "audits.json").read_text("utf-8"))["tests"]
+        found.append(sorted(tests, key=lambda one: one["test"]))
+    assert found[0] == found[1]
+
+
+def test_an_assertion_that_was_expected_to_fail_is_no_audit_of_the_test(pytester):
+    pytester.makepyfile(
+        BY_HAND.partition("def test_right")[0]
+        + "def test_caught():\n    with pytest.raises(AssertionError):\n        assert_faithful([4.0], TRUTH)\n"
+    )
+    result = pytester.runpytest_inprocess(*PLUGIN)
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("*audited*")
+
+
+ELSEWHERE = {
+    "unittest": """
+import unittest
+
+class TestOld(unittest.TestCase):
+    def test_method(self):
+        assert_faithful([4.0], TRUTH, covers="epoch")
+""",
+    "subtests": """
+def test_parts(subtests):
+    with subtests.test("wrong"):
+        assert_faithful([4.0], TRUTH, covers="epoch")
+""",
+}
+
+
+@pytest.mark.parametrize("kind", ELSEWHERE)
+def test_assertions_in_methods_of_unittest_and_in_subtests_are_audits_of_the_test(pytester, kind):
+    if kind == "subtests" and pytest.version_tuple < (9,):
+        pytest.skip("subtests are part of pytest since 9")
+    pytester.makepyfile(test_it=BY_HAND.partition("def test_right")[0] + ELSEWHERE[kind])
+    result = pytester.runpytest_inprocess(*PLUGIN)
+    result.stdout.fnmatch_lines(["1 test audited: 0 right, 1 wrong, 0 undecided"])
+
+
+def test_a_test_that_runs_again_counts_once(pytester):
+    pytester.makepyfile(test_it=BY_HAND)
+    pytester.makeconftest(
+        """
+        from _pytest.runner import runtestprotocol
+
+        def pytest_runtest_protocol(item, nextitem):
+            for _ in range(2):
+                for report in runtestprotocol(item, nextitem=nextitem, log=False):
+                    item.ihook.pytest_runtest_logreport(report=report)
+            return True
+        """
+    )
+    result = pytester.runpytest_inprocess(*PLUGIN)
+    result.stdout.fnmatch_lines(["5 tests audited: 3 right, 1 wrong, 1 undecided"])
+
+
+# --- Marker, select, ignore, examples --------------------------------------------------------------------------------
+
+
+MARKED = """
+import pytest
+from lossaudit import suites
+
+pytestmark = pytest.mark.lossaudit(ignore=["LA514"])
+
+@pytest.mark.lossaudit("LA1")
+class TestValues:
+    def test_all(self):
+        assert suites.running().ignore[0] == "LA514"
+
+    @pytest.mark.lossaudit("LA102", "LA204")
+    def test_closer(self):
+        pass
+
+@pytest.mark.lossaudit("LA101", ignore=())
+def test_other():
+    assert "LA514" not in suites.running().ignore
+
+def test_plain():
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "kept"),
+    [
+        ([], ["test_all", "test_closer", "test_other", "test_plain"]),
+        (["--lossaudit-select=LA1"], ["test_all", "test_closer", "test_other", "test_plain"]),
+        (["--lossaudit-select=LA102"], ["test_all", "test_closer", "test_plain"]),
+        (["--lossaudit-select=LA2"], ["test_closer", "test_plain"]),
+        (["--lossaudit-ignore=LA102"], ["test_all", "test_closer", "test_other", "test_plain"]),
+        (["--lossaudit-ignore=LA1"], ["test_closer", "test_plain"]),
+        (["--lossaudit-select=LA2", "--lossaudit-ignore=LA204"], ["test_plain"]),
+    ],
+)
+def test_select_and_ignore_pick_tests_by_the_codes_of_their_marker(pytester, options, kept):
+    pytester.makepyfile(test_it=MARKED)
+    result = pytester.runpytest_inprocess(*PLUGIN, "-v", "--strict-markers", *options)
+    result.assert_outcomes(passed=len(kept), deselected=4 - len(kept))
+    assert re.findall(r"(test_\w+) PASSED", result.stdout.str()) == kept
+
+
+def test_rules_left_out_by_marker_or_option_are_not_looked_for_and_the_summary_still_says_wrong(pytester):
+    pytester.makepyfile(
+        BY_HAND.partition("def test_right")[0]
+        + "@pytest.mark.lossaudit(ignore=['LA102'])\ndef test_marked():\n    assert_faithful([1.0, 1.5, 3.0], TRUTH)\n"
+        + "def test_plain():\n    assert_faithful([4.0], TRUTH, covers='epoch')\n"
+    )
+    result = pytester.runpytest_inprocess(*PLUGIN, "--lossaudit-ignore=LA101")
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["*::test_marked: wrong, by rules that were left out", "2 tests audited: 0 right, 2 *"])
+
+
+@pytest.mark.parametrize(
+    "marker", ["'102'", "'LA1x'", "'LA1020'", "'LA9'", "''", "102", "code='LA1'", "ignore='LA1'", "ignore=['x']"]
+)
+def test_a_marker_that_means_nothing_is_an_error_that_names_it(pytester, marker):
+    pytester.makepyfile(f"import pytest\n@pytest.mark.lossaudit({marker})\ndef test_marked(): pass")
+    result = pytester.runpytest_inprocess(*PLUGIN)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([f"*::test_marked: lossaudit({marker.replace('[', '[[]')}) must be as in lossaudit(*"])
+    result = pytester.runpytest_inprocess(*PLUGIN, "--lossaudit-select=LA1")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_tests_that_run_tests_keep_their_own_suite(by_hand):
+    outside = suites.running()
+    by_hand()
+    assert suites.running() is outside
+    assert not any("by_hand" in test or "test_wrong" in test for test in outside.audits)
+
+
+def test_the_suite_that_ends_is_that_very_one():
+    outside, outer, inner = suites.running(), suites.Suite(), suites.Suite()
+    suites.begin(outer)
+    suites.begin(inner)
+    suites.end(inner)
+    assert suites.running() is outer
+    suites.end(outer)
+    assert suites.running() is outside
+
+
+# --- The fixture, in real trainings ----------------------------------------------------------------------------------
+
+
+TRAININGS = """
+import pytest
+from tests.keras.programs import data, fit, model
+from tests.keras.test_audits import BatchLossHistory
+
+def test_clean(loss_audit):
+    fit(model(), data(), callbacks=[loss_audit])
+
+def test_wrong(loss_audit):
+    fit(model(), data(), callbacks=[BatchLossHistory(), loss_audit])
+
+def test_wrong_then_right(loss_audit):
+    fit(model(), data(), callbacks=[BatchLossHistory(), loss_audit])
+    fit(model(), data(), callbacks=[loss_audit])
+
+def test_nothing(loss_audit):
+    pass
+
+@pytest.mark.lossaudit(fail=False)
+def test_nothing_is_allowed(loss_audit):
+    pass
+
+@pytest.mark.lossaudit(fail=False)
+def test_looks_for_itself(loss_audit):
+    fit(model(), data(), callbacks=[BatchLossHistory(), loss_audit])
+    assert [finding.code for finding in loss_audit.report.findings] == ["LA102"]
+
+@pytest.mark.lossaudit(ignore=["LA102"])
+def test_ignores(loss_audit):
+    fit(model(), data(), callbacks=[BatchLossHistory(), loss_audit])
+
+@pytest.mark.xfail(strict=True)
+def test_expected(loss_audit):
+    fit(model(), data(), callbacks=[BatchLossHistory(), loss_audit])
+
+def test_skipped(loss_audit):
+    pytest.skip("before any training")
+
+def test_fails_by_itself(loss_audit):
+    fit(model(), data(), callbacks=[BatchLossHistory(), loss_audit])
+    raise KeyError("mine")
+"""
+
+
+@pytest.fixture(scope="session")
+def loaded_keras():
+    """TensorFlow is imported before pytester remembers which modules are loaded: a second import of it aborts."""
+    import tests.keras.test_audits  # noqa: F401
+
+
+@pytest.fixture
+def trainings(loaded_keras, pytester):
+    pytester.makepyfile(test_it=TRAININGS)
+    return lambda *arguments: pytester.runpytest_inprocess(*PLUGIN, *arguments)
+
+
+def test_findings_of_a_training_fail_the_test_and_are_shown_with_it(trainings, pytester):
+    result = trainings("-rA", "--junitxml=junit.xml", "--lossaudit-report=audits.json")
+    result.assert_outcomes(passed=4, failed=4, xfailed=1, skipped=1)
+    printed = result.stdout.str()
+    failed = re.findall(r"^FAILED test_it.py::(\w+)", printed, flags=re.MULTILINE)
+    assert failed == ["test_wrong", "test_wrong_then_right", "test_nothing", "test_fails_by_itself"]
+    assert "nothing to audit: loss_audit saw no training. Pass it to the training" in printed
+    assert "LA102 fit 1: BatchLossHistory.losses" in printed
+    assert "pytest_plugin.py" not in printed
+    tests = json.loads((pytester.path / "audits.json").read_text("utf-8"))["tests"]
+    verdicts = {one["test"].partition("::")[2]: one["status"] for one in tests}
+    assert verdicts == {
+        "test_clean": 0,
+        "test_wrong": 1,
+        "test_wrong_then_right": 1,
+        "test_nothing": 2,
+        "test_nothing_is_allowed": 2,
+        "test_looks_for_itself": 1,
+        "test_ignores": 0,
+        "test_expected": 1,
+        "test_fails_by_itself": 1,
+    }
+    failures = {
+        case.get("name"): one.get("message")
+        for case in ElementTree.parse(pytester.path / "junit.xml").iter("testcase")
+        for one in case.iter("failure")
+    }
+    assert "LA102 BatchLossHistory.losses (train loss), epoch 0" in failures["test_wrong"]
+
+
+def test_the_report_of_a_test_that_fails_by_itself_or_passes_is_a_section_beside_its_output(trainings):
+    result = trainings("-rP", "test_it.py::test_clean", "test_it.py::test_fails_by_itself")
+    assert result.stdout.str().count("Captured lossaudit call") == 2
+    result.stdout.fnmatch_lines(["E*KeyError: 'mine'", "*Captured lossaudit call*", "LA102 BatchLossHistory.losses*"])
+
+
+def test_select_reaches_the_audit_of_a_training(trainings):
+    trainings("-k", "test_wrong", "--lossaudit-select=LA2,LA4").assert_outcomes(passed=2, deselected=8)
+
+
+# --- What it costs ---------------------------------------------------------------------------------------------------
+
+STARTUP_LIMIT = 20
+"""Milliseconds of the processor, in which other programs of the machine do not count."""
+CLOCK = """
+import contextlib, io, sys, time
+import pytest
+
+start = time.process_time()
+with contextlib.redirect_stdout(io.StringIO()):
+    assert pytest.main(["-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *sys.argv[1:]]) == 0
+print(1000 * (time.process_time() - start))
+"""
+
+
+def test_a_run_that_does_not_use_the_plugin_starts_less_than_20_ms_later(pytester, monkeypatch):
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # as where the package is installed
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(pytester.path / "bytecode"))
+    pytester.makepyfile(test_it="def test_nothing(): pass", plugin_that_does_nothing="")
+    nothing = "plugin_that_does_nothing"  # pytest looks through all that is installed for any plugin named by -p
+
+    def cost(plugin):
+        program = [sys.executable, "-c", CLOCK, "test_it.py", "-p", plugin]
+        done = subprocess.run(program, cwd=pytester.path, check=True, capture_output=True, text=True)
+        return float(done.stdout)
+
+    cost("lossaudit.pytest_plugin")
+    rounds = [(cost(nothing), cost("lossaudit.pytest_plugin"), cost(nothing)) for _ in range(5)]
+    later = statistics.median(with_plugin - without for without, with_plugin, _ in rounds)
+    control = statistics.median(again - without for without, _, again in rounds)
+    assert later < STARTUP_LIMIT, f"{later:.1f} ms, where the same run differs from itself by {control:.1f} ms"
+
+
+def test_options_assertions_and_reports_load_neither_tensorflow_nor_keras_nor_hypothesis(pytester):
+    pytester.makepyfile(test_it=BY_HAND)
+    pytester.makeconftest(
+        """
+        import sys
+
+        def pytest_unconfigure():
+            print("loaded:", [name for name in ("tensorflow", "keras", "hypothesis") if name in sys.modules])
+        """
+    )
+    options = ["--lossaudit-report=audits.json", "--lossaudit-select=LA1", "--lossaudit-max-examples=5", "-v"]
+    result = pytester.runpytest_subprocess(*PLUGIN, "-p", "no:hypothesispytest", *options)
+    result.assert_outcomes(**OUTCOMES)
+    result.stdout.fnmatch_lines(["loaded: [[]]"])
+
+
+# --- The page, and other versions ------------------------------------------------------------------------------------
+
+
+def test_every_test_of_the_page_ends_as_it_says(loaded_keras, pytester):
+    page = (ROOT / "docs" / "pytest.md").read_text("utf-8")
+    blocks = re.findall(r"```python\n((?!>>>).*?)```", page, flags=re.DOTALL)
+    setting = "import numpy as np\nfrom tests.keras.programs import model as build\nmodel = build()\n"
+    setting += "x = np.arange(40, dtype='float32').reshape(10, 4) / 40\ny = x[:, :1]\n"
+    pytester.makepyfile(test_page=setting + "".join(blocks))
+    result = pytester.runpytest_inprocess(*PLUGIN, "-v")
+    ends = dict(re.findall(r"(test_\w+) (PASSED|FAILED|XFAIL)", result.stdout.str()))
+    said = dict(re.findall(r"def (test_\w+)\(.*# (PASSED|FAILED|XFAIL)", page))
+    assert ends == said
+    for option in re.findall(r"--lossaudit-[a-z-]+", page):
+        assert option in pytester.runpytest_inprocess(*PLUGIN, "--help").stdout.str()
+
+
+@pytest.fixture(scope="session")
+def pytest_8_4(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pytest84")
+    install = [sys.executable, "-m", "pip", "install", "-q", "--target", str(folder), "pytest==8.4.*", "pytest-xdist"]
+    done = subprocess.run(install, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"pytest 8.4 cannot be installed: {done.stderr.strip().splitlines()[-1]}")
+    return folder
+
+
+@pytest.mark.slow
+def test_these_tests_pass_with_pytest_8_4(pytest_8_4):
+    path = os.pathsep.join([str(pytest_8_4), str(ROOT), os.environ.get("PYTHONPATH", "")])
+    here = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow", "tests/test_plugin.py"]
+    program = [sys.executable, *here]
+    version = subprocess.run(
+        [sys.executable, "-m", "pytest", "--version"],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert version.stdout.startswith("pytest 8.4.")
+    done = subprocess.run(
+        program, cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
