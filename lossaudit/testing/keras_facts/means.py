@@ -96,7 +96,7 @@ def type_in_callbacks() -> Any:
     return " ".join(sorted({type(one).__name__ for one in (*hooked().losses, *hooked().epochs)}))
 
 
-@fact("float", Known(("3.0.0", "3.11.3"), "float32", "It is a number of NumPy, which `json.dumps` refuses."))
+@fact("float", Known(("3.0.0", "3.13.2"), "float32", "It is a number of NumPy, which `json.dumps` refuses."))
 def type_of_train_on_batch() -> Any:
     """`train_on_batch` returns a Python float."""
     return getattr(probe().train_on_batch(X, Y), "dtype", np.dtype(float)).name.replace("float64", "float")
