@@ -1,4 +1,4 @@
-"""The `lossaudit` command: demo, run, audit, rule."""
+"""The `lossaudit` command: demo, run, audit, verify, rule."""
 
 from __future__ import annotations
 
@@ -82,6 +82,12 @@ def _parser() -> argparse.ArgumentParser:
     rule.add_argument("code", nargs="?", metavar="CODE", help="a rule code such as LA101")
     rule.add_argument("--format", choices=("text", "json"), default="text", help="how to print the rules")
     rule.set_defaults(command=_rule, name="rule")
+
+    verify = commands.add_parser(
+        "verify", help="train, and see what the installed Keras logs: is it what is told of it?"
+    )
+    verify.add_argument("--format", choices=("text", "json"), default="text", help="how to print the table")
+    verify.set_defaults(command=_verify, name="verify")
     return parser
 
 
@@ -192,6 +198,18 @@ def _rule(options: argparse.Namespace) -> int:
     else:
         print("\n".join(f"{rule.code}  {rule.expects}" for rule in rules))
     return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        import keras  # noqa: F401  # whatever hinders it, nothing can be verified
+    except Exception as error:
+        print(f"lossaudit verify: Keras cannot be imported: {type(error).__name__}: {error}", file=sys.stderr)
+        return CANNOT_JUDGE
+    from lossaudit.testing.keras_facts import verification
+
+    return verification.main(as_json=options.format == "json")
 
 
 @contextmanager

@@ -50,8 +50,8 @@ class Defect:
 
     def was_seen_in(self, version: str) -> bool:
         """Whether a version lies in the range in which the defect was seen."""
-        first, last = (_ordered(one) for one in self.seen)
-        return first <= _ordered(version) <= last
+        first, last = (version_parts(one) for one in self.seen)
+        return first <= version_parts(version) <= last
 
 
 DEFECTS: dict[str, Defect] = {}
@@ -373,7 +373,7 @@ def _with_evaluations(truth: Truth, evaluated: dict[int, int]) -> Iterator[Predi
     yield replace(at_ends, epochs=train.epochs[train.ends], steps=train.steps[train.ends])
 
 
-def _ordered(version: str) -> tuple[int, ...]:
+def version_parts(version: str) -> tuple[int, ...]:
     """A version as numbers; what follows them, as in 3.16.0.dev1, does not count."""
     parts = version.split(".")[:3]
     return tuple(int(part) if part.isdigit() else 0 for part in parts)

@@ -15,7 +15,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from lossaudit.recordings import Recording, Series
 
@@ -53,6 +52,8 @@ class RawStep(keras.Sequential):
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """Train on one batch."""
+        import tensorflow as tf  # these are about Keras on TensorFlow, and the others go without it
+
         x, y = data
         with tf.GradientTape() as tape:
             loss = self.loss_of(x, y)
@@ -78,7 +79,7 @@ class RawStepOfItsOwn(RawStep):
 
     def loss_of(self, x: Any, y: Any) -> Any:
         """The loss of a batch."""
-        return tf.reduce_mean(tf.abs(self(x, training=True) - y))
+        return keras.ops.mean(keras.ops.abs(self(x, training=True) - y))
 
 
 class EvaluateAfter(keras.callbacks.Callback):
@@ -219,25 +220,38 @@ def trained(model: Any, recorder: Any, callbacks: list[Any] | None = None, **arg
 
 def use_two_replicas() -> None:
     """Make two devices of the one processor; before TensorFlow first computes anything."""
+    import tensorflow as tf
+
     (processor,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
 
 
 def on_two_replicas(loss: Any = "mae") -> Any:
     """A frozen model on two replicas."""
+    import tensorflow as tf
+
     with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
         return frozen(loss=loss)
 
 
 def epochs_in(folder: Path) -> Recording:
     """The series `epoch_loss` of an event file of TensorBoard's callback."""
-    found: dict[int, float] = {}
-    for path in folder.glob("*.tfevents.*"):
-        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
-            event = tf.compat.v1.Event.FromString(record)
-            values = [one for one in event.summary.value if one.tag == "epoch_loss"]
-            found.update((event.step, float(tf.make_ndarray(one.tensor))) for one in values)
+    found = dict(scalars_in(folder)["epoch_loss"])
     epochs = sorted(found)
     return Recording(
         [Series([found[epoch] for epoch in epochs], covers="epoch", epochs=epochs, origin="TensorBoard epoch_loss")]
     )
+
+
+def scalars_in(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """Steps and values of every tag of the event files in a folder, in the order in which they were written."""
+    import tensorflow as tf
+
+    found: dict[str, list[tuple[int, float]]] = {}
+    for path in sorted(folder.glob("*.tfevents.*")):
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            event = tf.compat.v1.Event.FromString(record)
+            for one in event.summary.value:
+                if one.tag.endswith(("loss", "loss_vs_iterations")):
+                    found.setdefault(one.tag, []).append((event.step, float(tf.make_ndarray(one.tensor))))
+    return found

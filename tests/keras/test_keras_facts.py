@@ -1,0 +1,165 @@
+"""The facts in several versions of Keras, the command that verifies them, and that it would notice if they changed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import pytest
+
+from lossaudit.defects import DEFECTS
+from lossaudit.testing.keras_facts import FACTS, Fact, Known, Outcome, loop
+from lossaudit.testing.keras_facts.fact import DIFFERS, HOLDS, KNOWN, SKIPPED, judged, names
+from lossaudit.testing.keras_facts.verification import document, heading, outcome_of, said, status_of, write
+from tests.keras.facts import KNOWN_DEFECTS, VERSIONS, page
+from tests.keras.installations import ROOT, ran_with
+
+pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="this is about Keras on TensorFlow")
+THREE = Known(("3.2.0", "3.8.0"), 4.0, "It counts batches alike.", "keras-team/keras#1")
+
+
+def a_fact(*known, seen=3.0, **arguments):
+    return Fact("a-fact", "A mean is 3.", lambda: seen, 3.0, known, arguments.get("needs", ()), arguments.get("on", ""))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", dict.fromkeys([*VERSIONS, keras.__version__]))
+def test_the_table_of_each_version_is_that_of_the_facts(version):
+    if version not in VERSIONS:
+        pytest.skip(f"nothing is known of Keras {version}: add it to tests/keras/facts.py")
+    run = ran_with(version, "lossaudit.cli", "verify", "--format", "json")
+    found = json.loads(run.stdout.splitlines()[-1])
+    assert found["versions"]["keras"] == version
+    expected = {name: KNOWN if version in KNOWN_DEFECTS.get(name, ()) else HOLDS for name in FACTS}
+    assert {one["fact"]: one["status"] for one in found["facts"]} == expected
+    assert (found["status"], run.returncode) == (0, 0)
+
+
+def test_every_fact_of_the_table_is_one():
+    assert set(KNOWN_DEFECTS) <= set(FACTS)
+
+
+def test_the_page_is_what_its_command_prints():
+    assert (ROOT / "docs" / "keras-facts.md").read_text("utf-8") == page()
+
+
+def test_the_independent_loop_gives_the_numbers_of_the_probe():
+    assert (loop.LOSSES, loop.SO_FAR, loop.ALIKE_SO_FAR) == ([1.0, 2.0, 9.0], [1.0, 1.5, 3.0], [1.0, 1.5, 4.0])
+
+
+@pytest.mark.parametrize(
+    ("version", "seen", "status"),
+    [
+        ("3.1.1", 3.0, HOLDS),
+        ("3.1.1", 4.0, DIFFERS),
+        ("3.2.0", 4.0, KNOWN),
+        ("3.8.0", 3.0, DIFFERS),  # a known defect that is gone: the table is wrong
+        ("3.8.0", 3.5, DIFFERS),
+        ("3.9.0", 4.0, DIFFERS),
+        ("3.9.0", 3.0000002, HOLDS),
+        ("3.9.0", 3.00001, DIFFERS),
+    ],
+)
+def test_a_fact_holds_is_a_known_defect_of_its_version_or_differs(version, seen, status):
+    assert judged(a_fact(THREE, seen=seen), version, "tensorflow").status == status
+
+
+def test_a_known_defect_may_be_mended_only_in_a_version_that_was_not_tried():
+    known = Known(("3.2.0", None), 4.0, "It counts batches alike.")
+    assert [judged(a_fact(known), version, "jax").status for version in ("3.15.1", "3.16.0")] == [DIFFERS, HOLDS]
+    assert judged(a_fact(known, seen=4.0), "3.16.0", "jax").status == KNOWN
+
+
+def test_a_defect_of_one_back_end_is_none_of_another():
+    known = Known(("3.2.0", None), 4.0, "It counts batches alike.", backends=("tensorflow",))
+    assert judged(a_fact(known), "3.15.1", "jax").status == HOLDS
+
+
+def test_what_differs_says_what_was_seen_and_what_the_known_defect_would_give():
+    outcome = judged(a_fact(THREE, seen=3.5), "3.8.0", "tensorflow")
+    assert outcome.reason == "Expected 3, seen 3.5. The known defect of Keras 3.8.0 would give 4."
+
+
+def test_an_error_differs_and_is_told():
+    broken = Fact("a-fact", "A mean is 3.", lambda: [][1], 3.0, (), (), "")
+    outcome = judged(broken, "3.15.1", "tensorflow")
+    assert (outcome.status, outcome.reason) == (DIFFERS, "It could not be seen: IndexError: list index out of range")
+
+
+def test_what_cannot_be_seen_here_is_skipped_and_said():
+    assert outcome_of(a_fact(on="torch")).reason == "This is about Keras on torch; yours is on tensorflow."
+    assert outcome_of(a_fact(needs=("no_such_module",))).reason == "It needs no_such_module, which is not installed."
+    assert outcome_of(a_fact(needs=("no_such_module",))).status == SKIPPED
+
+
+def test_every_known_defect_says_why_and_agrees_with_those_that_findings_name():
+    for one in FACTS.values():
+        assert one.sentence.endswith(".")
+        for known in one.known:
+            assert known.why().endswith((".", "NaN.")), one.name
+            assert known.where()
+            seen = DEFECTS[known.defect] if known.defect else None
+            tried = [version for version in VERSIONS if known.concerns(version, "tensorflow")]
+            assert seen is None or all(seen.was_seen_in(version) for version in tried), (one.name, known)
+
+
+@pytest.fixture
+def outcomes() -> list[Outcome]:
+    return [judged(a_fact(THREE, seen=seen), "3.8.0", "tensorflow") for seen in (4.0, 3.5)] + [
+        judged(a_fact(), "3.8.0", "tensorflow"),
+        outcome_of(a_fact(on="torch")),
+    ]
+
+
+def test_the_table_has_each_fact_and_fits_into_80_columns_of_a_pipe(outcomes, tmp_path: Path):
+    with (tmp_path / "table.txt").open("w+", encoding="utf-8") as file:
+        write(outcomes, {"keras": "3.8.0", "backend": "tensorflow", "tensorflow": "2.21.0"}, file)
+        file.seek(0)
+        text = file.read()
+    assert max(map(len, text.splitlines())) <= 80
+    assert text.startswith("Keras 3.8.0 on tensorflow 2.21.0\n")
+    words = " ".join(text.split())
+    for part in ("a-fact", "known defect", "keras-team/keras#1", "1 hold, 1 known defect, 1 differ, 1 skipped"):
+        assert part in words
+    assert said(outcomes[2]) == "A mean is 3."
+
+
+def test_the_status_is_1_only_if_something_unknown_differs(outcomes):
+    assert status_of(outcomes) == 1
+    assert status_of([one for one in outcomes if one.status != DIFFERS]) == 0
+    assert names(outcomes, DIFFERS) == ["a-fact"]
+
+
+def test_json_says_nan_as_a_text():
+    outcome = judged(a_fact(seen=float("nan")), "3.15.1", "tensorflow")
+    told = json.loads(document([outcome], {"keras": "3.15.1"}), parse_constant=pytest.fail)
+    assert told["facts"][0]["seen"] == "nan"
+    assert told["status"] == 1
+
+
+def test_the_heading_says_keras_and_its_back_end_and_what_is_beside_it():
+    installed = {"keras": "3.15.1", "backend": "jax", "tensorflow": "2.21.0", "jax": "0.10.2"}
+    assert heading(installed) == "Keras 3.15.1 on jax 0.10.2, with tensorflow 2.21.0"
+
+
+def test_without_keras_nothing_can_be_verified(tmp_path: Path):
+    (tmp_path / "keras.py").write_text("raise ImportError('no such back end')")
+    program = f"import sys; sys.path[:0] = [{str(tmp_path)!r}, {str(ROOT)!r}]; from lossaudit.cli import main; "
+    arguments = [sys.executable, "-c", program + "sys.exit(main(['verify']))"]
+    run = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert run.returncode == 2
+    assert run.stderr == "lossaudit verify: Keras cannot be imported: ImportError: no such back end\n"
+
+
+@pytest.mark.slow
+def test_the_facts_run_as_a_suite_of_the_installed_package_and_print_their_table(tmp_path: Path):
+    options = ["-p", "no:cacheprovider", "--pyargs", "lossaudit.testing.keras_facts"]
+    program = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import pytest; sys.exit(pytest.main({options!r}))"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert run.returncode == 0, run.stdout[-4000:]
+    known = sum(one.known_of(keras.__version__, "tensorflow") is not None for one in FACTS.values())
+    assert f"{len(FACTS) - known} passed, {known} xfailed" in run.stdout
+    assert f"{len(FACTS) - known} hold, {known} known defects, 0 differ, 0 skipped" in run.stdout
