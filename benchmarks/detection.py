@@ -31,8 +31,9 @@ from lossaudit.testing.faults import FAULTS, Fault
 Run = tuple[str, Recording]
 
 
-def dense(**compiled: Any) -> Any:
+def dense(frozen: bool = False, **compiled: Any) -> Any:
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, activation="tanh"), keras.layers.Dense(1)])
+    model.trainable = not frozen
     model.compile(keras.optimizers.SGD(0.02), "mse", **compiled)
     return model
 
@@ -99,9 +100,8 @@ def on_two_replicas(seed: int) -> Recording:
 def diverged(seed: int) -> Recording:
     random = np.random.default_rng(seed)
     x, y = data(random, 331)
-    model = dense()
-    model.optimizer.learning_rate = 0.0  # weights that are NaN would leave no finite loss
     y[[40, 300], 0] = np.nan, np.inf
+    model = dense(frozen=True)  # weights that are NaN would leave no finite loss
     return recorded(model, x, y, batch_size=32, epochs=4)
 
 
