@@ -18,7 +18,7 @@ from lossaudit.exhibits import Explanation, beside_truth
 from lossaudit.findings import Verdict
 from lossaudit.mistakes import PACES, Mistaken, alone, expected_of, mistaken, repeated
 from lossaudit.predictions import GRADES, Prediction
-from lossaudit.recordings import Covers, Floats, Series
+from lossaudit.recordings import Covers, Floats, Ints, Series
 from lossaudit.truths import Truth
 
 _MOST = 4096
@@ -95,7 +95,32 @@ class Case:
             return Verdict.WRONG
         if self.reading.alignment.cause is not None:
             return Verdict.WRONG if self.reading.alignment.founded else Verdict.UNDECIDABLE
+        if self.drift is not None:
+            return Verdict.WRONG
         return Verdict.UNDECIDABLE if self.lookalikes or self.is_vague else self.grade
+
+    @cached_property
+    def drift(self) -> int | None:
+        """The place of the first right number whose accumulator had lost as much as a whole batch; None if none had.
+
+        Its error is then beyond the probable bound, and at least the mean divided by the number of its batches.
+        """
+        if not self.right or self.reading is None or self.covers == "batch":
+            return None
+        _, observed, beside = self.aligned(self.reading.prediction, self.reading.alignment)
+        errors = np.abs(observed - beside.values)
+        if self.claim.decimals is not None or not np.any(
+            errors * self.truth.batches.lengths.max() >= np.abs(beside.values)
+        ):
+            return None
+        lost = (errors > beside.bands()) & (errors * self._terms(beside) >= np.abs(beside.values))
+        return int(np.argmax(lost)) if lost.any() else None
+
+    def _terms(self, beside: Prediction) -> Ints:
+        """How many batches are behind each number."""
+        batches = self.truth.batches
+        rows = np.searchsorted(batches.steps, beside.steps)
+        return rows - batches.starts[np.searchsorted(batches.starts, rows, side="right") - 1] + 1
 
     @cached_property
     def is_vague(self) -> bool:

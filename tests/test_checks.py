@@ -7,6 +7,7 @@ import pytest
 
 from lossaudit import Recording, Series, audit
 from lossaudit.checks import CHECKS, RULES
+from lossaudit.replays import replay_keras_mean
 from tests.runs import run
 
 TINY = Recording(
@@ -224,3 +225,24 @@ def test_every_rule_has_a_code_of_its_own_and_says_what_it_expects_and_why():
 
 def test_every_check_says_in_its_docstring_which_rules_it_holds():
     assert all(any(code in check.__doc__ for code in RULES) for check in CHECKS)
+
+
+def test_an_accumulator_that_has_lost_a_batch_has_drifted():
+    losses = np.full(20_000, np.float32(0.1))
+    long = Recording([Series(losses, weights=[32] * 20_000, epochs=[0] * 20_000, steps=range(20_000))])
+    drifted = float(replay_keras_mean(losses, np.full(20_000, 32.0)).mean[-1])
+    report = audit(long, Series([drifted], covers="epoch"))
+    assert report.verdicts[0].verdict == "wrong"
+    finding = only(report)
+    assert (finding.code, finding.cause) == ("LA302", "accumulator-drifted")
+    assert "an accumulator in float32" in finding.message
+    assert audit(long, Series([np.float32(0.1)], covers="epoch")).ok
+
+
+def test_an_accumulator_that_has_rounded_has_not_drifted():
+    random = np.random.default_rng(0)
+    losses = np.float32(random.lognormal(-1, 0.5, 20_000))
+    long = Recording([Series(losses, weights=[32] * 20_000, epochs=[0] * 20_000, steps=range(20_000))])
+    replayed = replay_keras_mean(losses, np.full(20_000, 32.0)).mean
+    assert audit(long, {"History": Series(replayed[-1:], covers="epoch")}).ok
+    assert audit(long, {"shown": Series(replayed, covers="epoch_so_far")}).ok

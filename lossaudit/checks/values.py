@@ -108,6 +108,8 @@ def check_values(case: Case) -> Iterator[Finding]:
         yield _unexplained(case, case.expected)
     elif case.reading.causes:
         yield from (_explained(case, case.expected, cause) for cause in case.reading.causes)
+    elif case.drift is not None:
+        yield _drifted(case, case.expected, case.drift)
     elif case.lookalikes:
         names = ", ".join(cause.name for cause in case.lookalikes)
         yield _undecidable(case, f"the numbers are too coarse: {names} would have logged the same. {telling(case)}")
@@ -168,6 +170,24 @@ def _suspect(case: Case, expected: Prediction) -> Finding:
         f"Rounding can explain it, but hardly ever does: the probable bound is {beside.bands()[at]:.2g}.",
         verdict=Verdict.SUSPECT,
         severity="warning",
+    )
+
+
+def _drifted(case: Case, expected: Prediction, at: int) -> Finding:
+    """What float arithmetic gives, and yet not the mean."""
+    assert case.reading is not None
+    _, observed, beside = case.aligned(expected, case.reading.alignment)
+    lost = abs(float(observed[at] - beside.values[at])) / abs(float(beside.values[at]))
+    return at_number(
+        DIGITS,
+        case,
+        beside,
+        at,
+        float(observed[at]),
+        f"It is the mean as an accumulator in {case.truth.batches.dtype} holds it, which has drifted by {lost:.2g} of it, "
+        "more than a batch: the larger its sum, the more of each further batch it rounds away.",
+        cause="accumulator-drifted",
+        remedy="Accumulate in float64, or with `lossaudit.keras.CompensatedMean` or `lossaudit.WeightedMean`.",
     )
 
 
