@@ -184,7 +184,7 @@ def _drifted(case: Case, expected: Prediction, at: int) -> Finding:
         beside,
         at,
         float(observed[at]),
-        f"It is the mean as an accumulator in {case.truth.batches.dtype} holds it, which has drifted by {lost:.2g} of it, "
+        f"It is the mean as an accumulator in {case.truth.batches.dtype} holds it, drifted by {lost:.2g} of it, "
         "more than a batch: the larger its sum, the more of each further batch it rounds away.",
         cause="accumulator-drifted",
         remedy="Accumulate in float64, or with `lossaudit.keras.CompensatedMean` or `lossaudit.WeightedMean`.",
