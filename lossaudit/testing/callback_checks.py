@@ -129,7 +129,7 @@ def _seen_training(schedule: Schedule, callbacks: list[Any]) -> tuple[Witness, l
 
 def _random_states() -> list[Any]:
     """Where the global generators stand, from which a user's own data and layers may draw."""
-    legacy = np.random.get_state()  # noqa: NPY002 - it is the one generator that others can disturb
+    legacy: Any = np.random.get_state()  # noqa: NPY002 - it is the one generator that others can disturb
     return [np.array(random.getstate()[1]), np.asarray(legacy[1]), np.array(legacy[2])]
 
 

@@ -7,6 +7,7 @@ import unittest
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from lossaudit.findings import Finding, Judgement, Report, Verdict
 from lossaudit.testing.subjects import Check, Kind, Subject
@@ -14,6 +15,8 @@ from lossaudit.testing.violations import Violation
 
 EXAMPLES = "LOSSAUDIT_MAX_EXAMPLES"
 """The environment variable that says how many examples each check tries."""
+SHRINKING = 40
+"""Examples that are tried in search of a simpler one that fails."""
 
 
 def conformance(
@@ -127,27 +130,48 @@ def _checks(kind: Kind) -> tuple[Check, ...]:
 
 def _method(subject: Subject, check: Check) -> Any:
     """The test of a check, as a method with its marks."""
-    test = _test(subject, check)
+    tests = WeakKeyDictionary[Any, Callable[..., None]]()
 
     def method(self: Any, **drawn: Any) -> None:
-        test(**drawn)
+        tests.setdefault(self, _test(subject, check))(**drawn)
 
     return _marked(_given(method, subject, check), subject, check)
 
 
 def _test(subject: Subject, check: Check) -> Callable[..., None]:
-    """What tries a check; what the subject raises by itself is a violation too."""
+    """What tries a check on one example.
+
+    After the first failure it tries so many others, by which Hypothesis looks for a simpler one; the rest it takes for
+    right, because each is a training. What it has tried it knows, so that the same example always fares the same.
+    """
+    known: dict[str, Exception | None] = {}
+    left = SHRINKING
 
     def test(**drawn: Any) -> None:
+        nonlocal left
         reason = _reason(subject, check)
         if reason is not None:
             raise unittest.SkipTest(reason)
-        try:
-            check.judge(subject, *drawn.values())
-        except Violation as violation:
-            raise violation.headed(f"{check.code_for(subject)} {subject.name} {check.name}: {check.expects}") from None
+        example = repr(drawn)
+        if example not in known:
+            failed = any(known.values())
+            known[example] = _outcome(subject, check, drawn) if left or not failed else None
+            left -= failed
+        error = known[example]
+        if error is not None:
+            raise error
 
     return test
+
+
+def _outcome(subject: Subject, check: Check, drawn: Mapping[str, Any]) -> Exception | None:
+    try:
+        check.judge(subject, *drawn.values())
+    except Violation as violation:
+        return violation.headed(f"{check.code_for(subject)} {subject.name} {check.name}: {check.expects}")
+    except Exception as error:
+        return error
+    return None
 
 
 @cache
