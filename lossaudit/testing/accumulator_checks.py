@@ -192,9 +192,8 @@ def _compare(subject: Subject, pairs: Pairs, observed: float, about: str) -> Non
     exact, bound = _exact(subject, pairs), _bound(subject, pairs)
     if math.isfinite(observed) and abs(Fraction(observed) - exact) <= bound:
         return
-    found = _cause(subject, pairs, observed)
     said = _two(about, float(exact), observed, (_SAID[_held(subject)], "the result"), bound)
-    raise Violation(f"{said}\nCause: {found or 'unexplained'}", found)
+    raise Violation(said, partial(_cause, subject, pairs, observed))
 
 
 def _cause(subject: Subject, pairs: Pairs, observed: float) -> str | None:

@@ -95,7 +95,7 @@ def check_logs(subject: Subject, schedule: Schedule) -> None:
             where = hook if place is None else f"{hook}({place})"
             raise Violation(
                 f"{schedule}\n  {where} was given  {given}\n  {' ' * len(where)} and left   {left}\n"
-                f"Cause: logs-{'changed' if changed else 'extended'}; copy before changing: logs = dict(logs)",
+                "Copy them before you change them: logs = dict(logs).",
                 f"logs-{'changed' if changed else 'extended'}",
             )
 
@@ -106,13 +106,13 @@ def check_training(subject: Subject, schedule: Schedule) -> None:
     beside, beside_state = _seen_training(schedule, [subject.factory()])
     apart = first_apart(alone, beside, ("without the callback", "with it"))
     if apart:
-        raise Violation(f"{schedule}\n{apart}\nCause: training-disturbed", "training-disturbed")
+        raise Violation(f"{schedule}\n{apart}", "training-disturbed")
     moved = [place for place, (one, two) in enumerate(zip(alone_state, beside_state, strict=True)) if _apart(one, two)]
     if moved:
         one, two = alone_state[moved[0]].ravel(), beside_state[moved[0]].ravel()
         raise Violation(
             f"{schedule}\n{len(moved)} of {len(alone_state)} variables differ after the training, the first:\n"
-            f"  without the callback  {one[:6]}\n  with it               {two[:6]}\nCause: training-disturbed",
+            f"  without the callback  {one[:6]}\n  with it               {two[:6]}",
             "training-disturbed",
         )
 

@@ -6,6 +6,7 @@ import os
 import unittest
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
+from types import TracebackType
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -109,7 +110,7 @@ def checks_of(subject: Subject) -> tuple[Check, ...]:
     unknown = subject.xfail.keys() - {check.name for check in checks}
     if unknown:
         names = ", ".join(check.name for check in checks)
-        raise ValueError(f"xfail={sorted(unknown)[0]!r} is no check of a {subject.kind}; there are {names}")
+        raise ValueError(f"xfail={sorted(unknown)[0]!r} is no check of kind={subject.kind!r}; there are {names}")
     return checks
 
 
@@ -144,7 +145,7 @@ def _test(subject: Subject, check: Check) -> Callable[..., None]:
     After the first failure it tries so many others, by which Hypothesis looks for a simpler one; the rest it takes for
     right, because each is a training. What it has tried it knows, so that the same example always fares the same.
     """
-    known: dict[str, Exception | None] = {}
+    known: dict[str, tuple[Exception, TracebackType | None] | None] = {}
     left = SHRINKING
 
     def test(**drawn: Any) -> None:
@@ -157,20 +158,22 @@ def _test(subject: Subject, check: Check) -> Callable[..., None]:
             failed = any(known.values())
             known[example] = _outcome(subject, check, drawn) if left or not failed else None
             left -= failed
-        error = known[example]
-        if error is not None:
-            raise error
+        failure = known[example]
+        if failure is not None:
+            raise failure[0].with_traceback(failure[1])
 
     return test
 
 
-def _outcome(subject: Subject, check: Check, drawn: Mapping[str, Any]) -> Exception | None:
+def _outcome(subject: Subject, check: Check, drawn: Mapping[str, Any]) -> tuple[Exception, TracebackType | None] | None:
+    """What a check raises on an example, and where."""
     try:
         check.judge(subject, *drawn.values())
     except Violation as violation:
-        return violation.headed(f"{check.code_for(subject)} {subject.name} {check.name}: {check.expects}")
+        heading = f"{check.code_for(subject)} {subject.name} {check.name}: {check.expects}"
+        return violation.headed(heading), None
     except Exception as error:
-        return error
+        return error, error.__traceback__
     return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import zip_longest
 from typing import Any
 
@@ -26,16 +26,26 @@ class Violation(AssertionError):  # noqa: N818 - it is read as what it says, not
 
     Args:
         said: what is wrong, with the numbers.
-        cause: the mistake that was recognised, if one was.
+        cause: the mistake that was recognised, if one was; or what looks for one, when somebody reads it.
     """
 
-    def __init__(self, said: str, cause: str | None = None) -> None:
+    def __init__(self, said: str, cause: str | Callable[[], str | None] | None = None) -> None:
         super().__init__(said)
-        self.cause = cause
+        self._cause = cause
+
+    @property
+    def cause(self) -> str | None:
+        """The mistake that was recognised, if one was."""
+        if callable(self._cause):
+            self._cause = self._cause()
+        return self._cause
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}\nCause: {self.cause or 'unexplained'}"
 
     def headed(self, heading: str) -> Violation:
         """The same below a line that says which expectation is broken."""
-        return Violation(f"{heading}\n{self}", self.cause)
+        return Violation(f"{heading}\n{self.args[0]}", self._cause)
 
 
 def judged(truth: Recording, claims: Iterable[Series], about: object) -> Violation | None:
@@ -51,16 +61,15 @@ def judged(truth: Recording, claims: Iterable[Series], about: object) -> Violati
     if report.verdicts and all(judgement.verdict in _HELD for judgement in report.verdicts):
         return None
     parts = [str(about), *(table(truth, series) for series in claims), _reasons(report)]
-    cause = next((finding.cause for finding in report.findings if finding.cause), None)
-    return Violation("\n".join(part for part in parts if part), cause)
+    causes = [finding.cause for finding in report.findings if finding.cause]
+    return Violation("\n".join(part for part in parts if part), ", ".join(dict.fromkeys(causes)) or None)
 
 
 def _reasons(report: Report) -> str:
     found: list[Finding] = sorted(report.findings, key=lambda finding: finding.severity)
     if not report.verdicts:
         return "nothing was recorded that could be judged"
-    lines = [f"{finding}\n  Cause: {', '.join(finding.causes) or 'unexplained'}" for finding in found]
-    return "\n".join(lines)
+    return "\n".join(map(str, found))
 
 
 def table(truth: Recording, series: Series) -> str:
