@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lossaudit.testing.subjects import Subject
-    from lossaudit.testing.suites import conformance, parametrize_with_checks, run_checks
+    from lossaudit.testing.suites import checks_of, conformance, parametrize_with_checks, run_checks
 
 _HOME = {
     "Subject": "subjects",
+    "checks_of": "suites",
     "conformance": "suites",
     "parametrize_with_checks": "suites",
     "run_checks": "suites",
 }
 
-__all__ = ["Subject", "conformance", "parametrize_with_checks", "run_checks"]
+__all__ = ["Subject", "checks_of", "conformance", "parametrize_with_checks", "run_checks"]
 
 
 def __getattr__(name: str) -> Any:
