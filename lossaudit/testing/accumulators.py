@@ -85,7 +85,7 @@ class Accumulator:
         if names is not None:
             return self._saved_by(*names)
         if self._is_variables:
-            values = [np.array(one) for one in self.held.variables]
+            values = [np.array(one.numpy()) for one in self.held.variables]
             return lambda: self._with_variables(values)
         text = pickle.dumps(self.held)
         return lambda: Accumulator(self.subject, pickle.loads(text))

@@ -14,7 +14,7 @@ from lossaudit.findings import Rule
 from lossaudit.recordings import Recording
 from lossaudit.testing.callback_checks import claimed_rule
 from lossaudit.testing.drivers import Stop
-from lossaudit.testing.models import dataset, exact_model
+from lossaudit.testing.models import dataset, exact_model, numbers_of
 from lossaudit.testing.readings import recorded
 from lossaudit.testing.schedules import Schedule, outcome
 from lossaudit.testing.subjects import Check, Subject, takes
@@ -45,9 +45,9 @@ def check_weights(subject: Subject, schedule: Schedule) -> None:
     model, data = exact_model(), dataset(schedule)
     model.fit(data, epochs=schedule.epochs, shuffle=False, verbose=0)
     names = [weight.path for weight in model.weights]
-    by_fit = [np.array(weight).ravel() for weight in model.weights]
+    by_fit = [one.ravel() for one in numbers_of(model.weights)]
     subject.factory(exact_model(), data, schedule.epochs)
-    by_loop = [np.array(weight).ravel() for weight in model.weights]
+    by_loop = [one.ravel() for one in numbers_of(model.weights)]
     lines = [
         f"  {name}: {one.tolist()} by fit, {two.tolist()} by the loop"
         for name, one, two in zip(names, by_fit, by_loop, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -62,17 +63,12 @@ def dataset(schedule: Schedule, split: Split = "train") -> tf.data.Dataset:
 def state_of(model: Any) -> list[Any]:
     """Every number that a training moves: weights, batch statistics, the optimizer's, seeds."""
     seeds = [one.state for layer in model._flatten_layers() for one in getattr(layer, "_seed_generators", [])]
-    return [np.array(one) for one in [*model.variables, *model.optimizer.variables, *seeds]]
+    return numbers_of([*model.variables, *model.optimizer.variables, *seeds])
 
 
-def weight_of(model: Any) -> float:
-    """The weight k of the model."""
-    return float(np.asarray(model.trainable_weights[0])[0, 0])
-
-
-def training_calls(model: Any) -> int:
-    """How often the model was called with `training=True` in steps."""
-    return int(np.asarray(model.non_trainable_weights[0]))
+def numbers_of(variables: Iterable[Any]) -> list[Any]:
+    """The numbers of variables of Keras, as arrays."""
+    return [np.array(keras.ops.convert_to_numpy(one)) for one in variables]
 
 
 @cache

@@ -30,7 +30,7 @@ class Meter:
         self.count += sample_weight
 
     def result(self):
-        return self.total / self.count
+        return self.total / self.count if self.count else 0.0
 
     def reset_state(self):
         self.total, self.count = 0.0, 0

@@ -16,6 +16,8 @@ FAULTY = [
     for name, found in table.items()
 ]
 SEEDS = 20
+RAISES = {"BeginsAtEpochZero"}
+"""Faulty programs that fail by themselves where others would log something wrong."""
 
 
 def test_there_are_at_least_thirty_faulty_programs():
@@ -26,6 +28,7 @@ def test_there_are_at_least_thirty_faulty_programs():
 def test_a_faulty_program_is_caught_by_the_right_check(kind, factory, checks, claims):
     report = run_checks(factory, kind=kind, select=checks, seed=0, **claims)
     assert [finding.origin for finding in report.findings] == list(checks), str(report)
+    assert (report.findings[0].cause == "raised") == (factory.__name__ in RAISES), str(report)
 
 
 @pytest.mark.slow
