@@ -147,6 +147,25 @@ def window_bound(sizes: Floats, lengths: Floats | int, dtype: str = "float32") -
     return (lengths + 3) * u * sizes * _second_order(np.asarray(lengths, np.float64), u) + 2.0 ** _LEAST_EXPONENT[dtype]
 
 
+def updating_bound(values: Floats, updates: int, dtype: str = "float32") -> float:
+    """How far a mean that is updated number by number may be from the exact one, by any of the usual formulas.
+
+    By sum and count, or by a correction of the mean, m += (l - m)·w/n, or by merging such means: each update rounds at
+    most eight times numbers no larger than 2·max|l|, weighs as much as its weight, and never adds to an earlier error.
+    """
+    largest = float(np.max(np.abs(values), initial=0.0))
+    errors = 16 * (updates + 1) * 2.0 ** -PRECISIONS[dtype] * largest + 2.0 ** _LEAST_EXPONENT[dtype]
+    return float(errors + half_ulp(largest + errors, dtype))
+
+
+def steady_bound(mean: float, dtype: str = "float32") -> float:
+    """2 ulp: how far a mean of numbers of one sign may be from the exact one after any number of updates.
+
+    It is kept by what adds in a wider type, or carries its rounding errors, and rounds the result.
+    """
+    return float(4 * half_ulp(mean, dtype))
+
+
 def group_mean_bound(sizes: ArrayLike, terms: ArrayLike, dtype: str = "float32") -> Floats:
     """How far a computed mean of each of many groups may be from the exact one, in whatever order it was added.
 

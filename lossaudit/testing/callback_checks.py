@@ -1,0 +1,238 @@
+"""What a callback is held to: that it records the truth, however it is called, and that it disturbs nothing."""
+
+from __future__ import annotations
+
+import random
+import statistics
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+
+from lossaudit.checks import conduct
+from lossaudit.checks.order import COMPLETE, FOUNDED
+from lossaudit.checks.values import FINITE, VALUE_RULES
+from lossaudit.findings import Rule
+from lossaudit.recordings import Covers, Recording, Series
+from lossaudit.testing.drivers import Driver, by_callback_list, by_fit, by_fit_loop, trained
+from lossaudit.testing.models import dataset, disturbable_model, exact_model, state_of
+from lossaudit.testing.readings import recorded
+from lossaudit.testing.schedules import Outcome, Schedule, outcome
+from lossaudit.testing.subjects import Check, Subject
+from lossaudit.testing.violations import Violation, judged
+from lossaudit.testing.witnesses import Witness, first_apart, is_same
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+COSTED = Schedule(rows=64, batch_size=2, epochs=2)
+"""What hooks are timed on: 64 batches."""
+
+
+def check_recorded(driver: Driver, subject: Subject, schedule: Schedule) -> None:
+    """What was recorded in one training is what was true."""
+    callback = subject.factory()
+    trained(driver, schedule, [callback])
+    _hold(subject, callback, schedule, [outcome(schedule).recording], str(schedule))
+
+
+def check_second_fit(subject: Subject, schedule: Schedule) -> None:
+    """LA203: a second `fit` is recorded like the first: in its place, or after it."""
+    callback, model = subject.factory(), exact_model()
+    by_fit(schedule, model, [callback])
+    by_fit(schedule, model, [callback])
+    first = outcome(schedule)
+    second = outcome(schedule, first.weight)
+    about = f"{schedule}\nand a second fit of the same model with the same callback"
+    _hold(subject, callback, schedule, [second.recording, _both(first, second)], about)
+
+
+def check_resumed(subject: Subject, schedule: Schedule) -> None:
+    """LA203: a training that another callback began is recorded from where it goes on, or as a whole."""
+    model, middle = exact_model(), schedule.epochs // 2
+    early = replace(schedule, epochs=middle)
+    first = outcome(early)
+    by_fit(early, model, [subject.factory()])
+    callback = subject.factory()
+    by_fit(schedule, model, [callback], middle)
+    second = outcome(schedule, first.weight, middle)
+    about = f"{schedule}\nresumed by a new callback with initial_epoch={middle}"
+    _hold(subject, callback, schedule, [second.recording, _both(first, second)], about)
+
+
+def _hold(subject: Subject, callback: Any, schedule: Schedule, truths: Iterable[Recording], about: str) -> None:
+    """Raise what is wrong by the first of several truths, unless one of them is kept."""
+    found = [judged(truth, recorded(subject, callback, truth, schedule), about) for truth in truths]
+    wrong = [one for one in found if one is not None]
+    if len(wrong) == len(found):
+        raise next((one for one in wrong if one.cause), wrong[0])
+
+
+def _both(first: Outcome, second: Outcome) -> Recording:
+    """Two trainings, one after the other; steps go on, and so do epochs."""
+    whole = []
+    for series in first.recording.series:
+        later = second.recording.find(split=series.split)
+        assert series.epochs is not None
+        assert later.epochs is not None
+        assert later.steps is not None
+        on = max(0, int(series.epochs[-1]) + 1 - int(later.epochs[0]))
+        whole.append(Series.joined([series, replace(later, epochs=later.epochs + on, steps=later.steps + len(series))]))
+    return Recording(whole, metadata=second.recording.metadata)
+
+
+def check_logs(subject: Subject, schedule: Schedule) -> None:
+    """LA411: the next callback is given what the one before was given."""
+    before, after = Witness(), Witness()
+    trained(by_fit, schedule, [before, subject.factory(), after])
+    for (hook, place, given), (_, _, left) in zip(before.seen, after.seen, strict=True):
+        added = {key: value for key, value in left.items() if key not in given and key not in subject.adds}
+        changed = {key for key in given if not (key in left and is_same(given[key], left[key]))}
+        if added or changed:
+            where = hook if place is None else f"{hook}({place})"
+            raise Violation(
+                f"{schedule}\n  {where} was given  {given}\n  {' ' * len(where)} and left   {left}\n"
+                "Copy them before you change them: logs = dict(logs).",
+                f"logs-{'changed' if changed else 'extended'}",
+            )
+
+
+def check_training(subject: Subject, schedule: Schedule) -> None:
+    """LA412: weights, state and logs are the same, to the last bit, as without the callback."""
+    alone, alone_state = _seen_training(schedule, [])
+    beside, beside_state = _seen_training(schedule, [subject.factory()])
+    apart = first_apart(alone, beside, ("without the callback", "with it"))
+    if apart:
+        raise Violation(f"{schedule}\n{apart}", "training-disturbed")
+    moved = [place for place, (one, two) in enumerate(zip(alone_state, beside_state, strict=True)) if _apart(one, two)]
+    if moved:
+        one, two = alone_state[moved[0]].ravel(), beside_state[moved[0]].ravel()
+        raise Violation(
+            f"{schedule}\n{len(moved)} of {len(alone_state)} variables differ after the training, the first:\n"
+            f"  without the callback  {one[:6]}\n  with it               {two[:6]}",
+            "training-disturbed",
+        )
+
+
+def _seen_training(schedule: Schedule, callbacks: list[Any]) -> tuple[Witness, list[Any]]:
+    model, witness = disturbable_model(), Witness()
+    keras.utils.set_random_seed(schedule.seed)
+    data = dataset(schedule).shuffle(4, seed=schedule.seed)
+    validation = dataset(schedule, "validation")
+    arguments = {"epochs": schedule.epochs, "validation_data": validation, "shuffle": False, "verbose": 0}
+    model.fit(data, **arguments, callbacks=[witness, *callbacks])
+    return witness, [*state_of(model), *_random_states()]
+
+
+def _random_states() -> list[Any]:
+    """Where the global generators stand, from which a user's own data and layers may draw."""
+    legacy: Any = np.random.get_state()  # noqa: NPY002 - it is the one generator that others can disturb
+    return [np.array(random.getstate()[1]), np.asarray(legacy[1]), np.array(legacy[2])]
+
+
+def check_cost(subject: Subject) -> None:
+    """LA413: the batch hooks take no longer than they may."""
+    assert subject.budget is not None
+    cost = statistics.median(_costs([subject.factory()])) - statistics.median(_costs([]))
+    if cost > subject.budget:
+        raise Violation(
+            f"{COSTED}\n  budget for a batch  {subject.budget * 1e6:.0f} µs\n"
+            f"  its hooks took      {cost * 1e6:.0f} µs (median of {len(COSTED.sizes) * COSTED.epochs} batches)",
+            "budget-exceeded",
+        )
+
+
+def _costs(callbacks: list[Any]) -> list[float]:
+    """Seconds between the two ends of the list in the batch hooks of each batch."""
+    before, after = Witness(), Witness()
+    trained(by_fit, COSTED, [before, *callbacks, after])
+    spent = [end - start for start, end in zip(before.times, after.times, strict=True)]
+    hooks = [hook for hook, _, _ in before.seen]
+    starts = [place for place, hook in enumerate(hooks) if hook == "on_train_batch_begin"]
+    return [spent[start] + spent[start + 1] for start in starts]
+
+
+def _apart(one: Any, two: Any) -> bool:
+    return not np.array_equal(one, two, equal_nan=np.asarray(one).dtype.kind == "f")
+
+
+def _lacks_read(subject: Subject) -> str | None:
+    return None if subject.read is not None else "no read= says what it records"
+
+
+def _lacks_budget(subject: Subject) -> str | None:
+    return None if subject.budget is not None else "no budget= says what it may cost"
+
+
+def _schedules(**options: Any) -> SearchStrategy[Schedule]:
+    from lossaudit.testing.strategies import schedules
+
+    return schedules(**options)
+
+
+def claimed_rule(subject: Subject) -> str:
+    """The rule about what the numbers claim to be."""
+    covers: Covers = subject.covers or "epoch"
+    return VALUE_RULES[covers].code
+
+
+def _records(name: str, driver: Driver = by_fit, rule: Rule | None = None, examples: int = 8, **options: Any) -> Check:
+    return Check(
+        f"records_{name}",
+        claimed_rule if rule is None else rule.code,
+        f"What it recorded is what was true, {name.replace('_', ' ')}.",
+        partial(check_recorded, driver),
+        partial(_schedules, **{"epochs": (2, 3), **options}),
+        _lacks_read,
+        examples,
+    )
+
+
+CALLBACK_CHECKS = (
+    _records("fit"),
+    _records("fit_loop", by_fit_loop, examples=4, validation=True),
+    _records("a_bare_callback_list", by_callback_list, validation=True),
+    _records("beside_validation", validation=True),
+    _records("with_sample_weights", weighted=True),
+    _records("several_steps_per_execution", rule=COMPLETE, steps_per_execution=(2, 3)),
+    _records("what_is_not_finite", rule=FINITE, odd=True),
+    _records("until_stopped", stopped=True),
+    Check(
+        "records_a_second_fit",
+        FOUNDED.code,
+        "A second fit is recorded like the first, in its place or after it.",
+        check_second_fit,
+        partial(_schedules, epochs=(1, 2)),
+        _lacks_read,
+        examples=5,
+    ),
+    Check(
+        "records_a_resumed_training",
+        FOUNDED.code,
+        "A training that goes on with initial_epoch is recorded from there, or as a whole.",
+        check_resumed,
+        partial(_schedules, epochs=(2, 3)),
+        _lacks_read,
+        examples=5,
+    ),
+    Check(
+        "leaves_the_logs",
+        conduct.LOGS.code,
+        conduct.LOGS.expects,
+        check_logs,
+        partial(_schedules, validation=True, epochs=(2, 2)),
+        examples=4,
+    ),
+    Check(
+        "leaves_the_training",
+        conduct.TRAINING.code,
+        conduct.TRAINING.expects,
+        check_training,
+        partial(_schedules, validation=True, epochs=(2, 2)),
+        examples=3,
+    ),
+    Check("costs_no_more", conduct.COST.code, conduct.COST.expects, check_cost, None, _lacks_budget),
+)

@@ -1,0 +1,195 @@
+"""Schedule and Updates: what is trained on, or added up, of which every true number is known without a recorder.
+
+The losses of a schedule are those of a model with one weight k, which starts at 0: a row with target y has the loss
+|y - k - 1| in training and |y - k| in evaluation, times its sample weight, and each batch adds a penalty of k/8. All
+targets lie beyond k, so that each step moves k by a known amount. Targets, weights, numbers of rows and learning rate
+are such that every loss and every k is a float32 exactly: what is computed here in float64 is what any correct
+program gets, to the last bit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from itertools import pairwise
+
+import numpy as np
+
+from lossaudit.recordings import Floats, Recording, Series, Split
+
+LEARNING_RATE, PENALTY, TRAINING_OFFSET = 2.0**-6, 2.0**-3, 1.0
+MOST_ROWS, MOST_STEPS = 16, 64
+"""Rows of a batch, and steps of a training, up to which every number is exact."""
+
+
+@dataclass(frozen=True)
+class Updates:
+    """Updates of an accumulator: the losses of batches, and the rows of each."""
+
+    values: tuple[float, ...]
+    weights: tuple[int, ...]
+
+    @property
+    def pairs(self) -> list[tuple[float, int]]:
+        """Value and weight of each update."""
+        return list(zip(self.values, self.weights, strict=True))
+
+    @property
+    def recording(self) -> Recording:
+        """The batches of one epoch."""
+        epochs = np.zeros(len(self.values), int)
+        return Recording([Series(self.values, weights=self.weights, epochs=epochs, steps=range(len(epochs)))])
+
+
+@dataclass(frozen=True, repr=False)
+class Schedule:
+    """A training: how many rows, in what batches, for how long, and what happens on the way.
+
+    Args:
+        rows: rows to train on in each epoch; with those of the last batch, each batch has 1, 2, 4, 8 or 16 of them.
+        batch_size: rows of a batch; the last one has what is left.
+        epochs: how many epochs.
+        validation_rows: rows to evaluate after each epoch.
+        weighted: whether rows have sample weights: 0, 1 or 2.
+        steps_per_execution: batches for each call of the batch hooks.
+        odd: (batch, target): the first row of that batch has a target that is NaN or infinite, in every epoch.
+        stop: the step after which the training is told to stop; none of those steps of which several are executed.
+        seed: what targets and sample weights are drawn with.
+
+    Raises:
+        ValueError: a batch has another number of rows, or there are more than 64 steps.
+    """
+
+    rows: int
+    batch_size: int
+    epochs: int = 1
+    validation_rows: int = 0
+    weighted: bool = False
+    steps_per_execution: int = 1
+    odd: tuple[int, float] | None = None
+    stop: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for size in {*self.sizes, *sizes_of(self.validation_rows, self.batch_size)}:
+            if size > MOST_ROWS or size & (size - 1):
+                raise ValueError(f"{self!r} has a batch of {size} rows, but the losses of 1, 2, 4, 8 or 16 are exact")
+        if len(self.sizes) * self.epochs > MOST_STEPS:
+            raise ValueError(f"{self!r} has {len(self.sizes) * self.epochs} steps, but {MOST_STEPS} are exact")
+
+    @property
+    def sizes(self) -> list[int]:
+        """Rows of each batch of an epoch."""
+        return sizes_of(self.rows, self.batch_size)
+
+    @property
+    def executions(self) -> list[int]:
+        """The last batch of each execution, by its index in the epoch."""
+        last = len(self.sizes) - 1
+        return [
+            min(first + self.steps_per_execution - 1, last) for first in range(0, last + 1, self.steps_per_execution)
+        ]
+
+    def rows_of(self, split: Split) -> tuple[Floats, Floats | None]:
+        """Targets and sample weights of a split, each of shape (rows,)."""
+        number = self.rows if split == "train" else self.validation_rows
+        random = np.random.default_rng([self.seed, split == "train"])
+        targets = 4 + random.integers(0, 64, number) / 2
+        weights = random.integers(0, 3, number).astype(float) if self.weighted else None
+        if self.odd is not None and split == "train":
+            row = self.odd[0] * self.batch_size
+            targets[row] = self.odd[1]
+            if weights is not None:
+                weights[row] = 1
+        return targets, weights
+
+    def __repr__(self) -> str:
+        given = [(one.name, getattr(self, one.name)) for one in fields(self) if getattr(self, one.name) != one.default]
+        return f"Schedule({', '.join(f'{name}={value!r}' for name, value in given)})"
+
+    def __str__(self) -> str:
+        sizes = ", ".join(map(str, self.sizes))
+        said = [f"{self.rows} rows in batches of {sizes}", f"{self.epochs} epoch{'s' if self.epochs > 1 else ''}"]
+        if self.validation_rows:
+            validation = ", ".join(map(str, sizes_of(self.validation_rows, self.batch_size)))
+            said.append(f"validation on {self.validation_rows} rows in batches of {validation}")
+        if self.weighted:
+            said.append("sample weights 0, 1 and 2")
+        if self.steps_per_execution > 1:
+            said.append(f"steps_per_execution={self.steps_per_execution}")
+        if self.odd is not None:
+            said.append(f"a loss of {self.odd[1]} in batch {self.odd[0]}")
+        if self.stop is not None:
+            said.append(f"stopped after step {self.stop}")
+        return "; ".join(said)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training does: its true losses, the weight of the model after it, and the steps that it took."""
+
+    recording: Recording
+    weight: float
+    steps: int
+
+
+def sizes_of(rows: int, batch_size: int) -> list[int]:
+    """Rows of each batch."""
+    return [min(batch_size, rows - start) for start in range(0, rows, batch_size)]
+
+
+def outcome(schedule: Schedule, weight: float = 0.0, first_epoch: int = 0, penalised: bool = True) -> Outcome:
+    """What one `fit` of a schedule does with a model of this weight, beginning with an epoch; without its penalty."""
+    train, validation = _Losses("train"), _Losses("validation")
+    data, held_out = _batches(schedule, "train"), _batches(schedule, "validation")
+    step = 0
+    for epoch in range(first_epoch, schedule.epochs):
+        for targets, weights in data:
+            train.add(targets, weights, weight, epoch)
+            weight += LEARNING_RATE * (_slope(targets, weights, weight) - penalised * PENALTY * float(np.sign(weight)))
+            step += 1
+            if schedule.stop == step - 1:
+                break
+        for targets, weights in held_out:
+            validation.add(targets, weights, weight, epoch)
+        if schedule.stop is not None and schedule.stop < step:
+            break
+    metadata = {"steps_per_execution": schedule.steps_per_execution}
+    return Outcome(
+        Recording([one.series for one in (train, validation) if one.values], metadata=metadata), weight, step
+    )
+
+
+class _Losses:
+    """The true losses of one split."""
+
+    def __init__(self, split: Split) -> None:
+        self.split = split
+        self.values: list[float] = []
+        self.rows: list[int] = []
+        self.epochs: list[int] = []
+
+    def add(self, targets: Floats, weights: Floats, weight: float, epoch: int) -> None:
+        offset = TRAINING_OFFSET if self.split == "train" else 0.0
+        with np.errstate(invalid="ignore"):
+            losses = np.abs(targets - weight - offset) * weights
+        self.values.append(float(losses.mean() + PENALTY * abs(weight)))
+        self.rows.append(len(targets))
+        self.epochs.append(epoch)
+
+    @property
+    def series(self) -> Series:
+        return Series(
+            self.values, split=self.split, weights=self.rows, epochs=self.epochs, steps=range(len(self.values))
+        )
+
+
+def _slope(targets: Floats, weights: Floats, weight: float) -> float:
+    """How fast the loss of a batch, without its penalty, falls as the weight grows; NaN where a loss is."""
+    return float(np.mean(np.sign(targets - weight - TRAINING_OFFSET) * weights))
+
+
+def _batches(schedule: Schedule, split: Split) -> list[tuple[Floats, Floats]]:
+    targets, weights = schedule.rows_of(split)
+    weights = np.ones(len(targets)) if weights is None else weights
+    ends = np.cumsum([0, *sizes_of(len(targets), schedule.batch_size)])
+    return [(targets[start:end], weights[start:end]) for start, end in pairwise(ends.tolist())]

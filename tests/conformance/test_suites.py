@@ -1,0 +1,97 @@
+"""The suite as a class of tests, as parameters, and without pytest."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import lossaudit
+from lossaudit.testing import Subject, conformance, run_checks
+from lossaudit.testing.suites import checks_of
+
+SUITE = """
+import lossaudit
+from lossaudit.testing import Subject, conformance, parametrize_with_checks
+
+TestRight = conformance(lossaudit.WeightedMean, kind="accumulator")
+TestWrong = conformance(lossaudit.SumCount, kind="accumulator")
+TestKnown = conformance(
+    lossaudit.SumCount,
+    kind="accumulator",
+    xfail={"holds_the_reference_value": "old", "is_right_after_each_update": "old", "counts_weights": "old"},
+)
+TestUnmergeable = conformance(lossaudit.WeightedMean, kind="accumulator", merge="no_such_method")
+
+@parametrize_with_checks([Subject(lossaudit.WeightedMean, kind="accumulator")])
+def test_each(subject, check):
+    check(subject)
+"""
+MARKER = "-o", "markers=lossaudit(code): the rule"
+
+
+def test_a_class_of_tests_runs_under_pytest(pytester):
+    pytester.makepyfile(SUITE)
+    done = pytester.runpytest_subprocess("-p", "lossaudit.pytest_plugin", *MARKER, "-rs")
+    checks = len(checks_of(Subject(lossaudit.WeightedMean, kind="accumulator")))
+    done.assert_outcomes(passed=5 * checks - 3 - 3 - 1, failed=3, xfailed=3, skipped=1)
+    done.stdout.fnmatch_lines(
+        [
+            "*LA101 SumCount holds_the_reference_value: The value logged for an epoch*",
+            "*Updates(values=(1.0, 2.0), weights=(2, 1))*",
+            "*the mean weighted by rows  1.3333333333333333*",
+            "*Cause: short-last-batch-counted-as-full*",
+            "*SKIPPED*it has no no_such_method*",
+        ]
+    )
+
+
+def test_each_test_carries_the_code_of_its_rule():
+    suite = conformance(lossaudit.WeightedMean, kind="accumulator")
+    codes = {
+        name: [mark.args[0] for mark in test.pytestmark if mark.name == "lossaudit"]
+        for name, test in vars(suite).items()
+        if name.startswith("test_")
+    }
+    assert codes["test_holds_the_reference_value"] == ["LA101"]
+    assert all(len(found) == 1 and found[0].startswith("LA") for found in codes.values())
+
+
+def test_a_check_that_holds_although_it_was_expected_to_fail_is_said():
+    report = run_checks(
+        lossaudit.WeightedMean, kind="accumulator", select=["forgets_on_reset"], xfail={"forgets_on_reset": "old"}
+    )
+    assert str(report.findings[0].message) == "WeightedMean forgets_on_reset was expected to fail (old), and holds."
+
+
+def test_what_cannot_be_tried_is_said():
+    report = run_checks(lossaudit.WeightedMean, kind="accumulator", select=["LA114"], merge="no_such_method")
+    assert report.explanations == ("LA114 merges_to_the_whole was not tried: it has no no_such_method.",)
+    assert not report.ok
+
+
+def test_the_number_of_examples_comes_from_the_environment(monkeypatch):
+    monkeypatch.setenv("LOSSAUDIT_MAX_EXAMPLES", "3")
+    report = run_checks(lossaudit.WeightedMean, kind="accumulator", select=["LA101"], seed=0)
+    assert [judgement.points for judgement in report.verdicts] == [3]
+
+
+@pytest.mark.parametrize(
+    ("claims", "message"),
+    [
+        ({"kind": "meter"}, "kind='meter' must be one of 'callback', 'accumulator', 'loop'"),
+        ({"kind": "accumulator", "nan": "drop"}, "nan='drop' must be one of 'propagate', 'ignore', 'raise'"),
+        ({"kind": "callback", "covers": "batch"}, "covers='batch' needs read="),
+        ({"kind": "accumulator", "xfail": {"merging": "no"}}, "xfail='merging' is no check of kind='accumulator'"),
+    ],
+)
+def test_a_claim_that_there_is_not_is_refused(claims, message):
+    with pytest.raises(ValueError, match=message.split("(")[0]):
+        conformance(lossaudit.WeightedMean, **claims)
+
+
+def test_importing_the_package_loads_neither_keras_nor_hypothesis():
+    program = "import sys, lossaudit.testing; print([one for one in ('keras', 'hypothesis') if one in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
