@@ -15,6 +15,7 @@ from lossaudit.testing.scenarios import SCENARIOS, use_two_replicas
 VERSIONS = ("3.1.1", "3.6.0", "3.8.0", "3.14.1", "3.15.1")
 _FIRST, _OLDER = "LA101 first-replica-shown-as-epoch", "older-batches-multiplied-by-replicas"
 _UNEVEN = "LA403 replicas-of-unequal-rows-counted-alike"
+_SCALED = "loss-scaled-by-accumulation loss-scaled-by-replicas"
 _ALIKE = ["LA101 batches-counted-alike", "LA103 batches-counted-alike short-last-batch-counted-as-full"]
 
 
@@ -55,11 +56,11 @@ EXPECTED = {
         [_FIRST, "LA103 replicas-summed-in-batch-logs"],
         [_FIRST],
         _both(_OLDER),
-        _both("unreduced-loss-multiplied-by-replicas"),
+        ["LA101 unreduced-loss-multiplied-by-replicas", f"LA103 unreduced-loss-multiplied-by-replicas {_SCALED}"],
     ),
     "on_replicas_summed": _by_version(
         [_FIRST, "LA103 batches-counted-alike replicas-summed-in-batch-logs short-last-batch-counted-as-full"],
-        [_FIRST, "LA103 replica-sums-averaged-in-batch-logs"],
+        [_FIRST, f"LA103 replica-sums-averaged-in-batch-logs {_SCALED}"],
         _both(_OLDER),
         [],
     ),
