@@ -2,8 +2,8 @@
 
     python -m benchmarks.teeth [--seeds N] [--only NAME]
 
-Forty-three faulty programs and ten right ones of `tests/conformance`, each tried with so many seeds at default settings:
-the faulty ones are to be caught by the right check, the right ones to pass. With twenty seeds that takes an hour or two.
+The faulty programs and the right ones of `tests/conformance`, each tried with so many seeds at default settings: the
+faulty ones are to be caught by the right check, the right ones to pass. With twenty seeds that takes an hour or two.
 """
 
 from __future__ import annotations

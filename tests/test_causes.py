@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from lossaudit import Recording, Report, Series, audit
 from lossaudit.causes import CAUSES
+from lossaudit.mistakes import expected_of
 from lossaudit.testing.faults import FAULTS
+from lossaudit.truths import truth_about
 from tests.runs import by_epoch, run, run_of_unequal_epochs, run_that_diverged, run_with_parts, runs
 
 RUNS = {
@@ -21,7 +23,7 @@ RUNS = {
     "of one batch": run(3, rows=64, batch_size=64, epochs=9),
     "of unequal epochs": run_of_unequal_epochs(),
 }
-FINITE = {"nanmean", "nan-to-num", "previous-loss-for-nan"}
+FINITE = {"nanmean", "nan-to-num", "previous-loss-for-nan", "mean-until-then-for-nan"}
 MOVED = {
     "steps-shifted",
     "steps-restarted",
@@ -67,6 +69,17 @@ def test_a_planted_mistake_is_found_and_named(fault: str, name: str) -> None:
     report = audit(RUNS[name], log)
     assert not report.ok
     assert set(FAULTS[fault].causes) <= named(report), report
+
+
+@pytest.mark.parametrize(("fault", "name"), [one for one in PLANTED if not MOVED & set(FAULTS[one[0]].causes)])
+def test_a_planted_mistake_is_found_at_the_first_number_that_it_makes_wrong(fault: str, name: str) -> None:
+    log = FAULTS[fault].plant(RUNS[name])
+    assert log is not None
+    expected = expected_of(truth_about(RUNS[name], "loss", log.split, "float32"), log.covers)
+    first = int(np.argmin(expected.matches(log.values)))
+    for finding in audit(RUNS[name], log).findings:
+        assert finding.epoch == expected.epochs[first]
+        assert finding.step == (None if log.covers == "epoch" else expected.steps[first])
 
 
 def test_every_cause_has_a_planted_mistake_that_is_planted_here() -> None:

@@ -123,6 +123,19 @@ def previous_loss_for_nan(recording: Recording) -> Series | None:
     return batch_log(losses) if not is_finite(recording) and math.isfinite(losses[0]) else None
 
 
+@fault("not-finite-replaced-by-another")
+def mean_until_then_for_nan(recording: Recording) -> Series | None:
+    if is_finite(recording) or not all(math.isfinite(losses[0]) for losses, _ in epochs_of(recording)):
+        return None
+    shown: list[float] = []
+    for losses, _ in epochs_of(recording):
+        finite: list[float] = []
+        for loss in losses:
+            finite += [loss] if math.isfinite(loss) else []
+            shown.append(loss if math.isfinite(loss) else sum(finite) / len(finite))
+    return batch_log(shown)
+
+
 def _finite_means(recording: Recording) -> Iterator[float]:
     for losses, rows in epochs_of(recording):
         finite = [(loss, n) for loss, n in zip(losses, rows, strict=True) if math.isfinite(loss)]
