@@ -58,7 +58,9 @@ def beside_truth(
         explanation = Explanation(own, expected)
     shown = _expectation(claim, covers, expected, places)
     shown |= {} if explanation is None else _beside_the_numbers(claim, explanation, places, rows)
-    shown |= {"rows": _table(claim, expected, rows)} if covers == "epoch" and own is not None else {}
+    is_right = explanation is not None and not explanation.mistake
+    held_to = expected if is_right else replace(expected, ways=())  # which program printed wrong numbers tells nothing
+    shown |= {"rows": _table(claim, held_to, rows)} if covers == "epoch" and own is not None else {}
     return replace(evidence, **shown)
 
 

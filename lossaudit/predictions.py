@@ -97,7 +97,8 @@ class Prediction:
         rounding = 0.0 if decimals is None else decimals_bound(decimals)
         with np.errstate(invalid="ignore"):
             distance = np.abs(observed - self.values)
-        near, same = self.matches(observed, decimals), self._same_bits(observed)
+        near = self.matches(observed, decimals)
+        same = self._same_bits(observed, ~near)
         same &= np.isnan(self.values) | (decimals is None)
         certain = same | ~near | ~np.isfinite(self.values)
         probable = near if certain.all() else (distance <= self.bands() + rounding) | ~np.isfinite(self.values)
@@ -116,10 +117,11 @@ class Prediction:
             return near
         return near | (undefined & (~np.isfinite(observed) | self._same_bits(observed)))
 
-    def _same_bits(self, observed: Floats) -> NDArray[np.bool_]:
+    def _same_bits(self, observed: Floats, settled: NDArray[np.bool_] | bool = False) -> NDArray[np.bool_]:
+        """Where a known program prints what was observed; nothing is computed for numbers that are settled."""
         same = _identical(observed, self.values)
         for way in self.ways:
-            if same.all():
+            if np.all(same | settled):
                 break
             same |= _identical(observed, way())
         return same
