@@ -1,6 +1,6 @@
 """How well mistakes are found and named, and how often correct logs are called wrong: on real Keras trainings.
 
-    python -m benchmarks.detection [--seeds N] [--clean N]
+    python -m benchmarks.detection [--seeds N] [--clean N] [--simulated N]
 
 Every fault of `lossaudit.testing.faults` is planted on every recorded run that can have it. Those that change a logged
 number beyond its bound, or where it stands, are to be found; what is found is to be named rightly. The clean runs log
@@ -26,6 +26,7 @@ from rich.table import Table
 from lossaudit import Recording, Report, Series, audit
 from lossaudit.keras import LossRecorder
 from lossaudit.render.progress import tracked
+from lossaudit.replays import replay_keras_mean
 from lossaudit.testing.faults import FAULTS, Fault
 
 Run = tuple[str, Recording]
@@ -204,6 +205,23 @@ def clean(number: int) -> Iterator[tuple[str, Report]]:
         yield f"clean run {index}", audit(recorder.recording, logs_of(recorder.recording, history.history))
 
 
+def simulated(number: int) -> Iterator[tuple[str, Report]]:
+    """Correct logs of runs that nobody trained: losses of any size and sign, any schedule, any float type of the log."""
+    random = np.random.default_rng(1)
+    for index in tracked(range(number), "simulated runs"):
+        size, epochs = int(random.integers(1, 65)), int(random.integers(1, 6))
+        sizes = [size] * int(random.integers(1, 40)) + [int(random.integers(1, size + 1))]
+        losses = random.lognormal(sigma=random.choice([0, 0.1, 1]), size=len(sizes) * epochs)
+        losses = np.float32(losses * 10.0 ** random.integers(-4, 5) * random.choice([1, 1, 1, -1]))
+        epoch = np.repeat(np.arange(epochs), len(sizes))
+        run = Recording([Series(losses, weights=sizes * epochs, epochs=epoch, steps=range(len(losses)))])
+        means = [replay_keras_mean(losses[epoch == e], sizes).mean[-1] for e in range(epochs)]
+        logs = logs_of(run, {"loss": means})
+        if random.random() < 0.3:
+            logs = {"float64 batch_losses": Series(np.float64(losses), dtype="float64"), **logs}
+        yield f"simulated run {index}", audit(run, logs)
+
+
 def logs_of(recording: Recording, history: dict[str, list[float]]) -> dict[str, Any]:
     """What Keras logged, and what correct loops in Python, in numpy, and in single precision would."""
     train = recording.find(tag="loss", split="train", covers="batch")
@@ -229,7 +247,8 @@ def logs_of(recording: Recording, history: dict[str, list[float]]) -> dict[str, 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3, help="runs of each kind that mistakes are planted on")
-    parser.add_argument("--clean", type=int, default=1000, help="clean runs")
+    parser.add_argument("--clean", type=int, default=1000, help="clean trainings, a second each and more")
+    parser.add_argument("--simulated", type=int, default=1000, help="clean runs without a training")
     options = parser.parse_args()
     tf.config.set_logical_device_configuration(
         tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
@@ -244,15 +263,22 @@ def main() -> None:
     print(f"{len(FAULTS)} faults of {len(causes)} causes, planted {total} times on {len(runs)} runs")
     print(f"found {found} of {total} ({found / total:.1%}); " + ", ".join(f"{k} {n}" for k, n in fates.most_common()))
     print(f"named alone or within a stated set: {named / total:.1%}; a wrong name alone: {fates['wrong name alone']}")
-    wrong = undecided = claims = 0
-    for name, report in clean(options.clean):
+    for kind, reports in (("clean", clean(options.clean)), ("simulated", simulated(options.simulated))):
+        false_alarms(kind, reports)
+
+
+def false_alarms(kind: str, reports: Iterator[tuple[str, Report]]) -> None:
+    """How many findings correct logs were given."""
+    runs = wrong = undecided = claims = 0
+    for name, report in reports:
+        runs += 1
         claims += len(report.verdicts)
         undecided += sum(one.verdict == "undecidable" for one in report.verdicts)
         for finding in report.findings:
             if finding.severity == "error" or finding.verdict == "suspect":
                 wrong += 1
                 print(f"false alarm: {name}: {finding}")
-    print(f"{options.clean} clean runs, {claims} correct logs: {wrong} false alarms, {undecided} undecidable")
+    print(f"{runs} {kind} runs, {claims} correct logs: {wrong} false alarms, {undecided} undecidable")
 
 
 def show(confusion: dict[tuple[str, ...], Counter[str]]) -> None:
