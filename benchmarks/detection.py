@@ -206,7 +206,7 @@ def clean(number: int) -> Iterator[tuple[str, Report]]:
 
 
 def simulated(number: int) -> Iterator[tuple[str, Report]]:
-    """Correct logs of runs that nobody trained: losses of any size and sign, any schedule, any float type of the log."""
+    """Correct logs of runs that nobody trained: losses of any size and sign, any schedule, several float types."""
     random = np.random.default_rng(1)
     for index in tracked(range(number), "simulated runs"):
         size, epochs = int(random.integers(1, 65)), int(random.integers(1, 6))
