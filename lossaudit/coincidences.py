@@ -45,12 +45,17 @@ def is_told(
 
 
 def _chances(prediction: Prediction, expected: Prediction, observed: Floats, decimals: int | None) -> Floats:
-    """The chance of each number that is not right to lie as near to the prediction as it does."""
+    """The chance of each number that is not right to lie as near to the prediction as it does.
+
+    All that is not finite counts once: what is NaN makes everything after it NaN.
+    """
     wrong = ~expected.matches(observed, decimals)
     rounding = 0.0 if decimals is None else decimals_bound(decimals)
+    finite = wrong & np.isfinite(observed)
+    numbers, right = np.abs(observed[finite]), np.abs(expected.values[np.isfinite(expected.values)])
     with np.errstate(invalid="ignore", divide="ignore"):
-        distances = np.abs(observed - expected.values)[wrong]
-        finite = np.abs(expected.values[np.isfinite(expected.values)])
-        distances = np.where(np.isfinite(distances), distances, finite.max(initial=0.0))
-        chances = (prediction.bounds[wrong] + rounding) / distances
-    return np.where(np.isfinite(chances), np.minimum(chances, 1.0), _ONE_IN_TWO)
+        distances = np.abs(observed - expected.values)[finite]
+        distances = np.where(np.isfinite(distances), distances, np.maximum(numbers, right.max(initial=0.0)))
+        chances = (prediction.bounds[finite] + rounding) / distances
+    chances = np.where(np.isfinite(chances), np.minimum(chances, 1.0), _ONE_IN_TWO)
+    return np.append(chances, _ONE_IN_TWO) if np.any(wrong & ~finite) else chances
