@@ -109,7 +109,7 @@ def test_a_planted_mistake_is_never_given_a_wrong_name_alone(recording: Recordin
 def _also(recording: Recording, fault: str) -> bool:
     """Whether the mistake is no mistake here, or another one as well: one batch an epoch, or one epoch."""
     return len(recording.find(split="train").values) < 8 or any(
-        len(losses) < 4 for losses, _ in by_epoch(recording.find(split="train"))
+        len(losses) < 6 for losses, _ in by_epoch(recording.find(split="train"))
     )
 
 
