@@ -175,7 +175,7 @@ def test_the_summary_has_a_line_for_each_test_that_is_not_right_and_a_total(by_h
 
 def test_a_run_that_does_not_use_the_plugin_says_nothing(pytester):
     pytester.makepyfile("def test_nothing(): pass")
-    result = pytester.runpytest_inprocess(*PLUGIN, "-v")
+    result = pytester.runpytest_subprocess(*PLUGIN, "-v")
     result.assert_outcomes(passed=1)
     section = [
         line for line in result.outlines if "lossaudit" in line and not line.startswith(("plugins:", "rootdir:"))

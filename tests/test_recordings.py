@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lossaudit import Recorder, Recording, RunFileError, Series, read
+from lossaudit import LogFileError, Recorder, Recording, RunFileError, Series, read
 
 
 def test_columns_are_copies_that_nobody_can_change():
@@ -110,11 +110,18 @@ def test_an_existing_file_is_not_overwritten(tmp_path):
     assert path.read_text() == "precious"
 
 
-@pytest.mark.parametrize("content", [b"", b"step,loss\n0,1.0\n", b"SQLite format 3\0" + bytes(200)])
-def test_a_file_of_another_kind_is_refused_by_name(tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "error", "reason"),
+    [
+        (b"", LogFileError, "is empty"),
+        (b"\x80\x00\x01", LogFileError, "begins with"),
+        (b"SQLite format 3\0" + bytes(200), RunFileError, "is not a lossaudit run file"),
+    ],
+)
+def test_a_file_of_another_kind_is_refused_by_name(tmp_path, content, error, reason):
     path = tmp_path / "run.lossaudit"
     path.write_bytes(content)
-    with pytest.raises(RunFileError, match=r"run\.lossaudit is not a lossaudit run file"):
+    with pytest.raises(error, match=rf"run\.lossaudit {reason}"):
         read(path)
 
 

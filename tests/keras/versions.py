@@ -15,6 +15,7 @@ from lossaudit.testing.scenarios import SCENARIOS, use_two_replicas
 VERSIONS = ("3.1.1", "3.6.0", "3.8.0", "3.14.1", "3.15.1")
 _FIRST, _OLDER = "LA101 first-replica-shown-as-epoch", "older-batches-multiplied-by-replicas"
 _UNEVEN = "LA403 replicas-of-unequal-rows-counted-alike"
+_SUMMED = "replicas-summed-in-batch-logs"
 _SCALED = "loss-scaled-by-accumulation loss-scaled-by-replicas"
 _ALIKE = ["LA101 batches-counted-alike", "LA103 batches-counted-alike short-last-batch-counted-as-full"]
 
@@ -45,21 +46,26 @@ EXPECTED = {
     "metric_named_loss": _by_version(_both("total-replaced-by-metric")),
     "several_steps_per_execution": _by_version(*[["LA101 phantom-batch-counted"]] * 2, []),
     "unreduced_loss": _by_version([]),
-    "on_replicas": _by_version([_FIRST, "LA103 replicas-summed-in-batch-logs"], [_FIRST], _both(_OLDER), []),
+    "on_replicas": _by_version(
+        [_FIRST, f"LA103 {_SUMMED} short-last-batch-counted-as-full {_SCALED} state-reset-within-epoch"],
+        [_FIRST],
+        _both(_OLDER),
+        [],
+    ),
     "on_replicas_with_an_odd_row": _by_version(
-        [_FIRST, "LA103 replicas-summed-in-batch-logs"],
+        [_FIRST, f"LA103 {_SUMMED} {_SCALED}"],
         [_FIRST, "LA103 replicas-counted-alike-in-batch-logs"],
         [*_both(_OLDER), _UNEVEN],
         ["LA103 replicas-counted-alike-in-batch-logs", _UNEVEN],
     ),
     "on_replicas_unreduced": _by_version(
-        [_FIRST, "LA103 replicas-summed-in-batch-logs"],
+        [_FIRST, f"LA103 {_SUMMED} {_SCALED}"],
         [_FIRST],
         _both(_OLDER),
         ["LA101 unreduced-loss-multiplied-by-replicas", f"LA103 unreduced-loss-multiplied-by-replicas {_SCALED}"],
     ),
     "on_replicas_summed": _by_version(
-        [_FIRST, "LA103 batches-counted-alike replicas-summed-in-batch-logs short-last-batch-counted-as-full"],
+        [_FIRST, f"LA103 batches-counted-alike {_SUMMED} short-last-batch-counted-as-full"],
         [_FIRST, f"LA103 replica-sums-averaged-in-batch-logs {_SCALED}"],
         _both(_OLDER),
         [],
