@@ -45,6 +45,11 @@ class Reading:
         moved = (self.alignment.cause,) if self.alignment.cause else ()
         return (*(cause.name for cause in self.causes), *moved)
 
+    @property
+    def parameters(self) -> int:
+        """How many of the mistakes have a parameter that the numbers said."""
+        return sum(cause.estimates for cause in self.causes)
+
 
 @dataclass(frozen=True, eq=False)
 class Case:
@@ -72,13 +77,17 @@ class Case:
 
     @cached_property
     def readings(self) -> tuple[Reading, ...]:
-        """The explanations of all numbers with the fewest mistakes; several are indistinguishable on this data."""
+        """The explanations of all numbers with the fewest mistakes; several are indistinguishable on this data.
+
+        The numbers have to tell of one of them, and no others are among them that needed more parameters.
+        """
         if self.expected is None or not self.numbers:
             return ()
         for found in self._readings(self.expected):
-            readings = _one_of_each(found)
-            if readings:
-                return readings
+            told = [one for one in found if self._is_told(one, self.expected)]
+            if told:
+                fewest = min(one.parameters for one in told)
+                return _one_of_each(one for one in found if one in told or one.parameters <= fewest)
         return ()
 
     @property
@@ -113,14 +122,14 @@ class Case:
             errors * self.truth.batches.lengths.max() >= np.abs(beside.values)
         ):
             return None
-        lost = (errors > beside.bands()) & (errors * self._terms(beside) >= np.abs(beside.values))
+        lost = (errors > beside.bands()) & (errors * self._terms(self.reading.alignment) >= np.abs(beside.values))
         return int(np.argmax(lost)) if lost.any() else None
 
-    def _terms(self, beside: Prediction) -> Ints:
+    def _terms(self, alignment: Alignment) -> Ints:
         """How many batches are behind each number."""
         batches = self.truth.batches
-        rows = np.searchsorted(batches.steps, beside.steps)
-        return rows - batches.starts[np.searchsorted(batches.starts, rows, side="right") - 1] + 1
+        counts = batches.lengths if self.covers == "epoch" else batches.places + 1
+        return counts[alignment.rows[alignment.placed & ~self.absent]]
 
     @cached_property
     def is_vague(self) -> bool:
@@ -197,21 +206,21 @@ class Case:
     def _explaining(
         self, alignment: Alignment, expected: Prediction, count: int, plain: bool = False
     ) -> Iterator[Reading]:
-        """Readings with so many mistakes, which the numbers tell of; `plain` ones only may look like right numbers."""
+        """Readings with so many mistakes; `plain` ones only may look like right numbers."""
         if alignment.cause is None and not np.all(alignment.placed):
             return
         logged, known = self._beside(alignment, expected)
         for causes, prediction in self._candidates(logged, known, count, plain):
             if self.claim.decimals is not None and any(one.name == "rounded-to-decimals" for one in causes):
                 continue  # a log that says so is not mistaken for what it says
-            if self._is(alignment, prediction) and (plain or self._is_told(alignment, causes, prediction, expected)):
+            if self._is(alignment, prediction):
                 yield Reading(alignment, prediction, causes)
 
-    def _is_told(
-        self, alignment: Alignment, causes: tuple[Cause, ...], prediction: Prediction, expected: Prediction
-    ) -> bool:
-        _, observed, beside = self.aligned(prediction, alignment)
-        return is_told(causes, beside, self.aligned(expected, alignment)[2], observed, self.claim.decimals)
+    def _is_told(self, reading: Reading, expected: Prediction) -> bool:
+        """Whether the numbers say that the mistakes were made, and not only that they may have been."""
+        _, observed, beside = self.aligned(reading.prediction, reading.alignment)
+        right = self.aligned(expected, reading.alignment)[2]
+        return is_told(reading.causes, beside, right, observed, self.claim.decimals)
 
     def _candidates(self, logged: Floats, known: NDArray[np.bool_], count: int, plain: bool) -> Iterable[Mistaken]:
         """What so many mistakes would have logged; those that the first epochs refute are not tried on all of them."""
@@ -259,4 +268,4 @@ def _one_of_each(readings: Iterable[Reading]) -> tuple[Reading, ...]:
     first: dict[tuple[str, ...], Reading] = {}
     for reading in readings:
         first.setdefault(reading.names, reading)
-    return tuple(sorted(first.values(), key=lambda one: sum(cause.estimates for cause in one.causes)))
+    return tuple(sorted(first.values(), key=lambda one: one.parameters))

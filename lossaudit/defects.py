@@ -328,9 +328,10 @@ def _joint_means(case: Case, recording: Recording) -> Iterator[Prediction]:
 def _with_older_first(truth: Truth, replicas: int) -> Prediction:
     """The running mean whose total and count are multiplied by the replicas before each update."""
     batches = truth.batches
-    ages = np.concatenate([np.arange(length) for length in batches.lengths])
     with np.errstate(under="ignore", over="ignore", invalid="ignore"):
-        means = means_so_far(replace(batches, weights=batches.weights * float(replicas) ** -ages), truth.dtype)
+        means = means_so_far(
+            replace(batches, weights=batches.weights * float(replicas) ** -batches.places), truth.dtype
+        )
         kept = np.concatenate([_single(batches.where(group), replicas) for group in batches.groups()])
     return replace(means, values=np.where(np.isfinite(kept), means.values, kept), ways=())
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from lossaudit import quantities
 from lossaudit.causes import CAUSES, Cause
-from lossaudit.predictions import Pace, Prediction
+from lossaudit.predictions import Pace, Prediction, means_of_epochs
 from lossaudit.recordings import Covers, Floats
 from lossaudit.truths import Truth
 
@@ -94,10 +94,17 @@ def _means(
     truth: Truth, covers: Covers, logged: Floats, before: Cause | None, averaging: Cause | None
 ) -> Iterator[Prediction]:
     for averaged in [truth] if before is None else before.predict(truth, logged):
-        found = [expected_of(averaged, covers)] if averaging is None else averaging.predict(averaged, logged)
-        for mean in found:
-            if mean is not None and mean.pace == PACES[covers] and len(mean) == len(logged):
+        for mean in _right(averaged, covers) if averaging is None else averaging.predict(averaged, logged):
+            if mean.pace == PACES[covers] and len(mean) == len(logged):
                 yield mean.saying(**_known_counts(averaged), **averaged.words)
+
+
+def _right(truth: Truth, covers: Covers) -> Iterator[Prediction]:
+    """The numbers that keep a promise; of an epoch not from exact sums, of which most would refute a mistake only."""
+    if covers != "epoch":
+        yield from EXPECTED[covers](truth)
+    elif truth.batches.weights_known:
+        yield means_of_epochs(truth.batches, truth.dtype)
 
 
 def _known_counts(truth: Truth) -> dict[str, str]:

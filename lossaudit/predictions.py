@@ -70,6 +70,8 @@ class Prediction:
 
     def take(self, rows: NDArray[Any]) -> Prediction:
         """The numbers that an index or a mask picks."""
+        if _is_whole(rows, len(self)):
+            return self
         columns = {name: getattr(self, name)[rows] for name in _COLUMNS}
         ways = tuple(partial(_picked, way, rows) for way in self.ways)
         return replace(self, **columns, bands=partial(_picked, self.bands, rows), ways=ways)
@@ -145,6 +147,19 @@ def beside_the_log(function: Callable[..., Iterator[Any]]) -> Callable[[Any, Flo
     return predict
 
 
+def _remembered(function: Callable[[Batches, str], Prediction]) -> Callable[[Batches, str], Prediction]:
+    """Computed once for the same batches: many a mistake begins with the same means."""
+
+    @wraps(function)
+    def compute(batches: Batches, dtype: str) -> Prediction:
+        if (function, dtype) not in batches.known:
+            batches.known[function, dtype] = function(batches, dtype)
+        return cast(Prediction, batches.known[function, dtype])
+
+    return compute
+
+
+@_remembered
 def each_batch(batches: Batches, dtype: str) -> Prediction:
     """The loss of each batch: as it is, stored as another float type, or read through a Mean that held it alone."""
     values, weights, slack = batches.values, batches.weights, _slack(batches)
@@ -163,18 +178,6 @@ def each_batch(batches: Batches, dtype: str) -> Prediction:
         batches.epochs,
         batches.steps,
     )
-
-
-def _remembered(function: Callable[[Batches, str], Prediction]) -> Callable[[Batches, str], Prediction]:
-    """Computed once for the same batches: many a mistake begins with the same means."""
-
-    @wraps(function)
-    def compute(batches: Batches, dtype: str) -> Prediction:
-        if (function, dtype) not in batches.known:
-            batches.known[function, dtype] = function(batches, dtype)
-        return cast(Prediction, batches.known[function, dtype])
-
-    return compute
 
 
 @_remembered
@@ -315,6 +318,13 @@ def _means_of_loops(batches: Batches) -> list[float]:
             float(added if alike else double),
             float((single * rows).astype(np.float64).sum() / weights.sum()),
         ]
+
+
+def _is_whole(rows: NDArray[Any], length: int) -> bool:
+    """Whether an index or a mask picks everything, in order."""
+    if rows.dtype == bool:
+        return bool(rows.all())
+    return len(rows) == length and np.array_equal(rows, np.arange(length))
 
 
 def _identical(left: Floats, right: Floats) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lossaudit.predictions import Prediction, each_batch
+from lossaudit.predictions import Prediction, each_batch, means_so_far
 from lossaudit.recordings import Floats, Ints
 from lossaudit.tolerances import half_ulp, smoothing_bound, window_bound
 from lossaudit.truths import Batches, Truth
@@ -17,9 +17,9 @@ from lossaudit.truths import Batches, Truth
 _USUAL = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 """What is tried where only the epochs' values were logged, from which no decay can be computed."""
 
-
 _FEW = 4096
 """Batches for which all of these are tried; with more, only those that look further back."""
+
 _MOST = 8
 """Lengths of a window that are tried: more match the latest number only where the losses hardly change."""
 
@@ -33,8 +33,8 @@ def exponential_averages(truth: Truth, logged: Floats) -> Iterator[Prediction]:
     for whole in _wholes(batches):
         for start in ("loss", "zero", "corrected"):
             if len(logged) == len(batches):
-                for decay in _decays(whole, logged, start):
-                    yield _exponential(batches, whole, truth.dtype, decay, start)
+                found = (_exponential(batches, whole, truth.dtype, one, start) for one in _decays(whole, logged, start))
+                yield from (one for one in found if not _may_be_mean(one, whole, truth.dtype))
             if len(logged) == len(batches.ends):
                 decays = _USUAL if len(batches) <= _FEW else _USUAL[-3:]
                 usual = (_exponential(batches, whole, "float64", decay, start) for decay in decays)
@@ -67,10 +67,17 @@ def _stored(average: Prediction, dtype: str) -> Prediction:
 
 
 def _exponential(batches: Batches, whole: Batches, dtype: str, decay: float, start: str) -> Prediction:
-    parts = [_smoothed(whole.values[group], decay, start) for group in whole.groups()]
+    if ("smoothed", decay, start) not in whole.known:
+        parts = [_smoothed(whole.values[group], decay, start) for group in whole.groups()]
+        whole.known["smoothed", decay, start] = np.concatenate(parts)
+    values = whole.known["smoothed", decay, start]
     bounds = [smoothing_bound(whole.values[group], decay, dtype, start == "corrected") for group in whole.groups()]
-    words = {"decay": f"{decay:.9g}"}
-    return _average(batches, np.concatenate(parts), np.concatenate(bounds), dtype, words)
+    return _average(batches, values, np.concatenate(bounds), dtype, {"decay": f"{decay:.9g}"})
+
+
+def _may_be_mean(average: Prediction, whole: Batches, dtype: str) -> bool:
+    """Whether so little is forgotten that rounding may make the mean of all losses so far of it."""
+    return bool(average.matches(means_so_far(whole.counted_alike(), dtype).values).all())
 
 
 def _average(batches: Batches, values: Floats, bounds: Floats, dtype: str, words: dict[str, Any]) -> Prediction:

@@ -78,6 +78,11 @@ class Batches:
         return self.ends - self.starts + 1
 
     @cached_property
+    def places(self) -> Ints:
+        """Place of each batch in its epoch, from 0."""
+        return np.arange(len(self)) - np.repeat(self.starts, self.lengths)
+
+    @cached_property
     def full(self) -> Floats:
         """Rows of the largest batch of each epoch: what the batch size was."""
         return np.array([self.weights[group].max() for group in self.groups()])
@@ -118,8 +123,7 @@ class Batches:
 
     def as_if_begun_at(self, place: int) -> Batches:
         """The same batches, with a further boundary before that batch of each epoch."""
-        index = np.arange(len(self)) - np.repeat(self.starts, self.lengths)
-        return replace(self, epochs=self.epochs * 2 + (index >= place))
+        return replace(self, epochs=self.epochs * 2 + (self.places >= place))
 
     def as_one_epoch(self) -> Batches:
         """The same batches, with no boundary between epochs."""
@@ -148,7 +152,7 @@ class Truth:
     companions: Mapping[str, Batches] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
     words: Mapping[str, str] = field(default_factory=dict)
-    known: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
+    known: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
     """What was computed from this truth, for every claim about it."""
 
     @property
@@ -160,8 +164,8 @@ class Truth:
         """The truth with other batches in the place of those of the claim's split."""
         return replace(self, splits={**self.splits, self.split: batches}, words={**self.words, **words})
 
-    def without(self, kept: NDArray[Any], **words: str) -> Truth:
-        """The truth with only the batches of the claim's split that an index or a mask keeps."""
+    def taking(self, kept: NDArray[Any], **words: str) -> Truth:
+        """The truth with those batches of the claim's split that an index or a mask picks, in its order."""
         companions = {tag: one.where(kept) for tag, one in self.companions.items()}
         return replace(self.of(self.batches.where(kept), **words), companions=companions)
 
@@ -176,6 +180,12 @@ class Truth:
         """
         fourth = self.batches.starts[_EPOCHS : _EPOCHS + 1].tolist() or [len(self.batches)]
         stop = min(most, max(*fourth, self._whole(_BATCHES)), len(self.batches))
+        if ("head", stop) not in self.known:
+            self.known["head", stop] = self._until(stop)
+        return cast(Truth, self.known["head", stop])
+
+    def _until(self, stop: int) -> Truth:
+        """The batches of the claim's split before one of them, and of the others what belongs to the same epochs."""
         mine = self.batches.where(slice(stop))
         others = {split: one.where(one.epochs <= mine.epochs.max()) for split, one in self.splits.items()}
         splits = {split: one for split, one in others.items() if len(one)} | {self.split: mine}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from lossaudit.truths import Batches, Truth
 _TOTAL = "Log what the gradient is taken of: in Keras `self.compute_loss(...)`, or the sum of all its parts."
 _ALL = "Average over every batch of the epoch, once."
 _KEEP = "Log what is not finite as it is, and stop or skip on purpose: `keras.callbacks.TerminateOnNaN()`."
+
+_MOST = 64
+"""Steps that are tried between the batches of which a mean is formed; more run in one execution nowhere."""
 
 
 @cause(
@@ -38,17 +42,16 @@ def some_batches_averaged(truth: Truth, logged: Floats) -> Iterator[Truth]:
     """the mean of one batch in {every}, beginning with batch {first} of the epoch."""
     if np.isfinite(logged).sum() < 2:  # one number does not say which batches it is of
         return
-    index = _index(truth.batches)
-    lengths = truth.batches.lengths
+    places, lengths = truth.batches.places, truth.batches.lengths
     for every in range(2, min(int(lengths.max()) // 2, _MOST) + 1):
         for first in (0, every - 1) if every <= lengths.min() else (0,):
-            yield truth.without(index % every == first, every=str(every), first=str(first))
+            yield truth.taking(places % every == first, every=str(every), first=str(first))
 
 
 @cause("epoch", stage="batches", remedy=_ALL)
 def first_batch_counted_twice(truth: Truth) -> Iterator[Truth]:
     """the mean with the epoch's first batch counted twice."""
-    yield truth.without(np.sort(np.append(np.arange(len(truth.batches)), truth.batches.starts)))
+    yield truth.taking(np.sort(np.append(np.arange(len(truth.batches)), truth.batches.starts)))
 
 
 @cause("epoch", stage="batches", remedy=_ALL)
@@ -56,7 +59,7 @@ def last_batch_counted_twice(truth: Truth) -> Iterator[Truth]:
     """the mean with the epoch's last batch counted twice."""
     batches = truth.batches
     if np.any(2 * batches.weights[batches.ends] != batches.full):  # or else it counts as a full one
-        yield truth.without(np.sort(np.append(np.arange(len(truth.batches)), truth.batches.ends)))
+        yield truth.taking(np.sort(np.append(np.arange(len(truth.batches)), truth.batches.ends)))
 
 
 @cause(
@@ -68,11 +71,9 @@ def last_batch_counted_twice(truth: Truth) -> Iterator[Truth]:
 )
 def another_split_logged(truth: Truth) -> Iterator[Truth]:
     """the loss of the {other} split, not of this one."""
-    for split, batches in truth.splits.items():
+    for split in truth.splits:
         if split != truth.split:
-            yield Truth(truth.splits, split, truth.dtype, {}, truth.metadata, {**truth.words, "other": split}).of(
-                batches
-            )
+            yield replace(truth, split=split, companions={}, words={**truth.words, "other": split})
 
 
 @cause(
@@ -131,7 +132,7 @@ def not_finite_dropped(truth: Truth) -> Iterator[Truth]:
     batches, finite = truth.batches, np.isfinite(truth.batches.values)
     if not finite.all() and finite.any():
         words = {"missing": str(int((~finite).sum()))}
-        yield truth.without(finite, **words)
+        yield truth.taking(finite, **words)
         if batches.weights_known:
             ignored = np.where(finite, batches.values, 0.0), np.where(finite, batches.weights, 0.0)
             yield truth.of(batches.holding(ignored[0]).weighted(ignored[1]), **words)
@@ -156,20 +157,11 @@ def not_finite_replaced_by_another(truth: Truth) -> Iterator[Truth]:
         yield truth.of(truth.batches.holding(values, slack), instead=instead)
 
 
-_MOST = 64
-"""Steps that are tried between the batches of which a mean is formed; more run in one execution nowhere."""
-
-
-def _index(batches: Batches) -> NDArray[np.int64]:
-    """Place of each batch in its epoch."""
-    return np.arange(len(batches)) - np.repeat(batches.starts, batches.lengths)
-
-
 def _without(truth: Truth, rows: NDArray[np.int64]) -> Iterator[Truth]:
     if np.all(truth.batches.lengths > 1):
         kept = np.ones(len(truth.batches), dtype=bool)
         kept[rows] = False
-        yield truth.without(kept)
+        yield truth.taking(kept)
 
 
 def _with_regularization(truth: Truth, times: int) -> Iterator[Truth]:
