@@ -11,7 +11,7 @@ import numpy as np
 
 from lossaudit.recordings import Covers, Floats, Recording, Series, Split
 
-_SPLITS: dict[str, Split] = {
+SPLITS: dict[str, Split] = {
     "train": "train",
     "training": "train",
     "val": "validation",
@@ -23,6 +23,7 @@ _SPLITS: dict[str, Split] = {
     "eval": "test",
     "evaluation": "test",
 }
+"""Words by which programs name splits."""
 _BATCH = frozenset({"batch", "batches", "step", "steps", "iteration", "iterations"})
 _EPOCH = frozenset({"epoch", "epochs"})
 _MEAN = frozenset({"avg", "average", "averages", "cumulative", "mean", "means", "running", "smooth", "smoothed"})
@@ -30,7 +31,8 @@ _PLAIN = frozenset(
     {"all", "array", "by", "data", "end", "far", "history", "list", "log", "logged", "logs", "my", "per", "record"}
     | {"recorded", "records", "result", "results", "series", "so", "total", "totals", "value", "values"}
 )
-_LOSS = frozenset({"loss", "losses", "objective", "cost", "costs"})
+LOSS = frozenset({"loss", "losses", "objective", "cost", "costs"})
+"""Words by which programs name the loss."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,12 +107,12 @@ def is_plain(name: str) -> bool:
     >>> is_plain("val_losses"), is_plain("kl_loss"), is_plain("accuracies")
     (True, False, False)
     """
-    return words_of(name) <= _LOSS | _BATCH | _EPOCH | _MEAN | _PLAIN | _SPLITS.keys()
+    return words_of(name) <= LOSS | _BATCH | _EPOCH | _MEAN | _PLAIN | SPLITS.keys()
 
 
 def promised(words: frozenset[str], length: int, epochs: int) -> Covers | None:
     """What numbers of that name and length promise to cover, beside a truth of so many epochs."""
-    if not words & (_LOSS | _BATCH | _EPOCH | _MEAN):
+    if not words & (LOSS | _BATCH | _EPOCH | _MEAN):
         return None
     if not words & _BATCH and (words & _EPOCH or length <= epochs):
         return "epoch"
@@ -118,7 +120,7 @@ def promised(words: frozenset[str], length: int, epochs: int) -> Covers | None:
 
 
 def _split(words: frozenset[str], truth: Recording) -> Split:
-    named: Split = next((split for word, split in _SPLITS.items() if word in words), "train")
+    named: Split = next((split for word, split in SPLITS.items() if word in words), "train")
     recorded = {series.split for series in truth.series}
     # Many programs call their only held-out data "test" or "eval", whether fit validated on it or evaluate ran on it.
     if named == "test" and "test" not in recorded and "validation" in recorded:

@@ -15,7 +15,7 @@ from lossaudit.accumulators import WeightedMean
 from lossaudit.findings import Verdict
 from lossaudit.recordings import Floats, Ints
 from lossaudit.replays import PRECISIONS, replay_keras_mean
-from lossaudit.tolerances import REWRITTEN, decimals_bound, group_mean_bound, half_ulp, mean_bounds
+from lossaudit.tolerances import REWRITTEN, decimals_bound, elementary_bound, group_mean_bound, half_ulp, mean_bounds
 from lossaudit.truths import Batches, Truth
 
 Pace = Literal["batch", "epoch"]
@@ -43,6 +43,7 @@ class Prediction:
         ways: what known programs print bit for bit, each of shape (m,); computed only where it decides.
         epochs: epoch of each number, shape (m,).
         steps: step of each number, shape (m,).
+        dtype: the float type in which a program may have computed them.
         words: what a mistake says of itself, for the sentence that explains it.
     """
 
@@ -55,6 +56,7 @@ class Prediction:
     ways: tuple[Way, ...]
     epochs: Ints
     steps: Ints
+    dtype: str = "float32"
     words: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -80,15 +82,15 @@ class Prediction:
         """The picked numbers, one of each epoch, shown as the epoch's."""
         return replace(self.take(rows), pace="epoch")
 
-    def times(self, factors: NDArray[Any] | float, dtype: str) -> Prediction:
+    def times(self, factors: NDArray[Any] | float) -> Prediction:
         """Each number times a factor; the multiplication rounds once more."""
-        return self.mapped(lambda values: values * factors, np.abs(factors), dtype)
+        return self.mapped(lambda values: values * factors, np.abs(factors))
 
-    def mapped(self, function: Callable[[Floats], Floats], slope: NDArray[Any] | float, dtype: str) -> Prediction:
-        """A function of each number, which grows no faster than `slope` around it and is rounded to 2 ulp."""
+    def mapped(self, function: Callable[[Floats], Floats], slope: NDArray[Any] | float) -> Prediction:
+        """A function of each number, which grows no faster than `slope` around it."""
         values = function(self.values)
-        rounding = 4 * half_ulp(values, dtype)
-        exact = self.slack * slope + 4 * half_ulp(values, "float64")
+        rounding = elementary_bound(values, self.dtype)
+        exact = self.slack * slope + elementary_bound(values, "float64")
         bounds, bands = self.bounds * slope + rounding, self.bands
         return replace(
             self, values=values, bounds=bounds, bands=lambda: bands() * slope + rounding, slack=exact, ways=()
@@ -177,6 +179,7 @@ def each_batch(batches: Batches, dtype: str) -> Prediction:
         (lambda: alone,),
         batches.epochs,
         batches.steps,
+        dtype,
     )
 
 
@@ -191,7 +194,7 @@ def means_so_far(batches: Batches, dtype: str) -> Prediction:
     plain, fused = (cache(partial(_replayed, batches, fused)) for fused in (False, True))
     ways = (plain, lambda: _rounded(means, dtype), fused)
     bounds, slack, bands = columns["bounds"], columns["slack"], partial(_bands, batches, dtype)
-    return Prediction("running_mean", "batch", means, bounds, bands, slack, ways, batches.epochs, batches.steps)
+    return Prediction("running_mean", "batch", means, bounds, bands, slack, ways, batches.epochs, batches.steps, dtype)
 
 
 @_remembered

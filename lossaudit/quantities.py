@@ -113,7 +113,7 @@ def unweighted_cumulative_mean(truth: Truth) -> Iterator[Prediction]:
 def sum_of_batch_losses(truth: Truth) -> Iterator[Prediction]:
     """the sum of the epoch's batch losses"""
     means = means_of_epochs(truth.batches.counted_alike(), truth.dtype)
-    yield means.times(truth.batches.lengths.astype(np.float64), truth.dtype)
+    yield means.times(truth.batches.lengths.astype(np.float64))
 
 
 @quantity
@@ -185,14 +185,14 @@ def sample_weighted_running_mean(truth: Truth) -> Iterator[Prediction]:
 def sum_of_row_losses(truth: Truth) -> Iterator[Prediction]:
     """the sum of the losses of all rows of the epoch"""
     if truth.batches.weights_known:
-        yield means_of_epochs(truth.batches, truth.dtype).times(truth.batches.rows, truth.dtype)
+        yield means_of_epochs(truth.batches, truth.dtype).times(truth.batches.rows)
 
 
 @quantity
 def sum_so_far(truth: Truth) -> Iterator[Prediction]:
     """the sum of the batch losses of the epoch so far"""
     batches = truth.batches.counted_alike()
-    yield means_so_far(batches, truth.dtype).times(batches.places + 1.0, truth.dtype)
+    yield means_so_far(batches, truth.dtype).times(batches.places + 1.0)
 
 
 @quantity
@@ -201,7 +201,7 @@ def batch_losses_over_rows(truth: Truth) -> Iterator[Prediction]:
     batches = truth.batches
     if batches.weights_known:
         means = means_of_epochs(batches.counted_alike(), truth.dtype)
-        yield means.times(batches.lengths / _or_one(batches.rows), truth.dtype)
+        yield means.times(batches.lengths / _or_one(batches.rows))
 
 
 @quantity
@@ -210,7 +210,7 @@ def batch_losses_over_full_batches(truth: Truth) -> Iterator[Prediction]:
     batches = truth.batches
     if batches.weights_known:
         full_batches = _or_one(batches.rows // _or_one(batches.full))
-        yield means_of_epochs(batches.counted_alike(), truth.dtype).times(batches.lengths / full_batches, truth.dtype)
+        yield means_of_epochs(batches.counted_alike(), truth.dtype).times(batches.lengths / full_batches)
 
 
 @quantity
@@ -222,12 +222,12 @@ def batch_losses_over_other_counts(truth: Truth) -> Iterator[Prediction]:
     counts = [lengths + 1, np.maximum(lengths - 1, 1)]
     counts += [count for one in others for count in (one.lengths, _or_one(one.rows), lengths + one.lengths)]
     for count in counts:
-        yield means.times(lengths / count, truth.dtype)
+        yield means.times(lengths / count)
     for one in others:
         if batches.weights_known and one.weights_known:
             rows = means_of_epochs(batches, truth.dtype)
             for count in (one.rows, one.rows + batches.rows):
-                yield rows.times(batches.rows / _or_one(count), truth.dtype)
+                yield rows.times(batches.rows / _or_one(count))
 
 
 @quantity
@@ -235,7 +235,7 @@ def row_losses_over_batches(truth: Truth) -> Iterator[Prediction]:
     """the sum of the epoch's losses over all rows divided by the number of batches"""
     batches = truth.batches
     if batches.weights_known:
-        yield means_of_epochs(batches, truth.dtype).times(batches.rows / batches.lengths, truth.dtype)
+        yield means_of_epochs(batches, truth.dtype).times(batches.rows / batches.lengths)
 
 
 @quantity
@@ -244,7 +244,7 @@ def row_losses_over_full_batches_of_rows(truth: Truth) -> Iterator[Prediction]:
     batches = truth.batches
     if batches.weights_known:
         all_full = _or_one(batches.lengths * batches.full)
-        yield means_of_epochs(batches, truth.dtype).times(batches.rows / all_full, truth.dtype)
+        yield means_of_epochs(batches, truth.dtype).times(batches.rows / all_full)
 
 
 @quantity

@@ -16,7 +16,7 @@ from lossaudit.defects import DEFECTS, Defect, recognised_defects
 from lossaudit.findings import Finding, Verdict
 from lossaudit.messages import at_number, telling
 from lossaudit.recordings import Floats, Recording, Series
-from lossaudit.tolerances import half_ulp, mean_bound
+from lossaudit.tolerances import REWRITTEN, half_ulp, mean_bound
 from lossaudit.trainings import EPOCHS, OUTPUTS
 from lossaudit.truths import Truth, truth_about
 
@@ -137,7 +137,7 @@ def _bounds_of_sums(truth: Truth, sums: Floats, outputs: int) -> Floats:
     for group, logged in zip(truth.batches.groups(), sums, strict=True):
         sizes = np.maximum(np.abs(truth.batches.values[group]), abs(float(logged)))
         kinds = (truth.batches.weights[group], np.ones(len(sizes)))
-        most = max(float(mean_bound(sizes, kind, roundings=4).proven[-1]) for kind in kinds)
+        most = max(float(mean_bound(sizes, kind, roundings=REWRITTEN).proven[-1]) for kind in kinds)
         bounds.append((1 + outputs) * (most + float(half_ulp(sizes.max()))))
     return np.array(bounds)
 

@@ -63,7 +63,7 @@ def _wholes(batches: Batches) -> list[Batches]:
 def _stored(average: Prediction, dtype: str) -> Prediction:
     """What was computed in double precision, as another float type keeps it."""
     bounds = average.bounds + half_ulp(np.abs(average.values) + average.bounds, dtype)
-    return replace(average, bounds=bounds, bands=lambda: bounds)
+    return replace(average, bounds=bounds, bands=lambda: bounds, dtype=dtype)
 
 
 def _exponential(batches: Batches, whole: Batches, dtype: str, decay: float, start: str) -> Prediction:

@@ -158,6 +158,23 @@ def updating_bound(values: Floats, updates: int, dtype: str = "float32") -> floa
     return float(errors + half_ulp(largest + errors, dtype))
 
 
+def elementary_bound(values: Floats, dtype: str = "float32") -> Floats:
+    """2 ulp: how far a product, root, logarithm or exponential of a numerical library may be from the exact one."""
+    return 4 * half_ulp(values, dtype)
+
+
+def regrouped_bound(sizes: Floats, dtype: str = "float32") -> Floats:
+    """How far two sums of the same parts, five at most, may be apart that were added in another order.
+
+    Each of the four additions of either sum rounds by half an ulp of a number no larger than the sum of the magnitudes.
+
+    Args:
+        sizes: Σ|part|, shape (m,).
+        dtype: the float type in which the program computed.
+    """
+    return 8 * half_ulp(sizes, dtype)
+
+
 def steady_bound(mean: float, dtype: str = "float32") -> float:
     """2 ulp: how far a mean of numbers of one sign may be from the exact one after any number of updates.
 

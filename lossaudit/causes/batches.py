@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lossaudit.causes.cause import cause
 from lossaudit.recordings import Floats
-from lossaudit.tolerances import half_ulp
+from lossaudit.tolerances import group_mean_bound, regrouped_bound
 from lossaudit.truths import Batches, Truth
 
 _TOTAL = "Log what the gradient is taken of: in Keras `self.compute_loss(...)`, or the sum of all its parts."
@@ -152,9 +152,9 @@ def not_finite_replaced_by_another(truth: Truth) -> Iterator[Truth]:
     finite = np.isfinite(truth.batches.values)
     if finite.all() or not finite.any():
         return
-    for instead, values in _replacements(truth.batches, finite):
-        slack = np.where(finite, 0.0, 8 * half_ulp(values, truth.dtype))
-        yield truth.of(truth.batches.holding(values, slack), instead=instead)
+    for instead, values, slack in _replacements(truth.batches, finite, truth.dtype):
+        held = truth.batches.holding(np.where(finite, truth.batches.values, values), np.where(finite, 0.0, slack))
+        yield truth.of(held, instead=instead)
 
 
 def _without(truth: Truth, rows: NDArray[np.int64]) -> Iterator[Truth]:
@@ -174,7 +174,7 @@ def _changed_by(truth: Truth, added: Floats, **words: str) -> Truth:
     """The losses with something added, of which the program rounded the parts in its own order."""
     values = truth.batches.values + added
     sizes = np.abs(truth.batches.values) + np.abs(added)
-    return truth.of(truth.batches.holding(values, 8 * half_ulp(sizes, truth.batches.dtype)), **words)
+    return truth.of(truth.batches.holding(values, regrouped_bound(sizes, truth.batches.dtype)), **words)
 
 
 def _weights_times(truth: Truth, change: Callable[[float], float]) -> Floats | None:
@@ -191,16 +191,16 @@ def _weights_times(truth: Truth, change: Callable[[float], float]) -> Floats | N
     return added if parts and np.any(added) else None
 
 
-def _replacements(batches: Batches, finite: NDArray[np.bool_]) -> Iterator[tuple[str, Floats]]:
-    """The latest finite loss, the mean of the finite ones of the epoch so far, and of those of the whole epoch."""
-    values, before = (
-        np.where(finite, batches.values, 0.0),
-        np.maximum.accumulate(np.where(finite, np.arange(len(batches)), 0)),
-    )
-    yield "the loss before it", np.where(finite, values, values[before])
-    for name, whole in (("the mean of the epoch until then", False), ("the mean of the epoch's other losses", True)):
-        means = np.empty(len(batches))
-        for group in batches.groups():
-            sums, counts = np.cumsum(values[group]), np.cumsum(finite[group])
-            means[group] = (sums[-1] / max(counts[-1], 1)) if whole else sums / np.maximum(counts, 1)
-        yield name, np.where(finite, values, means)
+def _replacements(
+    batches: Batches, finite: NDArray[np.bool_], dtype: str
+) -> Iterator[tuple[str, Floats, Floats | float]]:
+    """What programs put in the place of a loss that is not finite, a number for each batch, and its proven bound."""
+    values, order = np.where(finite, batches.values, 0.0), np.arange(len(batches))
+    yield "the loss before it", values[np.maximum.accumulate(np.where(finite, order, 0))], 0.0
+    sums, sizes, counts = (np.empty(len(batches)) for _ in range(3))
+    for group in batches.groups():
+        sums[group], sizes[group] = np.cumsum(values[group]), np.cumsum(np.abs(values[group]))
+        counts[group] = np.maximum(np.cumsum(finite[group]), 1)
+    last = np.repeat(batches.ends, batches.lengths)
+    for name, at in (("the mean of the epoch until then", order), ("the mean of the epoch's other losses", last)):
+        yield name, (sums / counts)[at], group_mean_bound(sizes / counts, counts, dtype)[at]

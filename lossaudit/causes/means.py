@@ -165,21 +165,21 @@ def divided_twice(truth: Truth) -> Iterator[Prediction]:
     means += [means_of_epochs(batches, truth.dtype)] if batches.weights_known else []
     for mean in means:
         for what, count in (("its batches", batches.lengths), ("its rows", batches.rows)):
-            yield mean.times(1 / np.maximum(count, 1.0), truth.dtype).saying(again=what)
+            yield mean.times(1 / np.maximum(count, 1.0)).saying(again=what)
 
 
 @cause("epoch", remedy=_RESET)
 def count_not_reset(truth: Truth) -> Iterator[Prediction]:
     """the epoch's sum divided by all that was counted since the start of the run: only the sum was reset."""
     for mean, counts in _means_and_counts(truth):
-        yield mean.times(counts / np.cumsum(counts), truth.dtype)
+        yield mean.times(counts / np.cumsum(counts))
 
 
 @cause("epoch", remedy=_RESET)
 def total_not_reset(truth: Truth) -> Iterator[Prediction]:
     """the sum since the start of the run divided by what this epoch counted: only the count was reset."""
     for cumulative, counts in _means_and_counts(truth, cumulative=True):
-        yield cumulative.times(np.cumsum(counts) / counts, truth.dtype)
+        yield cumulative.times(np.cumsum(counts) / counts)
 
 
 @cause("batch", "epoch_so_far", "epoch", remedy=_RESET)
@@ -210,7 +210,7 @@ def weights_and_divisor_disagree(truth: Truth) -> Iterator[Prediction]:
             if above != below and batches.weights_known and divisors.weights_known:
                 means = means_of_epochs(batches, truth.dtype)
                 ratio = batches.rows / np.where(divisors.rows > 0, divisors.rows, np.nan)
-                yield means.times(ratio, truth.dtype).saying(counted=above, divided=below)
+                yield means.times(ratio).saying(counted=above, divided=below)
 
 
 @cause("epoch", "epoch_so_far", breaks="precision", remedy="Accumulate in float32 or wider.")

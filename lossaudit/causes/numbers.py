@@ -17,7 +17,6 @@ from lossaudit.tolerances import decimals_bound, half_ulp
 
 _ANY: tuple[Covers, ...] = ("batch", "epoch_so_far", "epoch")
 _UNSCALED = "Log the loss before it is divided or multiplied for the backward pass."
-_DTYPE = "float32"
 _LEAST = 2.0**-32
 """No loss is scaled by more than the largest scale of mixed precision."""
 
@@ -71,7 +70,7 @@ def exponential_logged(right: Prediction) -> Iterator[Prediction]:
 @cause(*_ANY, stage="number", breaks="scale", remedy="Log the loss, not what is maximised.")
 def sign_reversed(right: Prediction) -> Iterator[Prediction]:
     """the loss with its sign reversed."""
-    yield right.times(-1.0, _DTYPE)
+    yield right.times(-1.0)
 
 
 @cause(*_ANY, stage="number", breaks="precision", remedy="Convert to float32 before logging.")
@@ -111,8 +110,8 @@ def _scaled(right: Prediction, logged: Floats, may_be: Callable[[float], bool]) 
     for multiplied in (True, False):
         factor = round(ratio if multiplied else 1 / ratio)
         if factor >= 2 and may_be(factor):
-            scaled = right.times(float(factor) if multiplied else 1 / factor, _DTYPE)
-            yield scaled.saying(scaled=f"{'times' if multiplied else 'divided by'} {factor}", factor=str(factor))
+            scaled = right.times(float(factor) if multiplied else 1 / factor)
+            yield scaled.saying(scaled=f"{'times' if multiplied else 'divided by'} {factor}")
 
 
 def _transformed(
@@ -122,7 +121,7 @@ def _transformed(
     near = right.values - right.bounds
     defined = ~np.isnan(near)
     if np.isfinite(near).any() and np.all(near[defined] > 0):
-        yield right.mapped(function, slope(near), _DTYPE).saying(function=name)
+        yield right.mapped(function, slope(near)).saying(function=name)
 
 
 def _stored_as(dtype: str, right: Prediction, logged: Floats) -> Iterator[Prediction]:

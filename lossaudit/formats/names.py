@@ -5,21 +5,14 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from lossaudit.claims import is_plain, words_of
+from lossaudit.claims import LOSS, SPLITS, is_plain, words_of
 from lossaudit.recordings import Covers, Split
 
 _SPLITS: dict[str, Split] = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "dev": "validation",
+    **SPLITS,
     # What is logged beside a training is what it was validated on, whatever the program calls it.
     "eval": "validation",
     "evaluation": "validation",
-    "test": "test",
-    "testing": "test",
     "predict": "predict",
 }
 _COVERS: dict[str, Covers] = {
@@ -31,7 +24,6 @@ _COVERS: dict[str, Covers] = {
     "epoch": "epoch",
 }
 _SEPARATOR = re.compile(r"[/_.\-: ]+")
-_LOSS = {"loss", "losses", "objective", "cost", "costs"}
 _AGAINST_ITERATIONS = re.compile(r"^evaluation_(.+)_vs_iterations$")
 
 
@@ -68,7 +60,7 @@ def name_of(text: str) -> Name:
 
 def _tag(text: str) -> str:
     """The name without the words for split and cover at its ends; "loss" where no other word is left."""
-    if is_plain(text) and (words_of(text) & _LOSS or not _bare(text)):
+    if is_plain(text) and (words_of(text) & LOSS or not _bare(text)):
         return "loss"
     return _bare(text) or text
 
