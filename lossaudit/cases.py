@@ -79,16 +79,19 @@ class Case:
     def readings(self) -> tuple[Reading, ...]:
         """The explanations of all numbers with the fewest mistakes; several are indistinguishable on this data.
 
-        The numbers have to tell of one of them, and no others are among them that needed more parameters.
+        The numbers have to tell of one of them; what fits with no more parameters is among them. A parameter that the
+        numbers said counts as a mistake.
         """
         if self.expected is None or not self.numbers:
             return ()
+        simplest: list[Reading] = []
         for found in self._readings(self.expected):
-            told = [one for one in found if self._is_told(one, self.expected)]
-            if told:
-                fewest = min(one.parameters for one in told)
-                return _one_of_each(one for one in found if one in told or one.parameters <= fewest)
-        return ()
+            told = [one for one in found if not (simplest and one.parameters) and self._is_told(one, self.expected)]
+            fewest = min((one.parameters for one in told), default=-1)
+            simplest += [one for one in found if one in told or one.parameters <= fewest]
+            if any(not one.parameters for one in simplest):
+                break
+        return _one_of_each(simplest)
 
     @property
     def reading(self) -> Reading | None:
