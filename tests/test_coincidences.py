@@ -141,6 +141,22 @@ def test_a_decay_of_a_whole_span_is_recognised():
     assert audit(RUN, Series(log)).findings[0].causes == ("exponential-average-read-as-loss",)
 
 
+@pytest.mark.parametrize(
+    "losses",
+    [
+        [3.602448, 3.8826313, 4.5923376, 5.570501, 3.6333518, 5.1804791, np.nan, 4.1],
+        [2.7798657, 2.3617787, 3.1415296, 3.385689, 2.7335579, 2.3243285, np.inf, 2.5567267],
+        [5.203546, 2.9077606, 4.2560444, 1.9659861, np.nan, 2.0295086, 3.2, 3.3],
+    ],
+)
+def test_a_coarse_mean_is_not_taken_for_an_average_that_hardly_forgets(losses):
+    losses = np.array(losses, np.float32)
+    truth = Recording([Series(losses, weights=[32] * len(losses), epochs=[0] * len(losses))])
+    means = np.cumsum(losses) / np.arange(1, len(losses) + 1)
+    named = audit(truth, Series(means.astype(np.float16).astype(float))).findings[0].causes
+    assert named != ("exponential-average-read-as-loss",)
+
+
 def test_a_right_log_of_a_sum_that_overflows_in_one_order_is_right():
     truth = Recording([Series([1.0, -np.inf], weights=[4, 2], epochs=[0, 0])])
     assert audit(truth, Series([np.nan], covers="epoch")).findings == ()
