@@ -179,7 +179,7 @@ def claimed_rule(subject: Subject) -> str:
     return VALUE_RULES[covers].code
 
 
-def _records(name: str, driver: Driver = by_fit, rule: Rule | None = None, examples: int = 8, **options: Any) -> Check:
+def _records(name: str, driver: Driver = by_fit, rule: Rule | None = None, examples: int = 4, **options: Any) -> Check:
     return Check(
         f"records_{name}",
         claimed_rule if rule is None else rule.code,
@@ -192,9 +192,9 @@ def _records(name: str, driver: Driver = by_fit, rule: Rule | None = None, examp
 
 
 CALLBACK_CHECKS = (
-    _records("fit"),
-    _records("fit_loop", by_fit_loop, examples=4, validation=True),
-    _records("a_bare_callback_list", by_callback_list, validation=True),
+    _records("fit", examples=6),
+    _records("fit_loop", by_fit_loop, validation=True),
+    _records("a_bare_callback_list", by_callback_list, examples=8, validation=True),
     _records("beside_validation", validation=True),
     _records("with_sample_weights", weighted=True),
     _records("several_steps_per_execution", rule=COMPLETE, steps_per_execution=(2, 3)),
@@ -207,7 +207,7 @@ CALLBACK_CHECKS = (
         check_second_fit,
         partial(_schedules, epochs=(1, 2)),
         _lacks_read,
-        examples=5,
+        examples=4,
     ),
     Check(
         "records_a_resumed_training",
@@ -216,7 +216,7 @@ CALLBACK_CHECKS = (
         check_resumed,
         partial(_schedules, epochs=(2, 3)),
         _lacks_read,
-        examples=5,
+        examples=4,
     ),
     Check(
         "leaves_the_logs",
@@ -232,7 +232,7 @@ CALLBACK_CHECKS = (
         conduct.TRAINING.expects,
         check_training,
         partial(_schedules, validation=True, epochs=(2, 2)),
-        examples=3,
+        examples=2,
     ),
     Check("costs_no_more", conduct.COST.code, conduct.COST.expects, check_cost, None, _lacks_budget),
 )
