@@ -27,11 +27,15 @@ class Violation(AssertionError):  # noqa: N818 - it is read as what it says, not
     Args:
         said: what is wrong, with the numbers.
         cause: the mistake that was recognised, if one was; or what looks for one, when somebody reads it.
+        causes: the mistakes, where there are several.
     """
 
-    def __init__(self, said: str, cause: str | Callable[[], str | None] | None = None) -> None:
+    def __init__(
+        self, said: str, cause: str | Callable[[], str | None] | None = None, causes: Sequence[str] = ()
+    ) -> None:
         super().__init__(said)
-        self._cause = cause
+        self._cause = cause or ", ".join(causes) or None
+        self.causes = tuple(causes)
 
     @property
     def cause(self) -> str | None:
@@ -40,12 +44,17 @@ class Violation(AssertionError):  # noqa: N818 - it is read as what it says, not
             self._cause = self._cause()
         return self._cause
 
+    @property
+    def lossaudit_says(self) -> str:
+        """All that a reader needs, with the example that Hypothesis noted; the pytest plugin shows this alone."""
+        return "\n".join([str(self), *getattr(self, "__notes__", ())])
+
     def __str__(self) -> str:
         return f"{self.args[0]}\nCause: {self.cause or 'unexplained'}"
 
     def headed(self, heading: str) -> Violation:
         """The same below a line that says which expectation is broken."""
-        return Violation(f"{heading}\n{self.args[0]}", self._cause)
+        return Violation(f"{heading}\n{self.args[0]}", self._cause, self.causes)
 
 
 def judged(truth: Recording, claims: Iterable[Series], about: object) -> Violation | None:
@@ -62,7 +71,7 @@ def judged(truth: Recording, claims: Iterable[Series], about: object) -> Violati
         return None
     parts = [str(about), *(table(truth, series) for series in claims), _reasons(report)]
     causes = [finding.cause for finding in report.findings if finding.cause]
-    return Violation("\n".join(part for part in parts if part), ", ".join(dict.fromkeys(causes)) or None)
+    return Violation("\n".join(part for part in parts if part), causes=list(dict.fromkeys(causes)))
 
 
 def _reasons(report: Report) -> str:
