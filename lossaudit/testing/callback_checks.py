@@ -68,7 +68,7 @@ def _hold(subject: Subject, callback: Any, schedule: Schedule, truths: Iterable[
     found = [judged(truth, recorded(subject, callback, truth, schedule), about) for truth in truths]
     wrong = [one for one in found if one is not None]
     if len(wrong) == len(found):
-        raise min(wrong, key=lambda one: (one.cause is None, len(one.causes)))
+        raise min(wrong, key=lambda one: (not one.causes, len(one.causes)))
 
 
 def _both(first: Outcome, second: Outcome) -> Recording:

@@ -241,11 +241,9 @@ def _tried(subject: Subject, check: Check, seed: int | None) -> Report:
     try:
         _given(_test(subject, check), subject, check, seed)()
     except Violation as violation:
-        finding = Finding(
-            code, Verdict.WRONG, str(violation).removeprefix(f"{code} "), cause=violation.cause, origin=check.name
-        )
+        said, causes = str(violation).removeprefix(f"{code} "), violation.causes
     except Exception as error:
-        finding = Finding(code, Verdict.WRONG, _raised(subject, check, error), cause="raised", origin=check.name)
+        said, causes = _raised(subject, check, error), ("raised",)
     else:
         if check.name in subject.xfail:
             message = f"{subject.name} {check.name} was expected to fail ({subject.xfail[check.name]}), and holds."
@@ -253,6 +251,7 @@ def _tried(subject: Subject, check: Check, seed: int | None) -> Report:
         return Report((_judgement(subject, check, Verdict.CONSISTENT),))
     if check.name in subject.xfail:
         return Report(explanations=(f"{code} {check.name} fails as expected: {subject.xfail[check.name]}.",))
+    finding = Finding(code, Verdict.WRONG, said, cause=", ".join(causes) or None, causes=causes, origin=check.name)
     return Report((_judgement(subject, check, Verdict.WRONG),), (finding,))
 
 
