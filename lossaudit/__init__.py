@@ -16,8 +16,9 @@ Importing this package imports the standard library only; a name is loaded when 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from lossaudit.exports import exported
 
 if TYPE_CHECKING:
     from lossaudit.accumulators import KerasMean, SumCount, WeightedMean
@@ -97,14 +98,4 @@ __all__ = [
     "read",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = exported(__name__, _HOME)

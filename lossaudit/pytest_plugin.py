@@ -163,12 +163,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Judge what `loss_audit` saw, as the last assertion of the test."""
+    """Judge what `loss_audit` saw, as the last assertion of the test; of a check that fails, show what it says."""
     try:
         outcome = yield
-    except BaseException:
+    except BaseException as error:
         _show(item, _heard(item, ended=False))
-        raise
+        says = getattr(error, "lossaudit_says", None)
+        if says is None:
+            raise
+        raise pytest.fail.Exception(says, pytrace=False) from None
     report = _heard(item, ended=True)
     if report is not None and not report.ok and _Wish.of(item).fail:
         pytest.fail(str(report) if report.findings or report.verdicts else NOTHING, pytrace=False)

@@ -10,6 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "lossaudit"
 
 ORDER = [
+    "exports",
     "errors",
     "suites",
     "inputs",

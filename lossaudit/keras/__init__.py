@@ -8,8 +8,9 @@ when one of these names is first used.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from lossaudit.exports import exported
 
 if TYPE_CHECKING:
     from lossaudit.keras.audits import LossAudit, LossAuditWarning
@@ -43,12 +44,4 @@ __all__ = [
     "fit_loop",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = exported(__name__, _HOME)

@@ -232,7 +232,7 @@ class CompensatedMean(keras.metrics.Mean):
     def merge_state(self, other: CompensatedMean) -> None:
         """Add what another mean holds, which stays as it is."""
         carried = ops.convert_to_tensor(other.carried)
-        for total, count in ((other.total, other.count), *((carried[0, i], carried[1, i]) for i in (0, 1))):
+        for total, count in ((other.total, other.count), carried[0], carried[1]):
             self._grow(total, count)
 
     def reset_state(self) -> None:
@@ -242,33 +242,41 @@ class CompensatedMean(keras.metrics.Mean):
 
     def result(self) -> Any:
         """The mean, a scalar tensor; 0 of nothing."""
-        carried = ops.sum(ops.convert_to_tensor(self.carried), axis=1)
+        carried = ops.sum(ops.convert_to_tensor(self.carried), axis=0)
         total, count = ops.convert_to_tensor(self.total), ops.convert_to_tensor(self.count)
         mean = ops.divide_no_nan(total, count)
         rest = ops.divide_no_nan(carried[0] - mean * carried[1], count)
         return mean + ops.where(ops.isfinite(mean), rest, ops.zeros_like(rest))
 
     def _grow(self, total: Any, count: Any) -> None:
-        carried = ops.convert_to_tensor(self.carried)
-        totals = _grown(self.total.value, carried[0], ops.cast(total, self.dtype))
-        counts = _grown(self.count.value, carried[1], ops.cast(count, self.dtype))
-        self.total.assign(totals[0])
-        self.count.assign(counts[0])
-        self.carried.assign(ops.stack([ops.stack(totals[1:]), ops.stack(counts[1:])]))
+        held = ops.stack([self.total.value, self.count.value])
+        number = ops.stack([ops.cast(total, self.dtype), ops.cast(count, self.dtype)])
+        high, middle, low = _grown(held, ops.convert_to_tensor(self.carried), number)
+        total, count = ops.unstack(high)
+        self.total.assign(total)
+        self.count.assign(count)
+        self.carried.assign(ops.stack([middle, low]))
 
 
 def _grown(high: Any, carried: Any, number: Any) -> tuple[Any, Any, Any]:
-    """Three floats and a number as three floats: the rounded sum, what it misses, and what that misses."""
+    """Three floats and a number as three floats: the rounded sum, what it misses, and what that misses.
+
+    All of them are of shape (2,), total and count side by side. A sum that is not finite misses nothing.
+    """
+    middle, low = ops.unstack(carried)
     high, missed = _two_sum(high, number)
-    middle, missed = _two_sum(carried[0], missed)
+    middle, missed = _two_sum(middle, _where_finite(high, missed))
     high, middle = _two_sum(high, middle)
-    middle, low = _two_sum(middle, carried[1] + missed)
+    middle, low = _two_sum(_where_finite(high, middle), low + missed)
     return high, middle, low
 
 
 def _two_sum(a: Any, b: Any) -> tuple[Any, Any]:
-    """The rounded sum of two floats, and its rounding error (Knuth); none of a sum that is not finite."""
+    """The rounded sum of two floats, and its rounding error (Knuth)."""
     total = a + b
     virtual = total - a
-    error = (a - (total - virtual)) + (b - virtual)
-    return total, ops.where(ops.isfinite(total), error, ops.zeros_like(error))
+    return total, (a - (total - virtual)) + (b - virtual)
+
+
+def _where_finite(total: Any, error: Any) -> Any:
+    return ops.where(ops.isfinite(total), error, ops.zeros_like(error))

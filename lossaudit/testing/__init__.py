@@ -7,8 +7,9 @@ pytest, and `Subject` says what is tested. Hypothesis, Keras and pytest are impo
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from lossaudit.exports import exported
 
 if TYPE_CHECKING:
     from lossaudit.testing.assertions import assert_faithful
@@ -26,12 +27,4 @@ _HOME = {
 
 __all__ = ["Subject", "assert_faithful", "checks_of", "conformance", "parametrize_with_checks", "run_checks"]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = exported(__name__, _HOME)

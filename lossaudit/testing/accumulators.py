@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import pickle
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -28,7 +29,7 @@ class Accumulator:
         self.subject = subject
         self.held = subject.factory() if held is None else held
 
-    @property
+    @cached_property
     def takes_weight(self) -> bool:
         """Whether an update can be given a weight."""
         try:

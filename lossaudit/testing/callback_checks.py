@@ -64,11 +64,11 @@ def check_resumed(subject: Subject, schedule: Schedule) -> None:
 
 
 def _hold(subject: Subject, callback: Any, schedule: Schedule, truths: Iterable[Recording], about: str) -> None:
-    """Raise what is wrong by the first of several truths, unless one of them is kept."""
+    """Raise what is wrong by that of several truths which leaves least to explain, unless one of them is kept."""
     found = [judged(truth, recorded(subject, callback, truth, schedule), about) for truth in truths]
     wrong = [one for one in found if one is not None]
     if len(wrong) == len(found):
-        raise next((one for one in wrong if one.cause), wrong[0])
+        raise min(wrong, key=lambda one: (not one.causes, len(one.causes)))
 
 
 def _both(first: Outcome, second: Outcome) -> Recording:
@@ -167,7 +167,8 @@ def _lacks_budget(subject: Subject) -> str | None:
     return None if subject.budget is not None else "no budget= says what it may cost"
 
 
-def _schedules(**options: Any) -> SearchStrategy[Schedule]:
+def drawn_schedules(**options: Any) -> SearchStrategy[Schedule]:
+    """The strategy of schedules; Hypothesis is imported when it is asked for."""
     from lossaudit.testing.strategies import schedules
 
     return schedules(**options)
@@ -179,60 +180,48 @@ def claimed_rule(subject: Subject) -> str:
     return VALUE_RULES[covers].code
 
 
-def _records(name: str, driver: Driver = by_fit, rule: Rule | None = None, examples: int = 8, **options: Any) -> Check:
+def _records(name: str, how: str, driver: Driver = by_fit, rule: Rule | None = None, **options: Any) -> Check:
+    examples = options.pop("examples", 4)
     return Check(
         f"records_{name}",
         claimed_rule if rule is None else rule.code,
-        f"What it recorded is what was true, {name.replace('_', ' ')}.",
+        f"What it recorded {how} is what was true.",
         partial(check_recorded, driver),
-        partial(_schedules, **{"epochs": (2, 3), **options}),
+        partial(drawn_schedules, **{"epochs": (2, 3), **options}),
         _lacks_read,
         examples,
     )
 
 
+_validated = partial(drawn_schedules, validation=True, epochs=(2, 2))
 CALLBACK_CHECKS = (
-    _records("fit"),
-    _records("fit_loop", by_fit_loop, examples=4, validation=True),
-    _records("a_bare_callback_list", by_callback_list, validation=True),
-    _records("beside_validation", validation=True),
-    _records("with_sample_weights", weighted=True),
-    _records("several_steps_per_execution", rule=COMPLETE, steps_per_execution=(2, 3)),
-    _records("what_is_not_finite", rule=FINITE, odd=True),
-    _records("until_stopped", stopped=True),
-    Check(
+    _records("fit", "in fit", examples=6),
+    _records("fit_loop", "in fit_loop", by_fit_loop, validation=True),
+    _records("a_bare_callback_list", "in a bare callback list", by_callback_list, examples=8, validation=True),
+    _records("beside_validation", "beside validation", validation=True),
+    _records("with_sample_weights", "with sample weights", weighted=True),
+    _records("several_steps_per_execution", "with steps_per_execution", rule=COMPLETE, steps_per_execution=(2, 3)),
+    _records("what_is_not_finite", "with a loss that is not finite", rule=FINITE, odd=True),
+    _records("until_stopped", "until it was stopped", stopped=True),
+    Check.by(
+        FOUNDED,
         "records_a_second_fit",
-        FOUNDED.code,
-        "A second fit is recorded like the first, in its place or after it.",
         check_second_fit,
-        partial(_schedules, epochs=(1, 2)),
-        _lacks_read,
-        examples=5,
-    ),
-    Check(
-        "records_a_resumed_training",
-        FOUNDED.code,
-        "A training that goes on with initial_epoch is recorded from there, or as a whole.",
-        check_resumed,
-        partial(_schedules, epochs=(2, 3)),
-        _lacks_read,
-        examples=5,
-    ),
-    Check(
-        "leaves_the_logs",
-        conduct.LOGS.code,
-        conduct.LOGS.expects,
-        check_logs,
-        partial(_schedules, validation=True, epochs=(2, 2)),
+        partial(drawn_schedules, epochs=(1, 2)),
+        "A second fit is recorded like the first, in its place or after it.",
+        lacks=_lacks_read,
         examples=4,
     ),
-    Check(
-        "leaves_the_training",
-        conduct.TRAINING.code,
-        conduct.TRAINING.expects,
-        check_training,
-        partial(_schedules, validation=True, epochs=(2, 2)),
-        examples=3,
+    Check.by(
+        FOUNDED,
+        "records_a_resumed_training",
+        check_resumed,
+        partial(drawn_schedules, epochs=(2, 3)),
+        "A training that goes on with initial_epoch is recorded from there, or as a whole.",
+        lacks=_lacks_read,
+        examples=4,
     ),
-    Check("costs_no_more", conduct.COST.code, conduct.COST.expects, check_cost, None, _lacks_budget),
+    Check.by(conduct.LOGS, "leaves_the_logs", check_logs, _validated, examples=4),
+    Check.by(conduct.TRAINING, "leaves_the_training", check_training, _validated, examples=2),
+    Check.by(conduct.COST, "costs_no_more", check_cost, None, lacks=_lacks_budget),
 )

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from lossaudit.checks import conduct
 from lossaudit.checks.order import FOUNDED
 from lossaudit.checks.values import FINITE
-from lossaudit.findings import Rule
 from lossaudit.recordings import Recording
-from lossaudit.testing.callback_checks import claimed_rule
+from lossaudit.testing.callback_checks import claimed_rule, drawn_schedules
 from lossaudit.testing.drivers import Stop
 from lossaudit.testing.models import dataset, exact_model, numbers_of
 from lossaudit.testing.readings import recorded
@@ -20,9 +19,6 @@ from lossaudit.testing.schedules import Schedule, outcome
 from lossaudit.testing.subjects import Check, Subject, takes
 from lossaudit.testing.violations import Violation, judged
 from lossaudit.testing.witnesses import Witness, first_apart
-
-if TYPE_CHECKING:
-    from hypothesis.strategies import SearchStrategy
 
 
 def check_reports(subject: Subject, schedule: Schedule) -> None:
@@ -95,22 +91,25 @@ def _lacks_callbacks(subject: Subject) -> str | None:
     return None if takes(subject.factory, "callbacks") else "it takes no callbacks="
 
 
-def _schedules(**options: Any) -> SearchStrategy[Schedule]:
-    from lossaudit.testing.strategies import schedules
-
-    return schedules(**options)
-
-
-def _check(name: str, rule: Rule, judge: Any, draws: Any, lacks: Any = lambda subject: None) -> Check:
-    return Check(name, rule.code, rule.expects, judge, draws, lacks, examples=4)
-
-
-_several = partial(_schedules, epochs=(2, 3))
+_several = partial(drawn_schedules, epochs=(2, 3))
+_four = partial(Check.by, examples=4)
 LOOP_CHECKS = (
     Check("reports_the_truth", claimed_rule, "What the loop reports is what was true.", check_reports, _several),
-    _check("reports_what_is_not_finite", FINITE, check_reports, partial(_several, odd=True)),
-    _check("reports_a_second_training", FOUNDED, check_second_training, _several),
-    _check("trains_as_fit", conduct.LOOP, check_weights, _several),
-    _check("calls_callbacks_as_fit", conduct.HOOKS, check_hooks, _several, _lacks_callbacks),
-    _check("stops_as_fit", conduct.HOOKS, check_hooks, partial(_several, stopped=True), _lacks_callbacks),
+    _four(
+        FINITE,
+        "reports_what_is_not_finite",
+        check_reports,
+        partial(_several, odd=True),
+        "What the loop reports with a loss that is not finite is what was true.",
+    ),
+    _four(
+        FOUNDED,
+        "reports_a_second_training",
+        check_second_training,
+        _several,
+        "What the loop reports of a second training of the same model is what was true.",
+    ),
+    _four(conduct.LOOP, "trains_as_fit", check_weights, _several),
+    _four(conduct.HOOKS, "calls_callbacks_as_fit", check_hooks, _several, lacks=_lacks_callbacks),
+    _four(conduct.HOOKS, "stops_as_fit", check_hooks, partial(_several, stopped=True), lacks=_lacks_callbacks),
 )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -105,6 +106,10 @@ class Schedule:
     def __repr__(self) -> str:
         given = [(one.name, getattr(self, one.name)) for one in fields(self) if getattr(self, one.name) != one.default]
         return f"Schedule({', '.join(f'{name}={value!r}' for name, value in given)})"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """How Hypothesis prints it."""
+        printer.text(repr(self))
 
     def __str__(self) -> str:
         sizes = ", ".join(map(str, self.sizes))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
+from lossaudit.findings import Rule
 from lossaudit.recordings import Covers
 
 if TYPE_CHECKING:
@@ -100,6 +101,13 @@ class Check:
     draws: Callable[[], SearchStrategy[Any]] | None
     lacks: Callable[[Subject], str | None] = lambda subject: None
     examples: int = 10
+
+    @classmethod
+    def by(
+        cls, rule: Rule, name: str, judge: Callable[..., None], draws: Any, expects: str = "", **others: Any
+    ) -> Self:
+        """A check by a rule, which expects what the rule does unless something else is said."""
+        return cls(name, rule.code, expects or rule.expects, judge, draws, **others)
 
     def code_for(self, subject: Subject) -> str:
         """The rule that the subject is held to."""

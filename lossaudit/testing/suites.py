@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from lossaudit import suites
 from lossaudit.findings import Finding, Judgement, Report, Verdict
 from lossaudit.testing.subjects import Check, Kind, Subject
 from lossaudit.testing.violations import Violation
@@ -43,7 +44,9 @@ def conformance(
     subject = Subject(factory, kind=kind, xfail=dict(xfail or {}), **claims)
     tests = {f"test_{check.name}": _method(subject, check) for check in checks_of(subject)}
     about = f"Whether {subject.name} is a right {kind}."
-    return type(f"Test{subject.name}", (), {"__doc__": about, "__module__": __name__, **tests})
+    name = f"Test{subject.name[:1].upper()}{subject.name[1:]}"
+    shown = {"__doc__": about, "__module__": __name__, "__repr__": lambda self: f"{name}()"}
+    return type(name, (), {**shown, **tests})
 
 
 def parametrize_with_checks(subjects: Sequence[Subject]) -> Any:
@@ -194,6 +197,7 @@ def _given(function: Callable[..., None], subject: Subject, check: Check, seed: 
     test = hypothesis.settings(
         max_examples=_examples(check),
         deadline=None,
+        phases=set(hypothesis.Phase) - {hypothesis.Phase.explain},  # which tries as many trainings again
         report_multiple_bugs=False,
         suppress_health_check=list(hypothesis.HealthCheck),
         **({} if seed is None else {"database": None}),
@@ -237,11 +241,9 @@ def _tried(subject: Subject, check: Check, seed: int | None) -> Report:
     try:
         _given(_test(subject, check), subject, check, seed)()
     except Violation as violation:
-        finding = Finding(
-            code, Verdict.WRONG, str(violation).removeprefix(f"{code} "), cause=violation.cause, origin=check.name
-        )
+        said, causes = str(violation).removeprefix(f"{code} "), violation.causes
     except Exception as error:
-        finding = Finding(code, Verdict.WRONG, _raised(subject, check, error), cause="raised", origin=check.name)
+        said, causes = _raised(subject, check, error), ("raised",)
     else:
         if check.name in subject.xfail:
             message = f"{subject.name} {check.name} was expected to fail ({subject.xfail[check.name]}), and holds."
@@ -249,6 +251,7 @@ def _tried(subject: Subject, check: Check, seed: int | None) -> Report:
         return Report((_judgement(subject, check, Verdict.CONSISTENT),))
     if check.name in subject.xfail:
         return Report(explanations=(f"{code} {check.name} fails as expected: {subject.xfail[check.name]}.",))
+    finding = Finding(code, Verdict.WRONG, said, cause=", ".join(causes) or None, causes=causes, origin=check.name)
     return Report((_judgement(subject, check, Verdict.WRONG),), (finding,))
 
 
@@ -257,8 +260,10 @@ def _judgement(subject: Subject, check: Check, verdict: Verdict) -> Judgement:
 
 
 def _examples(check: Check) -> int:
-    """How many examples are tried, at most."""
-    return 1 if check.draws is None else int(os.environ.get(EXAMPLES) or check.examples)
+    """How many examples are tried, at most: what the option says, or the environment, or the check itself."""
+    suite = suites.running()
+    asked = suite.max_examples if suite is not None else None
+    return 1 if check.draws is None else asked or int(os.environ.get(EXAMPLES) or check.examples)
 
 
 def _raised(subject: Subject, check: Check, error: Exception) -> str:

@@ -26,26 +26,31 @@ class Violation(AssertionError):  # noqa: N818 - it is read as what it says, not
 
     Args:
         said: what is wrong, with the numbers.
-        cause: the mistake that was recognised, if one was; or what looks for one, when somebody reads it.
+        causes: the mistakes that were recognised, or one of them; or what looks for one, when somebody asks.
     """
 
-    def __init__(self, said: str, cause: str | Callable[[], str | None] | None = None) -> None:
+    def __init__(self, said: str, causes: str | Sequence[str] | Callable[[], str | None] | None = ()) -> None:
         super().__init__(said)
-        self._cause = cause
+        self._causes = causes
 
     @property
-    def cause(self) -> str | None:
-        """The mistake that was recognised, if one was."""
-        if callable(self._cause):
-            self._cause = self._cause()
-        return self._cause
+    def causes(self) -> tuple[str, ...]:
+        """The mistakes that were recognised."""
+        if callable(self._causes):
+            self._causes = self._causes()
+        return (self._causes,) if isinstance(self._causes, str) else tuple(self._causes or ())
+
+    @property
+    def lossaudit_says(self) -> str:
+        """All that a reader needs, with the example that Hypothesis noted; the pytest plugin shows this alone."""
+        return "\n".join([str(self), *getattr(self, "__notes__", ())])
 
     def __str__(self) -> str:
-        return f"{self.args[0]}\nCause: {self.cause or 'unexplained'}"
+        return f"{self.args[0]}\nCause: {', '.join(self.causes) or 'unexplained'}"
 
     def headed(self, heading: str) -> Violation:
         """The same below a line that says which expectation is broken."""
-        return Violation(f"{heading}\n{self.args[0]}", self._cause)
+        return Violation(f"{heading}\n{self.args[0]}", self._causes)
 
 
 def judged(truth: Recording, claims: Iterable[Series], about: object) -> Violation | None:
@@ -62,7 +67,7 @@ def judged(truth: Recording, claims: Iterable[Series], about: object) -> Violati
         return None
     parts = [str(about), *(table(truth, series) for series in claims), _reasons(report)]
     causes = [finding.cause for finding in report.findings if finding.cause]
-    return Violation("\n".join(part for part in parts if part), ", ".join(dict.fromkeys(causes)) or None)
+    return Violation("\n".join(part for part in parts if part), list(dict.fromkeys(causes)))
 
 
 def _reasons(report: Report) -> str:

@@ -47,6 +47,41 @@ def test_a_class_of_tests_runs_under_pytest(pytester):
     )
 
 
+def test_a_failure_shows_what_the_check_says_and_none_of_its_code(pytester):
+    pytester.makepyfile(SUITE)
+    done = pytester.runpytest_subprocess("-p", "lossaudit.pytest_plugin", *MARKER, "-k", "Wrong and reference")
+    shown = done.stdout.str().split("holds_the_reference_value ____")[1].splitlines()
+    assert shown[1].startswith("LA101 SumCount holds_the_reference_value: ")
+    assert "    updates=Updates(values=(1.0, 2.0), weights=(2, 1))," in shown
+    assert "Violation" not in done.stdout.str()
+
+
+def test_the_number_of_examples_comes_from_the_option_before_the_environment(pytester, monkeypatch):
+    monkeypatch.setenv("LOSSAUDIT_MAX_EXAMPLES", "5")
+    pytester.makepyfile(
+        """
+        import lossaudit
+        from lossaudit.testing import run_checks
+
+        def test_it():
+            report = run_checks(lossaudit.WeightedMean, kind="accumulator", select=["LA101"], seed=0)
+            assert [judgement.points for judgement in report.verdicts] == [2]
+        """
+    )
+    option = "--lossaudit-max-examples=2"
+    pytester.runpytest_subprocess("-p", "lossaudit.pytest_plugin", *MARKER, option).assert_outcomes(passed=1)
+
+
+def test_what_is_wrong_from_the_first_is_not_said_to_drift():
+    class Doubled(lossaudit.WeightedMean):
+        def result(self):
+            return 2 * super().result()
+
+    finding = run_checks(Doubled, kind="accumulator", select=["LA302"], seed=0).findings[0]
+    assert finding.cause is None
+    assert "after the first 2 already, and so does not drift." in finding.message
+
+
 def test_each_test_carries_the_code_of_its_rule():
     suite = conformance(lossaudit.WeightedMean, kind="accumulator")
     codes = {

@@ -18,6 +18,7 @@ from rich.text import Text
 from lossaudit.render.progress import tracked
 from lossaudit.testing.keras_facts import FACTS
 from lossaudit.testing.keras_facts.fact import DIFFERS, HOLDS, KNOWN, SKIPPED, Fact, Outcome, judged, names
+from lossaudit.testing.keras_facts.replicas import begun
 
 SCHEMA = 1
 _STYLES = {HOLDS: "green", KNOWN: "yellow", DIFFERS: "bold red", SKIPPED: "dim"}
@@ -26,6 +27,8 @@ _STYLES = {HOLDS: "green", KNOWN: "yellow", DIFFERS: "bold red", SKIPPED: "dim"}
 def main(*, as_json: bool = False) -> int:
     """See every fact, print the table or JSON, and return the exit status."""
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # so many small models are traced anew, and it says so
+    if versions()["backend"] == "tensorflow":
+        begun()
     outcomes = [outcome_of(one) for one in tracked(list(FACTS.values()), "Training, and looking at what is logged")]
     if as_json:
         print(document(outcomes, versions()))
