@@ -30,6 +30,7 @@ FOUNDED = Rule(
     "every-number-has-a-truth",
     "For every logged number there is a recorded batch or epoch.",
     "A list that has grown over several calls of `fit` holds numbers that this audit has no truth for.",
+    severity="warning",
 )
 ONCE = Rule(
     "LA205",
