@@ -142,7 +142,7 @@ WHICH_LOSS: tuple[tuple[str, str, str, Callable[[Any], Any]], ...] = (
     ("progress bar, after a batch", "mean of the epoch so far", "progress-bar-loss", _whole),
     ("progress bar, at the end", "mean of the epoch", "progress-bar-epoch-loss", _whole),
 )
-"""Where Keras shows a loss, what it is in the newest version, the fact about it, and of what is seen the first epoch."""
+"""Where Keras shows a loss, what it is in the newest, the fact about it, and what part of it is the first epoch."""
 
 
 def which_loss() -> str:

@@ -104,9 +104,9 @@ def tensorboard_update_freq_of_epochs() -> Any:
 
 
 class Pauses(keras.callbacks.Callback):
-    """Waits before each batch, for the progress bar shows at most twenty numbers a second."""
+    """Waits after each batch, for the progress bar shows at most twenty numbers a second."""
 
-    def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Wait."""
         time.sleep(0.06)
 
