@@ -49,6 +49,8 @@ _ELSEWHERE = {"LA401": (_UNTOUCHED,), "LA406": (_OUTPUTS,)}
 """Defects that break another rule than that of the value they are about."""
 
 _NAMED = {
+    "LA111": {"state-not-reset": "what was added before the reset is in the result after it"},
+    "LA116": {"state-shared-by-instances": "what a second accumulator was given is in the result of the first"},
     "LA201": {
         "steps-shifted": "each number stands some places later or earlier than it was measured",
         "steps-restarted": "the steps begin anew in every epoch",
@@ -75,6 +77,20 @@ _NAMED = {
         "gap-not-measured": "the data cannot be read again, or the way of training cannot be repeated",
     },
     "LA407": {"epoch-loss-dropped-by-update-freq": "just those epochs are missing that `update_freq` does not divide"},
+    "LA411": {
+        "logs-changed": "numbers of the logs were changed or removed by a hook",
+        "logs-extended": "a hook added keys to the logs",
+    },
+    "LA412": {"training-disturbed": "a logged number, the weights or another state is not that of the training alone"},
+    "LA413": {"budget-exceeded": "the hooks of a batch take longer than the callback was granted"},
+    "LA414": {
+        "weights-never-updated": "the weights are those from before the training",
+        "called-without-training": "the model was never called with `training=True`",
+        "regularizers-left-out": "the weights are those of a loss without its regularizers",
+        "steps-missing": "the model was called with `training=True` for fewer steps than `fit` takes",
+        "steps-repeated": "the model was called with `training=True` for more steps than `fit` takes",
+    },
+    "LA415": {"hooks-unlike-fit": "a hook is missing, comes at another place, or has other arguments than `fit` gives"},
     "LA501": {
         "running-mean-read-as-batch-loss": "the batch values are the mean of the epoch so far",
         "last-batch-shown-as-epoch": "the value of the epoch is the loss of its last batch",
