@@ -187,16 +187,17 @@ def _read(path: Path, options: argparse.Namespace) -> Source:
 
 def _rule(options: argparse.Namespace) -> int:
     from lossaudit.checks import RULES
+    from lossaudit.explanations import explained
 
     if options.code is not None and options.code not in RULES:
         raise _JudgingError(f"CODE={options.code!r} is not a rule; there are {', '.join(RULES)}")
-    rules = [RULES[options.code]] if options.code else list(RULES.values())
+    explanations = [explained(code) for code in ([options.code] if options.code else RULES)]
     if options.format == "json":
-        print(json.dumps([vars(rule) for rule in rules]))
+        print(json.dumps([one.to_dict() for one in explanations]))
     elif options.code:
-        print(f"{rules[0].code} {rules[0].name}\n\n{rules[0].expects}\n\n{rules[0].why}")
+        print(explanations[0])
     else:
-        print("\n".join(f"{rule.code}  {rule.expects}" for rule in rules))
+        print("\n".join(f"{one.rule.code}  {one.rule.expects}" for one in explanations))
     return 0
 
 

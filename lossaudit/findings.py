@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 
 FailOn = Literal["error", "warning", "never"]
+Severity = Literal["error", "warning"]
 
 
 class Verdict(StrEnum):
@@ -54,12 +55,14 @@ class Rule:
         name: the expectation in kebab-case.
         expects: the expectation as a sentence.
         why: what goes wrong when it is broken, and why people meet it.
+        severity: of a finding that says it is broken; one that cannot decide is a warning always.
     """
 
     code: str
     name: str
     expects: str
     why: str
+    severity: Severity = "error"
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class Finding:
     code: str
     verdict: Verdict
     message: str
-    severity: Literal["error", "warning"] = "error"
+    severity: Severity = "error"
     tag: str = "loss"
     split: str = "train"
     epoch: int | None = None

@@ -15,8 +15,8 @@ ROWS = Rule(
     "LA204",
     "every-row-was-trained-on",
     "Every epoch trains once on each row that there is.",
-    "drop_remainder, a loop over n // batch_size batches, a generator that several replicas read from, or workers that "
-    "read the same shard train on fewer rows than their owner thinks, and no log shows it.",
+    "`drop_remainder`, a loop over `n // batch_size` batches, a generator that several replicas read from, or workers "
+    "that read the same shard train on fewer rows than their owner thinks, and no log shows it.",
 )
 OBJECTIVE = Rule(
     "LA403",
@@ -24,6 +24,7 @@ OBJECTIVE = Rule(
     "The loss that is logged for a batch is the one whose gradient was applied.",
     "On replicas with unequal numbers of rows Keras logs the mean over rows and minimises the mean over replicas: the "
     "logs of one and of several devices agree to seven digits while their weights drift apart.",
+    severity="warning",
 )
 
 
@@ -103,7 +104,7 @@ EPOCHS = Rule(
     "LA407",
     "every-epoch-is-in-the-event-file",
     "An event file that TensorBoard's callback wrote holds a number for every epoch.",
-    "Where update_freq is an integer, Keras 3.15 writes the numbers of an epoch only if the batch counter happens to "
+    "Where `update_freq` is an integer, Keras 3.15 writes the numbers of an epoch only if the batch counter happens to "
     "be a multiple of it; the other epochs are missing from the curve, and nothing says so.",
 )
 TRAINING_RULES = (ROWS, OBJECTIVE, OUTPUTS, EPOCHS)

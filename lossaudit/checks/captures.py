@@ -11,14 +11,16 @@ CAPTURED = Rule(
     "LA401",
     "true-losses-were-recorded",
     "The true losses of the split were recorded, so that there is something to compare with.",
-    "A train_step that forms its own loss and never updates the model's loss tracker bypasses the recorder; lossaudit "
-    "notices and does not guess.",
+    "A `train_step` that forms its own loss and never updates the model's loss tracker bypasses the recorder; "
+    "lossaudit notices and does not guess.",
+    severity="warning",
 )
 AUDITED = Rule(
     "LA402",
     "the-audit-ran",
     "The audit itself did not fail.",
     "An error inside the audit never stops a training run, and is never silent.",
+    severity="warning",
 )
 EXPLAINED = Rule(
     "LA404",

@@ -22,14 +22,15 @@ COMPLETE = Rule(
     "LA202",
     "no-number-is-missing",
     "A log without steps holds a number for every batch or epoch.",
-    "With steps_per_execution a hook runs once for several batches; n // batch_size loses the short last one; a "
+    "With `steps_per_execution` a hook runs once for several batches; `n // batch_size` loses the short last one; a "
     "callback that logs now and then must say when.",
 )
 FOUNDED = Rule(
     "LA203",
     "every-number-has-a-truth",
     "For every logged number there is a recorded batch or epoch.",
-    "A list that has grown over several calls of fit holds numbers that this audit has no truth for.",
+    "A list that has grown over several calls of `fit` holds numbers that this audit has no truth for.",
+    severity="warning",
 )
 ONCE = Rule(
     "LA205",
@@ -40,7 +41,7 @@ ONCE = Rule(
 )
 RULES = (STEPS, COMPLETE, FOUNDED, ONCE)
 
-_MOVED_RULES = {
+MOVED_RULES = {
     "steps-shifted": STEPS,
     "steps-restarted": STEPS,
     "batches-missing": COMPLETE,
@@ -50,6 +51,7 @@ _MOVED_RULES = {
     "epochs-counted-of-equal-length": STEPS,
     "loss-after-update": STEPS,
 }
+"""The rule that each mistake in where numbers stand breaks."""
 _COUNTED = {"batches-missing", "batches-repeated", "executions-counted-for-batches"}
 
 
@@ -59,7 +61,7 @@ def check_order(case: Case) -> Iterator[Finding]:
     if case.reading is None or alignment is None or alignment.cause is None:
         return
     yield finding(
-        _MOVED_RULES[alignment.cause],
+        MOVED_RULES[alignment.cause],
         case,
         f"{name(case)}: {alignment.explanation}.{or_else(case)}",
         verdict=Verdict.WRONG if alignment.founded else Verdict.UNDECIDABLE,

@@ -26,8 +26,9 @@ BATCH = Rule(
     "LA102",
     "batch-value-is-batch-loss",
     "The value logged for a batch is the loss of that batch.",
-    "In Keras since TensorFlow 2.2, logs['loss'] in on_train_batch_end is the mean of the epoch so far, not the loss "
-    "of the batch: spikes are flattened, the curve jumps at every epoch, and each number mixes old weights with new.",
+    "In Keras since TensorFlow 2.2, `logs['loss']` in `on_train_batch_end` is the mean of the epoch so far, not the "
+    "loss of the batch: spikes are flattened, the curve jumps at every epoch, and each number mixes old weights with "
+    "new.",
 )
 SO_FAR = Rule(
     "LA103",
@@ -55,8 +56,8 @@ PRESENT = Rule(
     "LA301",
     "no-number-is-absent",
     "A number was logged wherever the true losses are finite.",
-    "logs.get('val_loss', nan) in a batch hook, or a key that is not among the logs, records NaN or None for ever, and "
-    "a plot shows an empty axis.",
+    "`logs.get('val_loss', nan)` in a batch hook, or a key that is not among the logs, records NaN or None for ever, "
+    "and a plot shows an empty axis.",
 )
 DIGITS = Rule(
     "LA302",
@@ -69,13 +70,18 @@ FINITE = Rule(
     "LA303",
     "what-is-not-finite-is-logged",
     "Where a true loss is NaN or infinite, the log says so.",
-    "Filters that drop such batches, nan_to_num, and loggers that put a mean in their place show a healthy curve over "
-    "a model whose weights may be lost.",
+    "Filters that drop such batches, `nan_to_num`, and loggers that put a mean in their place show a healthy curve "
+    "over a model whose weights may be lost.",
 )
 RULES = (EPOCH, BATCH, SO_FAR, UNSCALED, TOTAL, PRESENT, DIGITS, FINITE)
 
 VALUE_RULES: dict[Covers, Rule] = {"epoch": EPOCH, "batch": BATCH, "epoch_so_far": SO_FAR}
 _BROKEN_RULES: dict[str, Rule] = {"scale": UNSCALED, "content": TOTAL, "precision": DIGITS, "finite": FINITE}
+
+
+def rule_broken_by(cause: Cause, covers: Covers) -> Rule:
+    """The rule that a mistake breaks in numbers that promised to cover a batch or an epoch."""
+    return _BROKEN_RULES.get(cause.breaks, VALUE_RULES[covers])
 
 
 def check_presence(case: Case) -> Iterator[Finding]:
@@ -130,7 +136,7 @@ def _explained(case: Case, expected: Prediction, cause: Cause) -> Finding:
     at = int(np.argmax(wrong))
     words = {**facts(case, int(beside.epochs[at]), int(beside.steps[at])), **case.reading.prediction.words}
     return at_number(
-        _BROKEN_RULES.get(cause.breaks, VALUE_RULES[case.covers]),
+        rule_broken_by(cause, case.covers),
         case,
         beside,
         at,

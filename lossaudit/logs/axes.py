@@ -16,7 +16,7 @@ EPOCHS_MISSING = Rule(
     "LA503",
     "no-epoch-is-missing",
     "A log of epochs holds every epoch from the first to the last.",
-    "Since Keras 3.15, TensorBoard(update_freq=N) writes the values of an epoch only where its last batch is a "
+    "Since Keras 3.15, `TensorBoard(update_freq=N)` writes the values of an epoch only where its last batch is a "
     "multiple of N; the other epochs are dropped without a word.",
 )
 STEPS_GO_ON = Rule(
@@ -30,7 +30,7 @@ EPOCHS_GO_ON = Rule(
     "LA505",
     "epochs-go-on",
     "The epochs of a log go on from row to row, and none stands there twice.",
-    "CSVLogger(append=True) writes a second run below the first one, with epochs 0, 1, 0, 1; a plot joins them into "
+    "`CSVLogger(append=True)` writes a second run below the first one, with epochs 0, 1, 0, 1; a plot joins them into "
     "one zigzag.",
 )
 SAMPLED = Rule(
@@ -38,14 +38,15 @@ SAMPLED = Rule(
     "log-is-no-sample",
     "A log that was read back holds all that was written.",
     "TensorBoard keeps 1,000 points of a curve, its EventAccumulator 10,000, or 10 of what TensorFlow 2 writes, and "
-    "W&B's run.history() 500, all chosen at random: extremes are lost, and two readings differ.",
+    "W&B's `run.history()` 500, all chosen at random: extremes are lost, and two readings differ.",
+    severity="warning",
 )
 OWN_STEP = Rule(
     "LA511",
     "each-number-has-a-step-of-its-own",
     "No two numbers of a log stand at the same step.",
-    "Keras 3.0 to 3.6 write every batch_loss at step 0; a step that counts optimizer updates, or epochs, stands still "
-    "between them.",
+    "Keras 3.0 to 3.6 write every `batch_loss` at step 0; a step that counts optimizer updates, or epochs, stands "
+    "still between them.",
 )
 STEP_SKIPPED = Rule(
     "LA512",
@@ -53,13 +54,15 @@ STEP_SKIPPED = Rule(
     "The steps of a log have no holes at regular places.",
     "With data of unknown size Keras begins one more batch in every epoch than there are, and its TensorBoard callback "
     "counts it: 1, 2, 3, 5, 6, 7, 9; every later step is too large.",
+    severity="warning",
 )
 EVERY_STEP = Rule(
     "LA513",
     "every-step-is-logged",
     "A log of batches holds every batch.",
-    "Where only every k-th step is logged, because of update_freq, steps_per_execution, or accumulation of gradients, "
-    "nothing can be said of the others, nor whether a number speaks of one batch or of k.",
+    "Where only every k-th step is logged, because of `update_freq`, `steps_per_execution`, or accumulation of "
+    "gradients, nothing can be said of the others, nor whether a number speaks of one batch or of k.",
+    severity="warning",
 )
 AXIS_RULES = (EPOCHS_MISSING, STEPS_GO_ON, EPOCHS_GO_ON, SAMPLED, OWN_STEP, STEP_SKIPPED, EVERY_STEP)
 

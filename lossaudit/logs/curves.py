@@ -27,13 +27,14 @@ STALLED = Rule(
     "A sum of losses grows as long as the losses are not zero.",
     "A float32 sum stops at 2^24 times what is added to it, bfloat16 at 2^8 times; from then on the sum stands still, "
     "and a mean falls as 1/n.",
+    severity="warning",
 )
 NAN = Rule(
     "LA510",
     "nan-stays-in-the-mean",
     "A mean over a batch of which the loss was NaN is NaN, and NaN stands where the loss was NaN.",
-    "np.nanmean, filters, and loggers that replace NaN hide that a training diverged; joined tables fill with NaN what "
-    "was never logged.",
+    "`np.nanmean`, filters, and loggers that replace NaN hide that a training diverged; joined tables fill with NaN "
+    "what was never logged.",
 )
 CURVE_RULES = (COPIED, STALLED, NAN)
 

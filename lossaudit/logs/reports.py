@@ -24,8 +24,8 @@ RUNNING = Rule(
     "LA501",
     "batch-value-is-no-running-mean",
     "The last batch value of an epoch is the loss of its last batch, not the value of the epoch.",
-    "logs['loss'] of a batch is the mean of the epoch so far, and TensorBoard writes it as batch_loss: its last value "
-    "of each epoch is then the epoch's. So it is where a loop shows its last batch as the epoch's value.",
+    "`logs['loss']` of a batch is the mean of the epoch so far, and TensorBoard writes it as `batch_loss`: its last "
+    "value of each epoch is then the epoch's. So it is where a loop shows its last batch as the epoch's value.",
 )
 FOLLOWS = Rule(
     "LA502",
@@ -38,8 +38,8 @@ UNKNOWN = Rule(
     "LA514",
     "truth-stands-beside-the-log",
     "The true batch losses were recorded, so that the log can be judged.",
-    "From logs alone hardly anything can be proved right: a curve that looks well may hold running means, means "
-    "without weights, or the losses of other data.",
+    "From logs alone little can be proved right: a curve that looks well may hold running means, or other losses.",
+    severity="warning",
 )
 LOG_RULES = (RUNNING, FOLLOWS, *AXIS_RULES, *CURVE_RULES, TOTAL, UNKNOWN)
 

@@ -1,11 +1,13 @@
-"""What each version of Keras makes of each fact, and the page that says so.
+"""What each version of Keras makes of each fact, the page that says so, and the table of the README.
 
-`python -m tests.keras.facts` prints docs/keras-facts.md.
+`python -m tests.keras.facts` prints docs/keras-facts.md, `python -m tests.keras.facts readme` the table.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from typing import Any
 
 from lossaudit.testing.keras_facts import FACTS, MODULES, Fact, Known
 from lossaudit.testing.keras_facts.fact import shown
@@ -52,6 +54,8 @@ KNOWN_DEFECTS = {
     **dict.fromkeys(["end-of-an-execution", "steps-of-executions", "hooks-of-data-of-unknown-length"], _ALL),
     **dict.fromkeys(["loss-at-the-end-of-an-execution", "epoch-of-executions", "tensorboard-batch-steps"], _TO_3_6),
     "tensorboard-update-freq": _TO_3_14,
+    "progress-bar-loss": _TO_3_14,
+    "progress-bar-epoch-loss": VERSIONS[:3],
     "tensorboard-update-freq-of-epochs": ("3.15.1",),
     "replicas-batch-loss": ("3.1.1", "3.8.0"),
     # The table of facts said that epochs were right in 3.1 to 3.6. They are where the replicas have equal losses.
@@ -114,6 +118,53 @@ def page() -> str:
     return "\n".join([*parts, f"## Why\n\n{reasons()}\n"])
 
 
+def _whole(seen: Any) -> Any:
+    return seen
+
+
+def _first(seen: Any) -> Any:
+    return seen[0]
+
+
+PERIODS = {"3.0, 3.1": _FIRST, "3.2 to 3.10": VERSIONS[1:3], "3.11 to 3.14": VERSIONS[3:5], "3.15": VERSIONS[5:]}
+"""Versions of Keras between which a number of the README's table changed, and those of them that are tried."""
+
+WHICH_LOSS: tuple[tuple[str, str, str, Callable[[Any], Any]], ...] = (
+    ('`logs["loss"]` in `on_train_batch_end`', "mean of the epoch so far", "batch-end-loss", _whole),
+    ('`logs["loss"]` in `on_epoch_end`', "mean of the epoch", "epoch-end-loss", _first),
+    ('`History.history["loss"]`', "mean of the epoch", "history-loss", _first),
+    ("column `loss` of `CSVLogger`", "mean of the epoch", "csv-loss", _first),
+    ("`evaluate`", "mean of the data", "evaluate-loss", _whole),
+    ("`train_on_batch`", "loss of the batch", "train-on-batch-loss", _whole),
+    ("`train_on_batch` after `evaluate`", "loss of the batch", "on-batch-after-evaluate", lambda seen: seen[:3]),
+    ("TensorBoard `epoch_loss`", "mean of the epoch", "tensorboard-epoch-loss", lambda seen: seen[0][1]),
+    ("TensorBoard `batch_loss`", "mean of the epoch so far", "tensorboard-batch-loss", lambda seen: seen[:3]),
+    ("progress bar, after a batch", "mean of the epoch so far", "progress-bar-loss", _whole),
+    ("progress bar, at the end", "mean of the epoch", "progress-bar-epoch-loss", _whole),
+)
+"""Where Keras shows a loss, what it is in the newest, the fact about it, and what part of it is the first epoch."""
+
+
+def which_loss() -> str:
+    """The table of the README: what each number is, by version.
+
+    Raises:
+        ValueError: the versions of a period, of those that are tried, do not log the same.
+    """
+    lines = [f"| number | is, since 3.15 | {' | '.join(PERIODS)} |", f"|---|---|{'---|' * len(PERIODS)}"]
+    for where, what, name, first_epoch in WHICH_LOSS:
+        cells = [_seen_in(FACTS[name], versions, first_epoch) for versions in PERIODS.values()]
+        lines.append(f"| {where} | {what} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _seen_in(one: Fact, versions: tuple[str, ...], first_epoch: Callable[[Any], Any]) -> str:
+    known = [one.known_of(version, "tensorflow") for version in versions]
+    cells = {shown(first_epoch(one.expected if other is None else other.seen)).strip("[]") for other in known}
+    (cell,) = cells
+    return cell
+
+
 def _linked(known: Known) -> str:
     """The threads as links."""
     links = []
@@ -124,4 +175,4 @@ def _linked(known: Known) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page())
+    sys.stdout.write(which_loss() + "\n" if sys.argv[1:] == ["readme"] else page())

@@ -14,7 +14,7 @@ from lossaudit.defects import DEFECTS
 from lossaudit.testing.keras_facts import FACTS, Fact, Known, Outcome, loop
 from lossaudit.testing.keras_facts.fact import DIFFERS, HOLDS, KNOWN, SKIPPED, judged, names
 from lossaudit.testing.keras_facts.verification import document, heading, outcome_of, said, status_of, write
-from tests.keras.facts import KNOWN_DEFECTS, VERSIONS, page
+from tests.keras.facts import KNOWN_DEFECTS, PERIODS, VERSIONS, WHICH_LOSS, page, which_loss
 from tests.keras.installations import ROOT, ran_with
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="this is about Keras on TensorFlow")
@@ -44,6 +44,18 @@ def test_every_fact_of_the_table_is_one():
 
 def test_the_page_is_what_its_command_prints():
     assert (ROOT / "docs" / "keras-facts.md").read_text("utf-8") == page()
+
+
+def test_the_table_of_the_readme_is_that_of_the_facts():
+    assert which_loss() in (ROOT / "README.md").read_text("utf-8")
+
+
+def test_the_periods_of_the_readme_are_those_in_which_the_facts_change():
+    for _, _, name, _ in WHICH_LOSS:
+        for period, versions in PERIODS.items():
+            first, last = period.replace(",", " to").split(" to ")[0], period.replace(",", " to").split(" to ")[-1]
+            known = [FACTS[name].known_of(version, "tensorflow") for version in (f"{first}.0", *versions, f"{last}.0")]
+            assert len({id(one) for one in known}) == 1, (name, period)
 
 
 def test_the_independent_loop_gives_the_numbers_of_the_probe():

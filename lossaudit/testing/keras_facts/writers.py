@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import time
+from contextlib import redirect_stdout
 from functools import cache
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +101,50 @@ _GATED = "Where `update_freq` does not divide the batches so far, the epoch is n
 def tensorboard_update_freq_of_epochs() -> Any:
     """With `update_freq=2`, TensorBoard's `epoch_loss` is written at every epoch."""
     return _steps(2, 4, "train", "epoch_loss")
+
+
+class Pauses(keras.callbacks.Callback):
+    """Waits after each batch, for the progress bar shows at most twenty numbers a second."""
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Wait."""
+        time.sleep(0.06)
+
+
+@cache
+def _progress_bar() -> list[float]:
+    """The losses that the progress bar of one epoch shows: after each batch, and at the end."""
+    before, shown = keras.config.is_interactive_logging_enabled(), StringIO()
+    keras.config.enable_interactive_logging()
+    with redirect_stdout(shown):
+        fitted(probe(), [Pauses()], epochs=1, verbose=1)
+    if not before:
+        keras.config.disable_interactive_logging()
+    return [float(one) for one in re.findall(r"loss: ([\d.]+)", shown.getvalue())]
+
+
+_TWICE = "It averages what is a mean of the epoch so far already."
+_BAR = "keras-team/keras#21301, keras-team/keras#23030"
+
+
+@fact(
+    SO_FAR,
+    Known(("3.0.0", "3.1.1"), [1.0, 1.25, 2.1667], _TWICE, _BAR),
+    Known(("3.2.0", "3.14.1"), [1.0, 1.25, 1.8333], _TWICE, _BAR),
+)
+def progress_bar_loss() -> Any:
+    """The progress bar shows the mean of the epoch so far."""
+    return _progress_bar()[: len(SO_FAR)]
+
+
+@fact(
+    MEAN,
+    Known(("3.0.0", "3.1.1"), 2.625, _TWICE, _BAR),
+    Known(("3.2.0", "3.10.0"), 2.125, _TWICE, _BAR),
+)
+def progress_bar_epoch_loss() -> Any:
+    """The progress bar ends an epoch with the mean over its rows."""
+    return _progress_bar()[-1]
 
 
 @cache

@@ -1,0 +1,187 @@
+"""Corrections of logs that break a rule by themselves, without the losses that there were."""
+
+from __future__ import annotations
+
+from lossaudit.corrections.correction import correct
+
+correct(
+    "LA501",
+    "log",
+    wrong="""
+for epoch in range(4):
+    mean = lossaudit.WeightedMean()
+    for x, y in data:
+        mean.update_state(train_step(x, y), sample_weight=len(x))
+        log("batch_loss", mean.result())
+    log("epoch_loss", mean.result())
+""",
+    right="""
+for epoch in range(4):
+    mean = lossaudit.WeightedMean()
+    for x, y in data:
+        loss = train_step(x, y)
+        mean.update_state(loss, sample_weight=len(x))
+        log("batch_loss", loss)
+    log("epoch_loss", mean.result())
+""",
+)
+correct(
+    "LA502",
+    "log",
+    wrong="""
+for epoch in range(4):
+    losses = []
+    for x, y in data:
+        losses.append(train_step(x, y))
+        log("batch_loss", losses[-1], rows=len(x))
+    log("epoch_loss", np.mean(losses))
+""",
+    right="""
+for epoch in range(4):
+    losses, rows = [], []
+    for x, y in data:
+        losses.append(train_step(x, y))
+        rows.append(len(x))
+        log("batch_loss", losses[-1], rows=len(x))
+    log("epoch_loss", np.average(losses, weights=rows))
+""",
+)
+correct(
+    "LA503",
+    "log",
+    wrong="""
+step = 0
+for epoch in range(4):
+    mean = lossaudit.WeightedMean()
+    for x, y in data:
+        loss = train_step(x, y)
+        mean.update_state(loss, sample_weight=len(x))
+        step += 1
+        if step % 2 == 0:
+            log("batch_loss", loss, step=step)
+    if step % 2 == 0:
+        log("epoch_loss", mean.result(), step=epoch)
+""",
+    right="""
+step = 0
+for epoch in range(4):
+    mean = lossaudit.WeightedMean()
+    for x, y in data:
+        loss = train_step(x, y)
+        mean.update_state(loss, sample_weight=len(x))
+        step += 1
+        if step % 2 == 0:
+            log("batch_loss", loss, step=step)
+    log("epoch_loss", mean.result(), step=epoch)
+""",
+)
+correct(
+    "LA504",
+    "log",
+    wrong="""
+for fit in range(2):
+    for step, (x, y) in enumerate(data):
+        log("batch_loss", train_step(x, y), step=step)
+""",
+    right="""
+for fit in range(2):
+    for step, (x, y) in enumerate(data, start=fit * len(data)):
+        log("batch_loss", train_step(x, y), step=step)
+""",
+)
+correct(
+    "LA505",
+    "log",
+    wrong="""
+for fit in range(2):
+    for epoch in range(2):
+        mean = lossaudit.WeightedMean()
+        for x, y in data:
+            mean.update_state(train_step(x, y), sample_weight=len(x))
+        log("epoch_loss", mean.result(), step=epoch)
+""",
+    right="""
+for fit in range(2):
+    for epoch in range(2 * fit, 2 * fit + 2):  # in Keras `fit(initial_epoch=2 * fit, epochs=2 * fit + 2)`
+        mean = lossaudit.WeightedMean()
+        for x, y in data:
+            mean.update_state(train_step(x, y), sample_weight=len(x))
+        log("epoch_loss", mean.result(), step=epoch)
+""",
+)
+correct(
+    "LA506",
+    "log",
+    wrong="""
+for epoch in range(4):
+    train = lossaudit.WeightedMean()
+    for x, y in data:
+        train.update_state(train_step(x, y), sample_weight=len(x))
+    log("epoch_loss", train.result())
+    log("val_epoch_loss", train.result())
+""",
+    right="""
+for epoch in range(4):
+    train, held_out = lossaudit.WeightedMean(), lossaudit.WeightedMean()
+    for x, y in data:
+        train.update_state(train_step(x, y), sample_weight=len(x))
+    for x, y in validation:
+        held_out.update_state(test_step(x, y), sample_weight=len(x))
+    log("epoch_loss", train.result())
+    log("val_epoch_loss", held_out.result())
+""",
+)
+correct(
+    "LA510",
+    "log",
+    wrong="""
+for epoch in range(4):
+    losses = []
+    for batch, (x, y) in enumerate(data):
+        losses.append(train_step(x, y, scale=math.nan if batch == 1 else 1.0))
+        log("batch_loss", losses[-1])
+    log("epoch_loss", np.nanmean(losses))
+""",
+    right="""
+for epoch in range(4):
+    losses = []
+    for batch, (x, y) in enumerate(data):
+        losses.append(train_step(x, y, scale=math.nan if batch == 1 else 1.0))
+        log("batch_loss", losses[-1])
+    log("epoch_loss", np.mean(losses))
+""",
+)
+correct(
+    "LA511",
+    "log",
+    wrong="""
+step = 0
+for epoch in range(2):
+    for x, y in data:
+        log("batch_loss", train_step(x, y), step=step)
+""",
+    right="""
+step = 0
+for epoch in range(2):
+    for x, y in data:
+        log("batch_loss", train_step(x, y), step=step)
+        step += 1
+""",
+)
+correct(
+    "LA513",
+    "log",
+    wrong="""
+for step in range(12):
+    for x, y in data:
+        loss = train_step(x, y)
+    if step % 3 == 0:
+        log("batch_loss", loss, step=step)
+""",
+    right="""
+for step in range(12):
+    for x, y in data:
+        loss = train_step(x, y)
+    log("batch_loss", loss, step=step)
+""",
+)

@@ -1,0 +1,82 @@
+"""Each rule has a page of what the program knows of it, with a wrong and a right program that were played."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import keras
+import pytest
+
+from docs.write_rules import GROUPS, finding_of, index, page
+from lossaudit.causes import CAUSES
+from lossaudit.checks import RULES
+from lossaudit.checks.order import MOVED_RULES
+from lossaudit.corrections import CORRECTIONS, SETTINGS
+from lossaudit.defects import DEFECTS
+from lossaudit.explanations import WORDS, explained
+
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "docs" / "rules"
+NUMBER = re.compile(r"\d+(\.\d+)?(e-\d+)?")
+WRITTEN_WITH = "3.15.1"
+"""The Keras of which the findings on the pages speak."""
+
+
+def needs_this_keras(code):
+    return code in CORRECTIONS and CORRECTIONS[code].setting in ("fit", "callback")
+
+
+def test_there_is_a_page_for_each_rule_and_none_besides():
+    assert {path.stem for path in FOLDER.glob("*.md")} == {"README", *RULES}
+    assert all(code.startswith(tuple(GROUPS)) for code in RULES)
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_a_page_is_what_its_command_writes_and_its_programs_are_wrong_and_right(code):
+    if needs_this_keras(code) and (keras.__version__, keras.backend.backend()) != (WRITTEN_WITH, "tensorflow"):
+        pytest.skip(f"its finding speaks of Keras {WRITTEN_WITH} on TensorFlow")
+    written = page(explained(code))
+    assert NUMBER.sub("#", (FOLDER / f"{code}.md").read_text("utf-8")) == NUMBER.sub("#", written)
+
+
+def test_the_index_is_what_its_command_writes():
+    assert (FOLDER / "README.md").read_text("utf-8") == index([explained(code) for code in RULES])
+
+
+@pytest.mark.parametrize("code", [code for code, one in CORRECTIONS.items() if one.setting in ("loop", "log")])
+def test_a_finding_of_a_wrong_program_has_the_severity_and_a_cause_of_its_rule(code):
+    finding = finding_of(CORRECTIONS[code])
+    assert finding.severity == (RULES[code].severity if finding.verdict == "wrong" else "warning")
+    assert set(finding.causes) <= {mistake.name for mistake in explained(code).mistakes}
+
+
+def test_every_cause_that_a_finding_can_have_stands_on_a_page():
+    told = {mistake.name for code in RULES for mistake in explained(code).mistakes}
+    assert told >= CAUSES.keys() | DEFECTS.keys() | MOVED_RULES.keys()
+    for path in (ROOT / "lossaudit").rglob("*.py"):
+        text = path.read_text("utf-8")
+        if "testing" not in path.parts:
+            assert set(re.findall(r'[^_]cause="([a-z-]+)"', text)) <= told, path
+        if path.stem.endswith("_checks"):
+            assert set(re.findall(r'"([a-z]+(?:-[a-z]+)+)"', text)) <= told, path
+
+
+def test_a_mistake_in_the_order_stands_on_the_page_of_the_rule_that_it_breaks():
+    for name, rule in MOVED_RULES.items():
+        assert name in {mistake.name for mistake in explained(rule.code).mistakes}
+
+
+def test_what_explanations_leave_to_the_log_is_said_in_general_words():
+    texts = " ".join(
+        f"{mistake.explanation} {mistake.remedy}" for code in RULES for mistake in explained(code).mistakes
+    )
+    assert not re.search(r"\{\w+(!r)?\}", texts)
+    used = {name for one in CAUSES.values() for name in re.findall(r"\{(\w+)", one.explanation + one.remedy)}
+    assert used == WORDS.keys()
+
+
+def test_corrections_are_of_rules_and_differ():
+    assert CORRECTIONS.keys() <= RULES.keys()
+    assert {one.setting for one in CORRECTIONS.values()} == SETTINGS.keys()
+    assert all(one.wrong != one.right for one in CORRECTIONS.values())
