@@ -25,6 +25,7 @@ _WIDTH = 100
 def write(measured: Sequence[Overhead], budget: float | None, file: TextIO) -> None:
     """Write the table to a stream, and below it what it was measured on, beside what, and why it decides nothing."""
     console = console_on(file)
+    console.width = console.width if file.isatty() else _WIDTH
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for head in _HEADS:
         table.add_column(head, no_wrap=head != "callbacks", overflow="fold")
@@ -32,7 +33,7 @@ def write(measured: Sequence[Overhead], budget: float | None, file: TextIO) -> N
     for one in measured:
         judged = word_for(one, budget)
         table.add_row(*map(Text, cells(one)), Text("" if judged == "decided" else judged, style=_STYLES[judged]))
-    console.print(table, width=None if file.isatty() else _WIDTH)
+    console.print(table)
     for line in dict.fromkeys(line for one in measured for line in notes(one)):
         console.print(Text(line, style="dim"))
     for doubt in dict.fromkeys(doubt for one in measured for doubt in one.doubts):
