@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
-import random
 import statistics
-import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -23,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lossaudit import ExactSum, KerasMean, SumCount, WeightedMean
+from lossaudit.timings import interleaved, timed
 
 Run = Callable[[], float]
 
@@ -58,17 +57,10 @@ class Naive:
         return self.total / self.rows
 
 
-def ratios(run: Run, baseline: Run, rounds: int) -> list[float]:
+def ratios(run: Run, baseline: Run, rounds: int) -> np.ndarray:
     """Time of a run over that of the baseline, once a round, in shuffled order."""
-    found = []
-    for _ in range(rounds):
-        took = {}
-        for name, one in random.sample([("run", run), ("baseline", baseline)], 2):
-            start = time.perf_counter()
-            one()
-            took[name] = time.perf_counter() - start
-        found.append(took["run"] / took["baseline"])
-    return found
+    times = interleaved({"run": timed(run), "baseline": timed(baseline)}, rounds)
+    return times["run"] / times["baseline"]
 
 
 def streaming(make: Callable[[], Any], losses: list[float], rows: list[float]) -> Run:
@@ -173,8 +165,8 @@ def hard_cases() -> Iterator[Case]:
 
 def measured(case: Case) -> tuple[str, ...]:
     """One row of the table."""
-    low, median, high = statistics.quantiles(ratios(case.run, case.baseline, case.rounds), n=4)
-    least, _, most = statistics.quantiles(ratios(case.baseline, case.baseline, case.rounds), n=4)
+    low, median, high = statistics.quantiles(ratios(case.run, case.baseline, case.rounds).tolist(), n=4)
+    least, _, most = statistics.quantiles(ratios(case.baseline, case.baseline, case.rounds).tolist(), n=4)
     return (
         case.name,
         case.against,

@@ -7,6 +7,7 @@ recording   `Recording` and `Series`: immutable columns that say what they cover
 audit       `audit(truth, claims)` judges claims; `diagnose(truth, values)` says what a list of numbers is
 logs        `read(path)`: a recording of what Keras, TensorFlow or another program logged
 report      `Report`, `Finding`, `Diagnosis`, `Verdict`, `Rule`
+cost        `lossaudit.overhead.measure`: what callbacks cost a training
 
 and what all of it is computed with: `ExactSum`, `SumCount`, `WeightedMean`, `KerasMean`,
 and `invert_running_mean`.

@@ -1,17 +1,19 @@
-"""The `lossaudit` command: demo, run, audit, verify, rule."""
+"""The `lossaudit` command: demo, run, audit, verify, rule, bench."""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import runpy
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from lossaudit import __version__
 from lossaudit.errors import LossauditError
@@ -25,6 +27,10 @@ _STATUS = "Exit status: 0 no findings, 1 findings, 2 cannot judge."
 _FAIL_ON = (
     "which findings give exit status 1: error (what is wrong; the default), warning (also what is suspect), or never; "
     "what is undecidable gives 2 unless never, and bad usage, unreadable input and nothing to audit always do"
+)
+_COSTS = (
+    "Exit status: 0 within the budget, 1 over it, 2 cannot judge, as where the machine is too noisy. What callbacks "
+    "print goes to standard error."
 )
 _EPILOG = f"Options that are not given are taken from [tool.lossaudit] in the nearest pyproject.toml. {_STATUS}"
 
@@ -88,7 +94,35 @@ def _parser() -> argparse.ArgumentParser:
     )
     verify.add_argument("--format", choices=("text", "json"), default="text", help="how to print the table")
     verify.set_defaults(command=_verify, name="verify")
+
+    bench = commands.add_parser(
+        "bench", help="measure what callbacks cost a training, by fits with and without them in turn", epilog=_COSTS
+    )
+    _bench_options(bench)
+    bench.set_defaults(command=_bench, name="bench")
     return parser
+
+
+def _bench_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--budget", type=float, metavar="RATIO", help="how many times plain fit it may take, e.g. 1.02")
+    parser.add_argument(
+        "--size",
+        choices=("smallest", "small", "large"),
+        default="smallest",
+        help="the model that is trained, with steps of about 1, 3 or 30 ms; the smallest by default",
+    )
+    parser.add_argument(
+        "--model", metavar="MODULE:FUNCTION", help="your own: returns a compiled model, and what fit takes first"
+    )
+    parser.add_argument("--steps-per-execution", type=int, default=1, metavar="N", help="as in compile")
+    parser.add_argument("--jit-compile", action="store_true", help="as in compile")
+    parser.add_argument("--rounds", type=int, default=31, metavar="N", help="pairs of fits; 31 by default")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the order, and of the bootstrap")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="how to write the result")
+    parser.add_argument("-o", dest="output", type=Path, metavar="FILE", help="write it there, not to standard output")
+    parser.add_argument(
+        "callbacks", nargs="*", metavar="MODULE:CALLBACK", help="what makes a callback; else those of lossaudit"
+    )
 
 
 def _log_options(parser: argparse.ArgumentParser) -> None:
@@ -213,6 +247,64 @@ def _verify(options: argparse.Namespace) -> int:
     return verification.main(as_json=options.format == "json")
 
 
+def _bench(options: argparse.Namespace) -> int:
+    """Measure the callbacks that were named, or lossaudit's own."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from lossaudit import costs, overhead
+    from lossaudit.render import costs as rendered
+    from lossaudit.render.progress import tracked
+
+    sys.path.insert(0, os.getcwd())
+    with redirect_stdout(sys.stderr):
+        candidates = {name: _named(name) for name in options.callbacks} or _own_callbacks()
+        with _refusing():
+            model, data, training = _training(options)
+            shown = partial(tracked, what="Training with and without")
+            try:
+                measured = overhead.compare(
+                    candidates, model, data, rounds=options.rounds, seed=options.seed, shown=shown, **training
+                )
+            except ValueError as error:
+                raise _JudgingError(str(error)) from error
+    if options.format == "json":
+        _put(lambda stream: print(rendered.document(measured, options.budget), file=stream), options.output)
+    else:
+        _put(lambda stream: rendered.write(measured, options.budget, stream), options.output)
+    return costs.status_of(measured, options.budget)
+
+
+def _own_callbacks() -> dict[str, Callable[[], Any]]:
+    from lossaudit.keras import LossAudit, LossRecorder
+
+    return {"LossRecorder": LossRecorder, "LossAudit": partial(LossAudit, on_violation="ignore")}
+
+
+def _training(options: argparse.Namespace) -> tuple[Any, Any, dict[str, Any]]:
+    """The model, the data, and further arguments of `fit`."""
+    from lossaudit.overhead import SIZES, example
+
+    if options.model is not None:
+        model, data = _named(options.model)()
+        return model, data, {}
+    compiled = {"steps_per_execution": options.steps_per_execution, "jit_compile": options.jit_compile}
+    model, data = example(options.size, **compiled)
+    return model, data, {"batch_size": SIZES[options.size].batch_size}
+
+
+def _named(name: str) -> Any:
+    """What stands at MODULE:NAME."""
+    module, _, attribute = name.partition(":")
+    try:
+        found = importlib.import_module(module)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise _JudgingError(f"{name!r} is not MODULE:NAME of anything: {error}") from error
+    if not callable(found):
+        raise _JudgingError(f"{name!r} is {found!r:.80}, which makes nothing: it must be callable")
+    return found
+
+
 @contextmanager
 def _as_main_program(script: Path, arguments: Sequence[str]) -> Iterator[None]:
     """`sys.argv` and `sys.path` as `python SCRIPT ARGS...` sets them."""
@@ -243,11 +335,16 @@ def _finishes(script: Path) -> bool:
 
 def _write(report: Report, options: argparse.Namespace, stream: TextIO) -> None:
     """Write a report to the file that was asked for, or else to a stream."""
-    if options.output is None:
-        _render(report, options.format, stream)
+    _put(lambda file: _render(report, options.format, file), options.output, stream)
+
+
+def _put(write: Callable[[TextIO], None], output: Path | None, stream: TextIO | None = None) -> None:
+    """Let it be written to a file, or else to a stream, by default standard output."""
+    if output is None:
+        write(stream or sys.stdout)
         return
-    with _refusing(), options.output.open("w", encoding="utf-8") as file:
-        _render(report, options.format, file)
+    with _refusing(), output.open("w", encoding="utf-8") as file:
+        write(file)
 
 
 def _render(report: Report, form: str, stream: TextIO) -> None:

@@ -182,3 +182,76 @@ def test_the_demo_shows_its_progress_on_a_terminal_and_nothing_of_it_in_a_pipe()
     assert demo.returncode == 0
     assert "Training, and auditing what was logged" in shown.decode()
     assert "Training, and auditing" not in command("demo", "--format", "json").stderr
+
+
+OWN = """
+import time
+import keras
+import numpy as np
+
+class Slow(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        time.sleep(0.01)
+
+class Talking(keras.callbacks.Callback):
+    def on_train_begin(self, logs=None):
+        print("what a callback prints")
+
+def training():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x = np.zeros((512, 4), "float32")
+    return model, (x, x[:, :1])
+
+NOTHING = 3
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "own.py").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_bench_tells_a_callback_that_is_over_its_budget_and_writes_json(own):
+    done = command("bench", "--budget=1.05", "--rounds=6", "--format=json", "own:Slow", "--model=own:training")
+    assert done.returncode in (1, 2), done.stderr  # 2 where the machine is too noisy even for this
+    content = json.loads(done.stdout)
+    assert content["status"] == done.returncode
+    (slow,) = content["callbacks"]
+    assert slow["name"] == "own:Slow"
+    assert slow["judged"] == ("over" if done.returncode == 1 else "undecided")
+    assert slow["hooks"]["median"] >= 0.01
+    assert slow["ratio"] > 1.2
+
+
+def test_bench_keeps_standard_output_to_itself_and_writes_a_file(own):
+    done = command("bench", "--budget=9", "--rounds=6", "-o", "costs.txt", "--model=own:training", "own:Talking")
+    assert done.returncode in (0, 2), done.stderr
+    assert done.stdout == ""
+    assert "what a callback prints" in done.stderr
+    assert "own:Talking" in (own / "costs.txt").read_text("utf-8")
+
+
+@pytest.mark.slow
+def test_bench_without_names_measures_the_callbacks_of_lossaudit():
+    done = command("bench", "--rounds=6", "--size=smallest", "--steps-per-execution=16")
+    assert done.returncode in (0, 2), done.stderr
+    assert "LossRecorder" in done.stdout
+    assert "LossAudit" in done.stdout
+    assert "steps_per_execution=16" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere:Mine"], "'nowhere:Mine' is not MODULE:NAME of anything: No module named 'nowhere'"),
+        (["own:Mine"], "'own:Mine' is not MODULE:NAME of anything: module 'own' has no attribute 'Mine'"),
+        (["own:NOTHING"], "'own:NOTHING' is 3, which makes nothing: it must be callable"),
+        (["--rounds=2"], "rounds=2 must be at least 6"),
+    ],
+)
+def test_bench_refuses_what_it_cannot_measure_by_name(arguments, message, own, capsys):
+    assert main(["bench", *arguments]) == 2
+    assert message in capsys.readouterr().err

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import statistics
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
@@ -17,6 +16,7 @@ from lossaudit.checks.order import COMPLETE, FOUNDED
 from lossaudit.checks.values import FINITE, VALUE_RULES
 from lossaudit.findings import Rule
 from lossaudit.recordings import Covers, Recording, Series
+from lossaudit.stopwatches import HookWatch
 from lossaudit.testing.drivers import Driver, by_callback_list, by_fit, by_fit_loop, trained
 from lossaudit.testing.models import dataset, disturbable_model, exact_model, state_of
 from lossaudit.testing.readings import recorded
@@ -136,23 +136,16 @@ def _random_states() -> list[Any]:
 def check_cost(subject: Subject) -> None:
     """LA413: the batch hooks take no longer than they may."""
     assert subject.budget is not None
-    cost = statistics.median(_costs([subject.factory()])) - statistics.median(_costs([]))
+    empty, watch = HookWatch(), HookWatch()
+    trained(by_fit, COSTED, empty.surrounding([]))
+    trained(by_fit, COSTED, watch.surrounding([subject.factory()]))
+    cost = watch.times(empty).median
     if cost > subject.budget:
         raise Violation(
             f"{COSTED}\n  budget for a batch  {subject.budget * 1e6:.0f} µs\n"
             f"  its hooks took      {cost * 1e6:.0f} µs (median of {len(COSTED.sizes) * COSTED.epochs} batches)",
             "budget-exceeded",
         )
-
-
-def _costs(callbacks: list[Any]) -> list[float]:
-    """Seconds between the two ends of the list in the batch hooks of each batch."""
-    before, after = Witness(), Witness()
-    trained(by_fit, COSTED, [before, *callbacks, after])
-    spent = [end - start for start, end in zip(before.times, after.times, strict=True)]
-    hooks = [hook for hook, _, _ in before.seen]
-    starts = [place for place, hook in enumerate(hooks) if hook == "on_train_batch_begin"]
-    return [spent[start] + spent[start + 1] for start in starts]
 
 
 def _apart(one: Any, two: Any) -> bool:

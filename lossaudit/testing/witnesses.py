@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from itertools import zip_longest
 from typing import Any
@@ -12,15 +11,13 @@ import numpy as np
 
 
 class Witness(keras.callbacks.Callback):
-    """Keeps a copy of the logs of every hook, and the time at which it was called."""
+    """Keeps a copy of the logs of every hook."""
 
     def __init__(self) -> None:
         super().__init__()
         self.seen: list[tuple[str, Any, dict[str, Any]]] = []
-        self.times: list[float] = []
 
     def _note(self, hook: str, place: Any, logs: Mapping[str, Any] | None) -> None:
-        self.times.append(time.perf_counter())
         self.seen.append((hook, place, dict(logs or {})))
 
 

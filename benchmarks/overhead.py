@@ -1,0 +1,358 @@
+"""What recording costs a training, beside what else callbacks do: `python -m benchmarks.overhead`.
+
+    python -m benchmarks.overhead [--rounds N] [--only NAME ...] [--page FILE] [--json FILE]
+
+Every candidate trains the same model as plain `fit`, from the same state, once a round and in shuffled order; the
+median of the ratios of the time of the epochs is printed with a bootstrap interval, beside that of plain `fit` against
+itself. The page with tables, plot, machine and versions is written by this program, and so is which figures are
+reached. With all settings it takes about ten minutes on an idle machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from lossaudit import WeightedMean
+from lossaudit.costs import Judgement, Overhead
+from lossaudit.keras import LossAudit, LossRecorder, RecordingMean
+from lossaudit.machines import machine
+from lossaudit.overhead import SIZES, compare, example
+from lossaudit.render.costs import cells
+from lossaudit.render.plots import PAPER, Palette, blank, drawing
+from lossaudit.render.progress import tracked
+from lossaudit.timings import Ratio, interleaved, ratio_of
+
+ROOT = Path(__file__).parent.parent
+PICTURES = ROOT / "docs" / "pictures"
+DARK: Palette = {**PAPER, "ink": "#d6d6d6", "faint": "#444444", "logged": "#ff9f2e", "expected": "#4fc98a"}
+TICKS = (1, 1.02, 1.05, 1.1, 1.2, 1.5, 2, 3)
+
+
+class Appending(keras.callbacks.Callback):
+    """What most programs do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.losses: list[float] = []
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Append what the hook is given."""
+        self.losses.append(logs["loss"])
+
+
+class Evaluating(keras.callbacks.Callback):
+    """What some programs do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.losses: list[float] = []
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Take `float` of the tensors that the metrics have."""
+        self.losses.append({name: float(value) for name, value in self.model.get_metrics_result().items()}["loss"])
+
+
+def candidates(folder: Path) -> dict[str, Callable[[], Any]]:
+    """What is measured, by name; files go to a folder."""
+    number = itertools.count()
+    return {
+        "a list of logs": Appending,
+        "float of tensors each batch": Evaluating,
+        "CSVLogger": lambda: keras.callbacks.CSVLogger(str(folder / f"{next(number)}.csv")),
+        "TensorBoard(update_freq=1)": lambda: keras.callbacks.TensorBoard(
+            str(folder / f"board{next(number)}"), update_freq=1
+        ),
+        "LossRecorder()": LossRecorder,
+        "LossRecorder(path)": lambda: LossRecorder(folder / f"{next(number)}.lossaudit"),
+        "LossAudit()": lambda: LossAudit(on_violation="ignore"),
+        "LossRecorder(gradients=True)": lambda: LossRecorder(gradients=True),
+    }
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A model, how it is compiled, and for how many seconds each fit of a pair trains."""
+
+    title: str
+    size: str
+    compiled: Mapping[str, Any]
+    seconds: float
+    memory: bool = False
+    left_out: tuple[str, ...] = ()
+
+
+SETTINGS = {
+    "smallest": Setting("The smallest model", "smallest", {}, 0.25, memory=True),
+    "executions": Setting("The smallest model, 16 steps an execution", "smallest", {"steps_per_execution": 16}, 0.1),
+    "jit": Setting("The smallest model, jit_compile", "smallest", {"jit_compile": True}, 0.15),
+    "small": Setting("A small model", "small", {"jit_compile": False}, 0.25),
+    "large": Setting("A large model", "large", {}, 0.4, left_out=("CSVLogger", "TensorBoard(update_freq=1)")),
+}
+
+
+def measured(setting: Setting, rounds: int) -> list[Overhead]:
+    """All candidates in one setting."""
+    with tempfile.TemporaryDirectory() as folder:
+        model, data = example(setting.size, **{"jit_compile": False, **setting.compiled})
+        chosen = {name: make for name, make in candidates(Path(folder)).items() if name not in setting.left_out}
+        return compare(
+            chosen,
+            model,
+            data,
+            batch_size=SIZES[setting.size].batch_size,
+            rounds=rounds,
+            seconds=setting.seconds,
+            memory=setting.memory,
+            shown=partial(tracked, what=setting.title),
+        )
+
+
+class Loop:
+    """A hand-written loop of the smallest model that averages its losses with a mean of some kind."""
+
+    def __init__(self, mean: Any, batches: tf.data.Dataset) -> None:
+        self._model, _ = example("smallest", jit_compile=False)
+        self._mean, self._batches, self._is_keras = mean, batches, isinstance(mean, keras.metrics.Metric)
+        self._step = tf.function(self._train, reduce_retracing=True)
+
+    def __call__(self) -> float:
+        """Train an epoch; its seconds."""
+        start = time.perf_counter()
+        for x, y in self._batches:
+            loss = self._step(x, y)
+            if not self._is_keras:
+                self._mean.update_state(float(loss), sample_weight=len(x))
+        float(self._mean.result())
+        self._mean.reset_state()
+        return time.perf_counter() - start
+
+    def _train(self, x: Any, y: Any) -> Any:
+        with tf.GradientTape() as tape:
+            loss = self._model.compute_loss(x, y, self._model(x, training=True))
+        variables = self._model.trainable_variables
+        self._model.optimizer.apply(tape.gradient(loss, variables), variables)
+        if self._is_keras:
+            self._mean.update_state(loss, sample_weight=tf.shape(x)[0])
+        return loss
+
+
+def loops(rounds: int) -> tuple[float, dict[str, Ratio]]:
+    """Milliseconds a batch of a loop with `keras.metrics.Mean`, and how much longer others take."""
+    (x, y), size = example("smallest")[1], SIZES["smallest"]
+    batches = tf.data.Dataset.from_tensor_slices((x, y)).batch(size.batch_size)
+    runs = {
+        "keras.metrics.Mean": Loop(keras.metrics.Mean(), batches),
+        "keras.metrics.Mean again": Loop(keras.metrics.Mean(), batches),
+        "RecordingMean": Loop(RecordingMean(), batches),
+        "WeightedMean": Loop(WeightedMean(), batches),
+    }
+    for run in runs.values():
+        run()
+    times = interleaved(runs, rounds, shown=partial(tracked, what="Loops"))
+    baseline = times["keras.metrics.Mean"]
+    step = float(np.median(baseline)) / size.batches * 1e3
+    return step, {name: ratio_of(one, baseline) for name, one in times.items() if one is not baseline}
+
+
+@dataclass(frozen=True)
+class Target:
+    """A figure that was to be reached, what was measured, and whether that reaches it."""
+
+    about: str
+    target: str
+    measured: str
+    result: str
+
+
+def targets(found: Mapping[str, list[Overhead]]) -> Iterator[Target]:
+    """Every figure for which there is a measurement."""
+    named = {(setting, one.name): one for setting, each in found.items() for one in each}
+    for setting in ("small", "large"):
+        if one := named.get((setting, "LossRecorder()")):
+            about = f"`LossRecorder`, {one.step * 1e3:.1f} ms a step"
+            yield Target(about, "interval holds 1.00 and ends by 1.01", shown(one), indistinguishable(one, 1.01))
+    for setting, name, budget in (("smallest", "LossRecorder()", 1.03), ("small", "LossRecorder(path)", 1.02)):
+        if one := named.get((setting, name)):
+            about = f"`{name}`, {one.step * 1e3:.1f} ms a step"
+            yield Target(about, f"≤ {budget}", shown(one), reached(one, budget))
+    for name, most in (("LossRecorder()", 32), ("LossRecorder(path)", 4)):
+        one = named.get(("smallest", name))
+        if one and one.growth:
+            limit = "≤ 32 bytes a batch" if most == 32 else "constant"
+            result = "reached" if one.growth.bytes <= most else "missed"
+            yield Target(f"`{name}`, memory", limit, f"{one.growth.bytes:.1f} bytes a batch", result)
+
+
+def shown(one: Overhead) -> str:
+    return f"{one.ratio:.3f} ({one.interval})"
+
+
+def reached(one: Overhead, budget: float) -> str:
+    """Whether the ratio is within a budget: proven, the median only, or not."""
+    if one.interval.high <= budget and one.decided:
+        return "reached"
+    if one.judged(budget) is Judgement.OVER:
+        return "missed"
+    return f"the median {'reaches' if one.ratio <= budget else 'misses'} it, noise does not let it be decided"
+
+
+def indistinguishable(one: Overhead, end: float) -> str:
+    """Whether the interval holds 1 and ends soon."""
+    if one.interval.holds(1.0) and one.interval.high <= end and one.decided:
+        return "reached"
+    if one.decided and not one.interval.holds(1.0) and one.ratio > 1:
+        return "missed"
+    return f"cannot be told in this noise: plain fit beside itself {one.control}"
+
+
+def page(found: Mapping[str, list[Overhead]], by_hand: tuple[float, dict[str, Ratio]] | None, command: str) -> str:
+    """The page, as Markdown."""
+    about = machine()
+    devices = ", ".join(about["accelerators"]) or "no accelerator"
+    lines = [
+        "# What recording costs",
+        "",
+        "This page is written by `python -m benchmarks.overhead`; do not edit it.",
+        "",
+        f"Written by `{command}` on {about['processor']}, {about['cores']} cores, {devices}, load {about['load']} at the",
+        f"end; {about['system']}; Python {about['python']}, TensorFlow {about.get('tensorflow')}, Keras",
+        f"{about['keras']}, numpy {about['numpy']}.",
+        "",
+        METHOD,
+        "<picture>",
+        '  <source media="(prefers-color-scheme: dark)" srcset="pictures/overhead-dark.svg">',
+        '  <img alt="How many times as long as plain fit each takes" src="pictures/overhead-light.svg">',
+        "</picture>",
+        "",
+        "## The figures to reach",
+        "",
+        "| | to reach | measured | |",
+        "|---|---|---|---|",
+        *(f"| {one.about} | {one.target} | {one.measured} | {one.result} |" for one in targets(found)),
+        "",
+    ]
+    for name, each in found.items():
+        lines += section(SETTINGS[name], each)
+    if by_hand is not None:
+        lines += section_of_loops(*by_hand)
+    return "\n".join([*lines, *FLOOR, ""])
+
+
+METHOD = """\
+Each row trains the same model on the same rows from the same state as plain `fit`, once a round, all in shuffled order.
+A ratio is the median, over the rounds, of the time of the epochs by that of plain `fit` in the same round, with a 95 %
+bootstrap interval; plain `fit` beside itself is the noise, below which nothing can be told. The time in hooks is that
+between two callbacks around the measured one in a `fit`; what is computed inside the training step is in the ratio
+only. Bytes are those that Python and numpy keep for each batch (`tracemalloc`), less what plain `fit` keeps.
+`lossaudit bench` measures callbacks of your own in the same way.
+"""
+FLOOR: tuple[str, ...] = ()
+
+
+def section(setting: Setting, each: list[Overhead]) -> list[str]:
+    """The table of one setting."""
+    first = each[0]
+    unit = "an execution" if setting.compiled.get("steps_per_execution") else "a batch"
+    compiled = ", ".join(f"`{name}={value}`" for name, value in setting.compiled.items() if value)
+    return [
+        f"## {setting.title}: {first.step * 1e3:.2f} ms a step",
+        "",
+        f"{first.setup['parameters']:,} parameters, batches of {SIZES[setting.size].batch_size} rows"
+        f"{', ' if compiled else ''}{compiled}; {first.pairs} rounds of {first.batches} batches. Plain `fit` beside "
+        f"itself: {first.control}." + "".join(f" **Not to be relied on: {doubt}.**" for doubt in first.doubts),
+        "",
+        f"| | times plain `fit` | µs in the hooks of {unit} (99th percentile) | share of the time | bytes a batch |",
+        "|---|---|---|---|---|",
+        *(
+            "| " + " | ".join((f"`{one.name}`" if "(" in one.name else one.name, *cells(one)[1:])) + " |"
+            for one in each
+        ),
+        "",
+    ]
+
+
+def section_of_loops(step: float, ratios: Mapping[str, Ratio]) -> list[str]:
+    """The table of the loops."""
+    rows = [f"| {name} | {one.median:.3f} ({one.interval}) |" for name, one in ratios.items()]
+    return [
+        f"## Loops written by hand, the smallest model: {step:.2f} ms a step with `keras.metrics.Mean`",
+        "",
+        "`RecordingMean` is updated inside the step, as `keras.metrics.Mean` is; `WeightedMean` outside of it, with "
+        "`float(loss)`.",
+        "",
+        "| | times a loop with `keras.metrics.Mean` |",
+        "|---|---|",
+        *rows,
+        "",
+    ]
+
+
+def draw(found: Mapping[str, list[Overhead]]) -> None:
+    """The plot, once in the colours for light pages and once in those for dark ones."""
+    PICTURES.mkdir(exist_ok=True)
+    for scheme, palette in (("light", {**PAPER}), ("dark", DARK)):
+        with drawing(palette):
+            figure = blank(9.0, 0.6 + 0.35 * sum(len(each) + 2 for each in found.values()), layout="constrained")
+            heights = [len(each) + 1 for each in found.values()]
+            panels = figure.subplots(len(found), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+            for axes, (name, each) in zip(panels, found.items(), strict=True):
+                panel(axes, SETTINGS[name], each, palette)
+            panels[-1].set_xlabel("times plain fit (green: plain fit beside itself)")
+            figure.savefig(PICTURES / f"overhead-{scheme}.svg", transparent=True, metadata={"Date": None})
+
+
+def panel(axes: Any, setting: Setting, each: list[Overhead], palette: Palette) -> None:
+    """One setting: a point and an interval for each candidate, over the band of the control."""
+    places, ratios = np.arange(len(each)), np.array([one.ratio for one in each])
+    ends = np.array([[one.ratio - one.interval.low, one.interval.high - one.ratio] for one in each]).T
+    axes.axvspan(each[0].control.low, each[0].control.high, color=palette["expected"], alpha=0.25, linewidth=0)
+    axes.axvline(1.0, color=palette["ink"], linewidth=0.8)
+    axes.errorbar(ratios, places, xerr=np.maximum(ends, 0), fmt="o", color=palette["logged"], markersize=5)
+    axes.set_yticks(places, [one.name for one in each])
+    axes.set_xscale("log")
+    axes.set_xticks(TICKS, [f"{tick:g}" for tick in TICKS])
+    axes.minorticks_off()
+    axes.invert_yaxis()
+    axes.set_title(f"{setting.title}: {each[0].step * 1e3:.2f} ms a step", loc="left")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=31, help="pairs; 31 by default")
+    parser.add_argument("--only", nargs="+", choices=(*SETTINGS, "loops"), default=[*SETTINGS, "loops"])
+    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "benchmarks.md", help="where to write the page")
+    parser.add_argument("--json", type=Path, help="where to write the measurements")
+    options = parser.parse_args()
+    start = time.perf_counter()
+    found = {name: measured(SETTINGS[name], options.rounds) for name in SETTINGS if name in options.only}
+    by_hand = loops(options.rounds) if "loops" in options.only else None
+    command = " ".join(["python -m benchmarks.overhead", *sys.argv[1:]])
+    options.page.write_text(page(found, by_hand, command), encoding="utf-8")
+    if options.json is not None:
+        content = {name: [one.as_json() for one in each] for name, each in found.items()}
+        options.json.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    if found:
+        draw(found)
+    print(options.page.read_text("utf-8"))
+    print(f"{time.perf_counter() - start:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

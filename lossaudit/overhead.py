@@ -1,0 +1,317 @@
+"""Overhead: what callbacks cost a training, measured by fits with and without them in turn, beside an A/A control.
+
+    from lossaudit.overhead import measure
+    print(measure(lambda: [MyCallback()], model=model, data=(x, y), batch_size=64))
+
+The command `lossaudit bench MODULE:CALLBACK` does the same.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+import time
+import tracemalloc
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from lossaudit.costs import Growth, HookTimes, Judgement, Overhead, doubts_of
+from lossaudit.machines import machine
+from lossaudit.recordings import Floats
+from lossaudit.timings import FEWEST, Interval, interleaved, ratio_of, resolution_of
+
+__all__ = ["Growth", "HookTimes", "Interval", "Judgement", "Overhead", "Size", "SIZES", "compare", "example", "measure"]
+
+MakeCallbacks = Callable[[], Any]
+"""Makes one callback, or a list of them."""
+
+PLAIN, AGAIN = "fit", "fit again"
+"""The runs without callbacks: what all others are paired with, and its control."""
+
+_MEMORY_BATCHES = 2048
+_MEMORY_SECONDS = 2.0
+_FEWEST_EPOCHS = 4
+
+
+@dataclass(frozen=True)
+class Size:
+    """A dense network, and rows for it: about how long a step takes depends on the machine.
+
+    Args:
+        width: inputs, and units of each hidden layer.
+        layers: how many of those there are.
+        batch_size: rows of a batch.
+        batches: of an epoch.
+    """
+
+    width: int
+    layers: int
+    batch_size: int
+    batches: int
+
+
+SIZES: Mapping[str, Size] = {
+    "smallest": Size(10, 0, 32, 256),
+    "small": Size(256, 3, 128, 96),
+    "large": Size(1024, 3, 128, 16),
+}
+"""Networks whose steps take about 1, 3 and 30 ms on two cores of a server."""
+
+
+def measure(
+    make_callbacks: MakeCallbacks,
+    model: Any = None,
+    data: Any = None,
+    *,
+    name: str | None = None,
+    rounds: int = 31,
+    seconds: float = 0.25,
+    memory: bool = True,
+    seed: int = 0,
+    **training: Any,
+) -> Overhead:
+    """Measure what callbacks cost a training.
+
+    In each of the rounds the model is trained once with the callbacks and twice without, from the same state and in
+    shuffled order; what the epochs took with them is divided by what they took without in the same round. The second
+    training without them is the control. Two further trainings time the hooks and count the memory.
+
+    Args:
+        make_callbacks: makes a callback, or a list of them; called once, and what it made is given to every training.
+        model: a compiled model, which is left as it was; the smallest of `SIZES` if none is given.
+        data: what it trains on: (x, y), or whatever else `fit` takes first.
+        name: what to call it; the name of `make_callbacks` if none is given.
+        rounds: how many pairs there are.
+        seconds: how long a training takes at least, unless `epochs` says how many epochs it has.
+        memory: count the memory as well, which takes some seconds.
+        seed: of the order, and of the bootstrap.
+        training: further arguments of `fit`, such as `batch_size` and `validation_data`.
+
+    Raises:
+        ValueError: there are too few rounds, or only one of model and data is given.
+        TypeError: `make_callbacks` cannot be called.
+    """
+    name = name or str(getattr(make_callbacks, "__name__", type(make_callbacks).__name__))
+    found = compare(
+        {name: make_callbacks}, model, data, rounds=rounds, seconds=seconds, memory=memory, seed=seed, **training
+    )
+    return found[0]
+
+
+def compare(
+    candidates: Mapping[str, MakeCallbacks],
+    model: Any = None,
+    data: Any = None,
+    *,
+    rounds: int = 31,
+    seconds: float = 0.25,
+    memory: bool = True,
+    seed: int = 0,
+    shown: Callable[[Sequence[int]], Iterable[int]] = iter,
+    **training: Any,
+) -> list[Overhead]:
+    """Measure what several candidates cost the same training, in the same rounds.
+
+    Args:
+        candidates: what makes the callbacks of each, by name; the rest is as for `measure`.
+        model: see `measure`.
+        data: see `measure`.
+        rounds: see `measure`.
+        seconds: see `measure`.
+        memory: see `measure`.
+        seed: see `measure`.
+        shown: wraps the rounds, to show the progress.
+        training: see `measure`.
+
+    Raises:
+        ValueError: there are too few rounds, a name is one of plain fit, or only one of model and data is given.
+        TypeError: what is to make callbacks cannot be called.
+    """
+    _refuse(candidates, rounds, model, data)
+    if model is None:
+        (model, data), training = example(), {"batch_size": SIZES["smallest"].batch_size, **training}
+    with _undisturbed(model):
+        made = {name: _listed(make()) for name, make in candidates.items()}
+        trial = _Trial(model, data, training, {PLAIN: [], AGAIN: [], **made})
+        trial.prepare(seconds)
+        runs = {name: partial(trial.epoch_seconds, name) for name in trial.arms}
+        setup = {**machine(), **trial.about()}
+        times = interleaved(runs, rounds, seed=seed, shown=shown)
+        return [trial.overhead(name, times, setup, memory=memory, seed=seed) for name in made]
+
+
+def example(size: str = "smallest", **compiled: Any) -> tuple[Any, tuple[Any, Any]]:
+    """A compiled model of one of the `SIZES`, and (x, y) for an epoch.
+
+    Args:
+        size: a name in `SIZES`.
+        compiled: further arguments of `compile`, such as `jit_compile`.
+
+    Raises:
+        ValueError: there is no such size.
+    """
+    import keras
+
+    if size not in SIZES:
+        raise ValueError(f"size={size!r} must be one of {', '.join(map(repr, SIZES))}")
+    width, layers, batch_size, batches = vars(SIZES[size]).values()
+    hidden = [keras.layers.Dense(width, activation="relu") for _ in range(layers)]
+    model = keras.Sequential([keras.Input((width,)), *hidden, keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.01), "mse", **compiled)
+    x = np.random.default_rng(0).normal(size=(batch_size * batches, width)).astype(np.float32)
+    return model, (x, x[:, :1])
+
+
+class _Trial:
+    """The trainings of one measurement, all of them from the same state.
+
+    Args:
+        model: what is trained.
+        data: on what.
+        training: further arguments of `fit`.
+        arms: the callbacks of each run, by name.
+    """
+
+    def __init__(self, model: Any, data: Any, training: Mapping[str, Any], arms: Mapping[str, list[Any]]) -> None:
+        self.arms = arms
+        self._model, self._data = model, data if isinstance(data, (tuple, list)) else (data,)
+        self._training = {"verbose": 0, **training}
+        self._own = list(self._training.pop("callbacks", []))
+        self._epochs = int(self._training.pop("epochs", 0))
+        self._outside: dict[str, list[float]] = {name: [] for name in arms}
+        self._batches, self._epoch, self._growths = 0, 0.0, dict[str, float]()
+
+    def prepare(self, seconds: float) -> None:
+        """Let each arm be traced, count the batches of an epoch, and choose how many epochs take so long."""
+        from lossaudit.keras.states import State
+        from lossaudit.stopwatches import BatchCount
+
+        for callbacks in self.arms.values():
+            self._fit(callbacks, 1)
+        self._state = State(self._model)
+        count = BatchCount()
+        self._fit([count], 1)
+        self._batches, self._epoch = count.batches, self.epoch_seconds(PLAIN, 1)
+        self._epochs = self._epochs or math.ceil(seconds / self._epoch)
+        self._outside[PLAIN].clear()
+
+    def epoch_seconds(self, name: str, epochs: int = 0) -> float:
+        """Train once; the seconds of its epochs."""
+        from lossaudit.stopwatches import EpochWatch
+
+        self._reset()
+        watch, start = EpochWatch(), time.perf_counter()
+        self._fit(watch.surrounding(self.arms[name]), epochs or self._epochs)
+        self._outside[name].append(time.perf_counter() - start - watch.seconds)
+        return watch.seconds
+
+    def about(self) -> dict[str, Any]:
+        """How the model is compiled, and for how many epochs it is trained."""
+        names = ("steps_per_execution", "jit_compile", "run_eagerly")
+        settings = {name: getattr(self._model, name, None) for name in names}
+        return {"parameters": int(self._model.count_params()), "epochs": self._epochs, **settings}
+
+    def overhead(
+        self, name: str, times: Mapping[str, Floats], setup: Mapping[str, Any], *, memory: bool, seed: int
+    ) -> Overhead:
+        """What the callbacks of an arm cost."""
+        resolution = resolution_of()
+        ratio, control = (ratio_of(times[one], times[PLAIN], resolution=resolution, seed=seed) for one in (name, AGAIN))
+        batches = self._batches * self._epochs
+        longer = np.subtract(self._outside[name], self._outside[PLAIN])
+        return Overhead(
+            name=name,
+            ratio=ratio.median,
+            interval=ratio.interval,
+            control=control.interval,
+            step=float(np.median(times[PLAIN])) / batches,
+            pairs=ratio.pairs,
+            batches=batches,
+            outside=float(np.median(longer)),
+            hooks=self._hooks(name),
+            growth=self._growth(name) if memory else None,
+            doubts=doubts_of(ratio, control),
+            setup=setup,
+        )
+
+    def _hooks(self, name: str) -> HookTimes:
+        from lossaudit.stopwatches import HookWatch
+
+        empty, watch = HookWatch(), HookWatch()
+        for callbacks, one in (([], empty), (self.arms[name], watch)):
+            self._reset()
+            self._fit(one.surrounding(callbacks), self._epochs)
+        return watch.times(empty)
+
+    def _growth(self, name: str) -> Growth:
+        """What an arm keeps beyond what plain fit does, from the end of the second epoch to that of the last."""
+        affordable = _MEMORY_SECONDS / self._epoch
+        epochs = max(_FEWEST_EPOCHS, math.ceil(min(_MEMORY_BATCHES / self._batches, affordable)))
+        batches = self._batches * (epochs - 2)
+        for one in (PLAIN, name):
+            if one not in self._growths:
+                self._growths[one] = self._held(one, epochs)
+        return Growth((self._growths[name] - self._growths[PLAIN]) / batches, batches)
+
+    def _held(self, name: str, epochs: int) -> float:
+        from lossaudit.stopwatches import MemoryWatch
+
+        self._reset()
+        watch = MemoryWatch(1, epochs - 1)
+        with _traced_memory():
+            self._fit([*self.arms[name], watch], epochs)
+        return watch.held[1] - watch.held[0]
+
+    def _fit(self, callbacks: list[Any], epochs: int) -> None:
+        self._model.fit(*self._data, epochs=epochs, callbacks=[*self._own, *callbacks], **self._training)
+
+    def _reset(self) -> None:
+        self._state.restore()
+        gc.collect()
+
+
+def _refuse(candidates: Mapping[str, MakeCallbacks], rounds: int, model: Any, data: Any) -> None:
+    if rounds < FEWEST:
+        raise ValueError(f"rounds={rounds} must be at least {FEWEST}: no interval of a median comes from fewer pairs")
+    if (model is None) != (data is None):
+        raise ValueError(f"model={model!r:.40} and data={data!r:.40} must be given together")
+    for name, make in candidates.items():
+        if name in (PLAIN, AGAIN):
+            raise ValueError(f"candidates has {name!r}, which is the name of what all are compared with")
+        if not callable(make):
+            raise TypeError(f"what makes the callbacks of {name!r} must be callable, not {make!r:.80}")
+
+
+def _listed(callbacks: Any) -> list[Any]:
+    return list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
+
+
+@contextmanager
+def _undisturbed(model: Any) -> Iterator[None]:
+    """Leave the model as it was, and spare the collector of garbage what was there before."""
+    from lossaudit.keras.states import State
+
+    with State.kept(model):
+        gc.collect()
+        gc.freeze()
+        try:
+            yield
+        finally:
+            gc.unfreeze()
+
+
+@contextmanager
+def _traced_memory() -> Iterator[None]:
+    """Count what Python and numpy hold; who counts already goes on doing so."""
+    was_tracing = tracemalloc.is_tracing()
+    tracemalloc.start()
+    try:
+        yield
+    finally:
+        if not was_tracing:
+            tracemalloc.stop()

@@ -1,0 +1,173 @@
+"""Costs that are planted in callbacks are found, in real trainings."""
+
+from __future__ import annotations
+
+import json
+import time
+import tracemalloc
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from lossaudit.costs import Judgement
+from lossaudit.keras import LossRecorder
+from lossaudit.keras.states import State
+from lossaudit.overhead import SIZES, Overhead, compare, example, measure
+
+QUICK: dict[str, Any] = {"rounds": 6, "seconds": 0.02}
+
+
+class Spinning(keras.callbacks.Callback):
+    """Takes 3 ms of each batch."""
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        start = time.perf_counter()
+        while time.perf_counter() - start < 0.003:
+            pass
+
+
+class Hoarding(keras.callbacks.Callback):
+    """Keeps 1000 bytes of each batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: list[bytes] = []
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.kept.append(bytes(1000))
+
+
+@pytest.fixture(scope="module")
+def training() -> dict[str, Any]:
+    x = np.random.default_rng(0).normal(size=(96, 4)).astype(np.float32)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1), keras.layers.Dropout(0.5)])
+    model.compile("adam", "mse")
+    model.optimizer.build(model.trainable_variables)
+    return {"model": model, "data": (x, x[:, :1]), "batch_size": 4, "epochs": 2}
+
+
+@pytest.fixture(scope="module")
+def measured(training) -> dict[str, Overhead]:
+    candidates = {"nothing": keras.callbacks.Callback, "spinning": lambda: [Spinning()], "hoarding": Hoarding}
+    return {one.name: one for one in compare(candidates, **training, **QUICK)}
+
+
+def test_time_that_is_spent_in_a_hook_is_found_in_the_ratio_and_in_the_hooks(measured):
+    found = measured["spinning"]
+    assert found.interval.low > 1.2
+    assert found.ratio > 1.2
+    assert 0.003 <= found.hooks.median <= found.hooks.worst
+    assert 0.2 < found.hooks.share < 1
+    assert (found.pairs, found.batches, found.hooks.batches) == (6, 48, 48)
+    assert found.judged(1.02) in (Judgement.OVER, Judgement.UNDECIDED)
+
+
+def test_a_callback_that_does_nothing_takes_next_to_no_time_and_no_memory(measured):
+    found = measured["nothing"]
+    assert found.hooks.median < measured["spinning"].hooks.median / 20
+    assert found.hooks.share < 0.1
+    assert found.judged(1.5) is not Judgement.OVER
+    assert abs(found.growth.bytes) < 100
+
+
+def test_memory_that_is_kept_of_each_batch_is_found(measured):
+    assert 1000 <= measured["hoarding"].growth.bytes < 1200
+    assert not tracemalloc.is_tracing()
+
+
+def test_it_is_said_what_was_trained_and_where(measured):
+    setup = measured["nothing"].setup
+    assert (setup["parameters"], setup["epochs"], setup["steps_per_execution"]) == (5, 2, 1)
+    assert setup["keras"] == keras.__version__
+    assert setup["processor"]
+    assert json.loads(measured["nothing"].to_json())["setup"] == setup
+
+
+def test_the_model_is_left_as_it_was(training):
+    model = training["model"]
+    before, history = State(model), getattr(model, "history", None)
+    measure(LossRecorder, **training, **QUICK, memory=False)
+    assert before.holds([*model.variables, *model.optimizer.variables])
+    assert getattr(model, "history", None) is history
+
+
+def test_every_training_begins_from_the_same_state(training):
+    losses: list[float] = []
+
+    class Keeping(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            losses.append(logs["loss"])
+
+    measure(Keeping, **training, shuffle=False, rounds=6, memory=False)
+    pairs = np.reshape(losses[1:], (-1, 2))  # after the epoch in which the step was traced
+    assert (pairs == pairs[0]).all()
+
+
+def test_a_callback_is_made_once_and_named_by_what_made_it(training):
+    made: list[Any] = []
+
+    def make_mine() -> list[Any]:
+        made.append(keras.callbacks.Callback())
+        return made
+
+    found = measure(make_mine, **training, **QUICK, memory=False)
+    assert len(made) == 1
+    assert (found.name, found.growth) == ("make_mine", None)
+
+
+def test_without_a_model_the_smallest_is_trained():
+    found = measure(keras.callbacks.Callback, **QUICK, memory=False)
+    assert found.batches == SIZES["smallest"].batches
+    assert found.setup["parameters"] == 11
+
+
+def test_several_steps_of_an_execution_are_as_many_batches():
+    model, data = example("smallest", steps_per_execution=16)
+    found = measure(keras.callbacks.Callback, model, data, batch_size=32, **QUICK, memory=False)
+    assert found.batches % 256 == 0
+    assert found.hooks.batches == found.batches / 16
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"rounds": 5}, ValueError, "rounds=5 must be at least 6"),
+        ({"model": 1}, ValueError, "model=1 and data=None must be given together"),
+        ({"name": "fit"}, ValueError, "'fit', which is the name of what all are compared with"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(arguments, error, message):
+    with pytest.raises(error, match=message):
+        measure(keras.callbacks.Callback, **arguments)
+
+
+def test_what_makes_no_callbacks_is_refused():
+    with pytest.raises(TypeError, match="'mine' must be callable, not 3"):
+        compare({"mine": 3})
+
+
+def test_a_size_that_is_not_there_is_refused():
+    with pytest.raises(ValueError, match="size='huge' must be one of 'smallest', 'small', 'large'"):
+        example("huge")
+
+
+def test_pytest_benchmark_takes_the_figures(pytester):
+    pytest.importorskip("pytest_benchmark")
+    pytester.makepyfile(
+        """
+        from lossaudit.costs import Growth, HookTimes, Overhead
+        from lossaudit.timings import Interval
+
+        def test_cost(benchmark):
+            hooks = HookTimes(1e-6, 2e-6, 0.01, 10)
+            found = Overhead("a", 1.0, Interval(0.9, 1.1), Interval(0.9, 1.1), 0.1, 6, 10, 0.0, hooks, Growth(1.0, 10))
+            benchmark(lambda: None)
+            benchmark.extra_info.update(found.extra_info)
+        """
+    )
+    done = pytester.runpytest_subprocess("--benchmark-json=out.json", "-p", "no:lossaudit.pytest_plugin")
+    done.assert_outcomes(passed=1)
+    saved = json.loads((pytester.path / "out.json").read_text())["benchmarks"][0]["extra_info"]
+    assert saved["overhead_ratio"] == 1.0

@@ -1,0 +1,119 @@
+"""What a measurement says of a budget, and how it is written."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+
+import pytest
+
+from lossaudit.costs import Growth, HookTimes, Judgement, Overhead, document, doubts_of, status_of
+from lossaudit.render import costs as rendered
+from lossaudit.timings import Interval, Ratio
+
+SETUP = {
+    "processor": "a processor",
+    "cores": 2,
+    "load": 0.5,
+    "accelerators": [],
+    "keras": "3.15.1",
+    "python": "3.12.1",
+    "steps_per_execution": 1,
+    "jit_compile": False,
+}
+
+
+def overhead(low: float, high: float, control: tuple[float, float] = (0.995, 1.005), doubts: tuple = ()) -> Overhead:
+    hooks, growth = HookTimes(3.5e-6, 12e-6, 0.004, 256), Growth(32.2, 3584)
+    return Overhead(
+        "Mine", (low + high) / 2, Interval(low, high), Interval(*control), 0.0012, 31, 256, 0.01, hooks, growth, doubts,
+        SETUP,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("interval", "control", "judgement"),
+    [
+        ((1.03, 1.05), (0.99, 1.01), Judgement.OVER),
+        ((1.03, 1.05), (0.90, 1.10), Judgement.OVER),
+        ((0.99, 1.01), (0.99, 1.01), Judgement.WITHIN),
+        ((0.99, 1.01), (0.90, 1.10), Judgement.WITHIN),
+        ((1.01, 1.03), (0.99, 1.01), Judgement.WITHIN),
+        ((1.01, 1.03), (0.99, 1.03), Judgement.UNDECIDED),
+    ],
+)
+def test_only_an_interval_above_the_budget_is_over_it_and_noise_across_it_decides_nothing(interval, control, judgement):
+    assert overhead(*interval, control).judged(1.02) is judgement
+
+
+def test_a_control_that_does_not_hold_1_is_a_doubt_and_decides_nothing():
+    control = Ratio(0.95, Interval(0.93, 0.98), 31)
+    doubts = doubts_of(Ratio(1.2, Interval(1.1, 1.3), 31), control)
+    assert doubts == (
+        "plain fit beside itself took 0.930 to 0.980 times as long, which does not hold 1: the machine is too noisy "
+        "now",
+    )
+    assert overhead(1.1, 1.3, (0.93, 0.98), doubts).judged(1.02) is Judgement.UNDECIDED
+
+
+def test_a_clock_that_is_too_coarse_is_a_doubt_once():
+    coarse = Ratio(1.0, Interval(0.0, 2.0), 31, "the clock is coarse")
+    assert doubts_of(coarse, coarse) == ("the clock is coarse",)
+
+
+def test_the_exit_status_is_that_of_the_worst():
+    within, over, noisy = overhead(0.99, 1.01), overhead(1.1, 1.2), overhead(0.9, 1.2, (0.9, 1.2))
+    assert status_of([within], 1.02) == 0
+    assert status_of([within, noisy], 1.02) == 2
+    assert status_of([noisy, over, within], 1.02) == 1
+    assert status_of([over, noisy], None) == 0
+    assert status_of([overhead(1, 1, doubts=("a doubt",))], None) == 2
+
+
+def test_it_is_told_in_words():
+    assert str(overhead(1.0, 1.02, doubts=("the clock is coarse",))) == (
+        "Mine: 1.010 times plain fit (1.000 to 1.020; plain fit beside itself 0.995 to 1.005; 31 pairs of 256 batches, "
+        "1.20 ms a batch)\n"
+        "  hooks 3.5 µs a batch, 99th percentile 12.0 µs, 0.4% of the time\n"
+        "  32 bytes a batch\n"
+        "  cannot be decided: the clock is coarse"
+    )
+
+
+def test_json_carries_the_attributes_and_what_a_budget_says():
+    content = json.loads(overhead(1.0, 1.02).to_json())
+    assert content["interval"] == {"low": 1.0, "high": 1.02}
+    assert content["growth"] == {"bytes": 32.2, "batches": 3584}
+    assert (content["decided"], content["schema"]) == (True, 1)
+    whole = json.loads(json.dumps(document([overhead(1.1, 1.2)], 1.02)))
+    assert (whole["status"], whole["budget"], whole["callbacks"][0]["judged"]) == (1, 1.02, "over")
+    assert "judged" not in document([overhead(1.1, 1.2)], None)["callbacks"][0]
+
+
+def test_an_interval_without_an_end_is_null_in_json():
+    endless = replace(overhead(0.0, 1.0), interval=Interval(0.0, float("inf")))
+    assert json.loads(endless.to_json())["interval"] == {"low": 0.0, "high": None}
+    assert endless.extra_info["overhead_ratio_high"] is None
+
+
+def test_extra_info_is_flat_and_fit_for_json():
+    info = overhead(1.0, 1.02).extra_info
+    assert json.loads(json.dumps(info)) == info
+    assert (info["overhead_ratio_low"], info["overhead_bytes_per_batch"]) == (1.0, 32.2)
+    assert all(name.startswith("overhead_") for name in info)
+
+
+def test_the_table_says_ratio_hooks_memory_budget_control_and_machine():
+    stream = io.StringIO()
+    rendered.write([overhead(1.1, 1.2), overhead(0.99, 1.01)], 1.02, stream)
+    printed = stream.getvalue()
+    assert all(len(line) <= 100 for line in printed.splitlines()[:6])
+    assert "1.150 (1.100 to 1.200)" in printed
+    assert "3.5 (12.0)" in printed
+    assert "≤ 1.02" in printed
+    assert "over" in printed
+    assert "within" in printed
+    assert printed.count("plain fit beside itself: 0.995 to 1.005; 31 pairs of 256 batches, 1.20 ms a batch") == 1
+    assert "a processor, 2 cores, load 0.5, no accelerator; Keras 3.15.1, Python 3.12.1" in printed
+    assert json.loads(rendered.document([overhead(0.99, 1.01)], 1.02))["status"] == 0

@@ -1,0 +1,114 @@
+"""The statistics of paired durations hold for noise that is known."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lossaudit.timings import FEWEST, Interval, interleaved, ratio_of, resolution_of, timed
+
+DURATIONS = st.lists(st.tuples(st.floats(0.5, 2), st.floats(0.5, 2)), min_size=FEWEST, max_size=40)
+
+
+def noisy(seed: int, pairs: int = 31, factor: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """Durations with a slow drift that both share, and spikes that each has alone."""
+    random = np.random.default_rng(seed)
+    drift = np.exp(np.cumsum(random.normal(0, 0.1, pairs)))
+    spikes = 1 + random.exponential(0.05, (2, pairs)) * (random.random((2, pairs)) < 0.3)
+    jitter = random.lognormal(0, 0.01, (2, pairs))
+    return drift * factor * spikes[0] * jitter[0], drift * spikes[1] * jitter[1]
+
+
+@given(DURATIONS)
+def test_the_interval_holds_the_median(pairs):
+    seconds, baseline = np.array(pairs).T
+    found = ratio_of(seconds, baseline)
+    assert found.interval.holds(found.median)
+
+
+@given(DURATIONS, st.sampled_from([0.25, 0.5, 2.0, 8.0]))
+def test_the_unit_of_time_does_not_matter(pairs, unit):
+    seconds, baseline = np.array(pairs).T
+    one, other = ratio_of(seconds, baseline), ratio_of(seconds * unit, baseline * unit)
+    assert (one.median, one.interval) == (other.median, other.interval)
+
+
+@given(DURATIONS, st.floats(0.001, 0.4))
+def test_a_coarser_clock_never_makes_the_interval_tighter(pairs, resolution):
+    seconds, baseline = np.array(pairs).T
+    fine, coarse = (ratio_of(seconds, baseline, resolution=step).interval for step in (0.0, resolution))
+    assert coarse.low <= fine.low <= fine.high <= coarse.high
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.02, 1.5])
+def test_the_interval_holds_a_planted_ratio_as_often_as_it_says(factor):
+    held = [ratio_of(*noisy(seed, factor=factor)).interval.holds(factor) for seed in range(200)]
+    assert sum(held) >= 180
+
+
+def test_a_drift_that_both_share_cancels():
+    seconds, baseline = noisy(0, factor=1.03)
+    assert baseline.max() > 1.3 * baseline.min()
+    assert ratio_of(seconds, baseline).interval.high - ratio_of(seconds, baseline).interval.low < 0.03
+
+
+def test_the_seed_gives_the_same_interval_again():
+    assert ratio_of(*noisy(3), seed=5) == ratio_of(*noisy(3), seed=5)
+
+
+@pytest.mark.parametrize("step", [0.01, 0.1, 1.0])
+def test_durations_of_a_coarse_clock_tie_and_the_interval_is_as_wide_as_its_steps(step):
+    seconds, baseline = (np.ceil(one / step) * step for one in noisy(1, 100, 1.004))
+    found = ratio_of(seconds, baseline)
+    assert found.doubt is not None
+    assert "the clock moves in steps of" in found.doubt
+    assert found.interval.high - found.interval.low >= step / np.median(baseline)
+    assert found.interval.holds(1.0)
+
+
+def test_durations_that_are_all_equal_decide_nothing():
+    found = ratio_of(np.full(31, 0.016), np.full(31, 0.016))
+    assert found.interval == Interval(0.0, np.inf)
+    assert found.doubt == "100% of the durations are equal: the clock moves in steps of 0.016 s"
+
+
+def test_distinct_durations_are_not_doubted():
+    assert ratio_of(*noisy(2)).doubt is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "baseline", "message"),
+    [
+        (np.ones(5), np.ones(5), "5 pairs are too few: a 95% interval of a median needs 6"),
+        (np.ones(6), np.ones(7), "are no pairs"),
+        (np.zeros(6), np.ones(6), "durations must be positive"),
+        (np.ones(6), np.full(6, np.nan), "durations must be positive"),
+    ],
+)
+def test_what_is_no_pairs_of_durations_is_refused(seconds, baseline, message):
+    with pytest.raises(ValueError, match=message):
+        ratio_of(seconds, baseline)
+
+
+def test_runs_are_interleaved_in_another_order_each_round():
+    order: list[str] = []
+    runs = {name: lambda name=name: order.append(name) or 1.0 for name in "abc"}
+    times = interleaved(runs, 20, seed=1)
+    rounds = [tuple(order[at : at + 3]) for at in range(0, 60, 3)]
+    assert {tuple(sorted(one)) for one in rounds} == {("a", "b", "c")}
+    assert len(set(rounds)) > 3
+    assert {name: one.shape for name, one in times.items()} == dict.fromkeys("abc", (20,))
+
+
+def test_a_timed_program_says_how_long_it_took():
+    assert timed(lambda: time.sleep(0.01))() >= 0.01
+
+
+def test_the_step_of_a_clock_is_seen():
+    assert 0 < resolution_of() < 0.001
+    ticks = iter(np.repeat(np.arange(200) * 0.25, 7))
+    assert resolution_of(lambda: next(ticks)) == 0.25
