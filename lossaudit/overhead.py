@@ -33,7 +33,6 @@ MakeCallbacks = Callable[[], Any]
 PLAIN, AGAIN = "fit", "fit again"
 """The runs without callbacks: what all others are paired with, and its control."""
 
-_MEMORY_BATCHES = 2048
 _MEMORY_SECONDS = 2.0
 _FEWEST_EPOCHS = 4
 
@@ -71,7 +70,7 @@ def measure(
     name: str | None = None,
     rounds: int = 31,
     seconds: float = 0.25,
-    memory: bool = True,
+    memory: int | None = None,
     seed: int = 0,
     **training: Any,
 ) -> Overhead:
@@ -88,7 +87,7 @@ def measure(
         name: what to call it; the name of `make_callbacks` if none is given.
         rounds: how many pairs there are.
         seconds: how long a training takes at least, unless `epochs` says how many epochs it has.
-        memory: count the memory as well, which takes some seconds.
+        memory: over about how many batches memory is counted; 0 for not at all, None for what takes some seconds.
         seed: of the order, and of the bootstrap.
         training: further arguments of `fit`, such as `batch_size` and `validation_data`.
 
@@ -110,7 +109,7 @@ def compare(
     *,
     rounds: int = 31,
     seconds: float = 0.25,
-    memory: bool = True,
+    memory: int | None = None,
     seed: int = 0,
     shown: Callable[[Sequence[int]], Iterable[int]] = iter,
     **training: Any,
@@ -217,7 +216,7 @@ class _Trial:
         return {"parameters": int(self._model.count_params()), "epochs": self._epochs, **settings}
 
     def overhead(
-        self, name: str, times: Mapping[str, Floats], setup: Mapping[str, Any], *, memory: bool, seed: int
+        self, name: str, times: Mapping[str, Floats], setup: Mapping[str, Any], *, memory: int | None, seed: int
     ) -> Overhead:
         """What the callbacks of an arm cost."""
         resolution = resolution_of()
@@ -234,7 +233,7 @@ class _Trial:
             batches=batches,
             outside=float(np.median(longer)),
             hooks=self._hooks(name),
-            growth=self._growth(name) if memory else None,
+            growth=None if memory == 0 else self._growth(name, memory),
             doubts=doubts_of(ratio, control),
             setup=setup,
         )
@@ -248,10 +247,10 @@ class _Trial:
             self._fit(one.surrounding(callbacks), self._epochs)
         return watch.times(empty)
 
-    def _growth(self, name: str) -> Growth:
+    def _growth(self, name: str, wanted: int | None) -> Growth:
         """What an arm keeps beyond what plain fit does, from the end of the second epoch to that of the last."""
-        affordable = _MEMORY_SECONDS / self._epoch
-        epochs = max(_FEWEST_EPOCHS, math.ceil(min(_MEMORY_BATCHES / self._batches, affordable)))
+        enough = _MEMORY_SECONDS / self._epoch if wanted is None else 2 + wanted / self._batches
+        epochs = max(_FEWEST_EPOCHS, math.ceil(enough))
         batches = self._batches * (epochs - 2)
         for one in (PLAIN, name):
             if one not in self._growths:

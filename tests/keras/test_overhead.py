@@ -51,7 +51,7 @@ def training() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def measured(training) -> dict[str, Overhead]:
     candidates = {"nothing": keras.callbacks.Callback, "spinning": lambda: [Spinning()], "hoarding": Hoarding}
-    return {one.name: one for one in compare(candidates, **training, **QUICK)}
+    return {one.name: one for one in compare(candidates, **training, **QUICK, memory=480)}
 
 
 def test_time_that_is_spent_in_a_hook_is_found_in_the_ratio_and_in_the_hooks(measured):
@@ -88,7 +88,7 @@ def test_it_is_said_what_was_trained_and_where(measured):
 def test_the_model_is_left_as_it_was(training):
     model = training["model"]
     before, history = State(model), getattr(model, "history", None)
-    measure(LossRecorder, **training, **QUICK, memory=False)
+    measure(LossRecorder, **training, **QUICK, memory=0)
     assert before.holds([*model.variables, *model.optimizer.variables])
     assert getattr(model, "history", None) is history
 
@@ -100,7 +100,7 @@ def test_every_training_begins_from_the_same_state(training):
         def on_epoch_end(self, epoch, logs=None):
             losses.append(logs["loss"])
 
-    measure(Keeping, **training, shuffle=False, rounds=6, memory=False)
+    measure(Keeping, **training, shuffle=False, rounds=6, memory=0)
     pairs = np.reshape(losses[1:], (-1, 2))  # after the epoch in which the step was traced
     assert (pairs == pairs[0]).all()
 
@@ -112,20 +112,20 @@ def test_a_callback_is_made_once_and_named_by_what_made_it(training):
         made.append(keras.callbacks.Callback())
         return made
 
-    found = measure(make_mine, **training, **QUICK, memory=False)
+    found = measure(make_mine, **training, **QUICK, memory=0)
     assert len(made) == 1
     assert (found.name, found.growth) == ("make_mine", None)
 
 
 def test_without_a_model_the_smallest_is_trained():
-    found = measure(keras.callbacks.Callback, **QUICK, memory=False)
+    found = measure(keras.callbacks.Callback, **QUICK, memory=0)
     assert found.batches == SIZES["smallest"].batches
     assert found.setup["parameters"] == 11
 
 
 def test_several_steps_of_an_execution_are_as_many_batches():
     model, data = example("smallest", steps_per_execution=16)
-    found = measure(keras.callbacks.Callback, model, data, batch_size=32, **QUICK, memory=False)
+    found = measure(keras.callbacks.Callback, model, data, batch_size=32, **QUICK, memory=0)
     assert found.batches % 256 == 0
     assert found.hooks.batches == found.batches / 16
 
