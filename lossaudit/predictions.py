@@ -119,7 +119,7 @@ class Prediction:
         undefined = ~np.isfinite(self.values)
         if not undefined.any():
             return near
-        return near | (undefined & (~np.isfinite(observed) | self._same_bits(observed)))
+        return np.where(undefined, ~np.isfinite(observed) | self._same_bits(observed), near)
 
     def _same_bits(self, observed: Floats, settled: NDArray[np.bool_] | bool = False) -> NDArray[np.bool_]:
         """Where a known program prints what was observed; nothing is computed for numbers that are settled."""

@@ -157,6 +157,16 @@ def test_a_coarse_mean_is_not_taken_for_an_average_that_hardly_forgets(losses):
     assert named != ("exponential-average-read-as-loss",)
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_finite_mean_of_losses_that_are_not_finite_is_wrong(bad):
+    losses = [1.5, 2.25, bad, 3.1, 2.2, 1.9, 4.4, 1.1]
+    truth = Recording([Series(losses, weights=[4] * 7 + [2], epochs=[0] * 4 + [1] * 4)])
+    dropped = [np.mean([1.5, 2.25, 3.1]), np.average(losses[4:], weights=[4, 4, 4, 2])]
+    finding = audit(truth, {"epoch_loss": dropped}).findings[0]
+    assert (finding.code, finding.verdict, finding.epoch) == ("LA303", "wrong", 0)
+    assert "not-finite-dropped" in finding.causes
+
+
 def test_a_right_log_of_a_sum_that_overflows_in_one_order_is_right():
     truth = Recording([Series([1.0, -np.inf], weights=[4, 2], epochs=[0, 0])])
     assert audit(truth, Series([np.nan], covers="epoch")).findings == ()
