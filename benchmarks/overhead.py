@@ -43,7 +43,7 @@ ROOT = Path(__file__).parent.parent
 PICTURES = ROOT / "docs" / "pictures"
 DARK: Palette = {**PAPER, "ink": "#d6d6d6", "faint": "#444444", "logged": "#ff9f2e", "expected": "#4fc98a"}
 _QUIET = 0.01
-TICKS = (1, 1.02, 1.05, 1.1, 1.2, 1.5, 2, 3)
+TICKS = (0.7, 1, 1.1, 1.2, 1.5, 2, 3)
 
 
 class Appending(keras.callbacks.Callback):
