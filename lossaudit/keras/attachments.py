@@ -74,6 +74,11 @@ class Attachment:
         """Say which training this is for, once it has begun."""
         self._training = training
 
+    def settle(self) -> None:
+        """Have the variables hold what they should: on JAX, Keras keeps their values elsewhere while it trains."""
+        if keras.backend.backend() == "jax":
+            self.model.jax_state_sync()
+
     def detach(self) -> None:
         """Put the original tracker back, with the state it would have had, and what Keras had compiled with it."""
         model = self.model

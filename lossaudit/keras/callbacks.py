@@ -177,6 +177,7 @@ class LossRecorder(keras.callbacks.Callback):
         """Move what the graph has recorded into memory."""
         self._unread = 0
         if self._attachment is not None:
+            self._attachment.settle()
             tracker = self._attachment.tracker
             replicas, lost = tracker.take()
             self._capture.bypassed |= tracker.bypassed

@@ -49,13 +49,22 @@ WITHOUT_TENSORFLOW = """
 import sys
 sys.modules["tensorflow"] = None
 import keras, numpy as np
-from lossaudit.keras import LossAudit
+from lossaudit.keras import LossAudit, LossRecorder
 x = np.ones((10, 2), "float32")
 network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
 network.compile("sgd", "mse")
 audit = LossAudit("raise")
 network.fit(x, x[:, :1], batch_size=4, epochs=2, verbose=0, callbacks=[audit])
 print(len(audit.recording.find(split="train")), audit.report.ok)
+recorder, alone = LossRecorder(), network.get_weights()
+recorder.capacity = 8
+settings = {"batch_size": 1, "epochs": 3, "verbose": 0, "shuffle": False}
+found = [network.fit(x, x[:, :1], callbacks=[recorder], **settings).history["loss"]]
+weights = network.get_weights()
+network.set_weights(alone)
+found += [network.fit(x, x[:, :1], **settings).history["loss"]]
+same = all((one == other).all() for one, other in zip(weights, network.get_weights()))
+print(len(recorder.recording.find(split="train")), found[0] == found[1], same)
 for wanted in ({"gradients": True}, {"predictions": (1, 1)}):
     try:
         network.fit(x, x[:, :1], verbose=0, callbacks=[LossAudit(**wanted)])
@@ -72,6 +81,7 @@ def test_jax_needs_no_tensorflow_and_says_what_it_cannot_record():
     )
     assert run.stdout.splitlines() == [
         "6 True",
+        "30 True True",
         "gradients=True can be recorded on TensorFlow only, not on jax",
         "predictions=True can be recorded on TensorFlow only, not on jax",
     ], run.stderr[-3000:]
