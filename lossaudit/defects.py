@@ -84,7 +84,7 @@ def untouched_tracker_shown_as_epoch(case: Case, recording: Recording) -> Iterat
     """
     if _is_bypassed(case, recording):
         means = means_of_epochs(case.truth.batches.counted_alike(), case.truth.dtype)
-        yield means.times(np.zeros(len(means)))
+        yield means.times(0.0)
 
 
 @defect(
@@ -198,7 +198,7 @@ def replicas_counted_alike_in_batch_logs(case: Case, recording: Recording) -> It
     """the mean over the replicas of the mean of each, however many rows each of them had."""
     replicas = _replica_count(recording)
     for so_far in _joint_means(case, recording):
-        yield so_far.times(np.full(len(so_far), 1 / replicas))
+        yield so_far.times(1 / replicas)
 
 
 @defect("epoch_so_far", "batch", seen=("3.3.3", "3.6.0"), thread="keras-team/keras#20610", remedy=_RECORD)
@@ -206,7 +206,7 @@ def replica_sums_averaged_in_batch_logs(case: Case, recording: Recording) -> Ite
     """the mean over the replicas of what each of them summed up: with the reduction "sum" they should be added."""
     replicas = _replica_count(recording)
     for so_far in _joint_means(case, recording):
-        mean = so_far.times(np.full(len(so_far), 1 / replicas))
+        mean = so_far.times(1 / replicas)
         yield from _of_sum(mean, case, recording)
 
 
@@ -227,7 +227,7 @@ def older_batches_multiplied_by_replicas(case: Case, recording: Recording) -> It
         so_far = _with_older_first(truth, replicas)
         for one in (so_far, so_far.once_an_epoch(truth.batches.ends)):
             yield one
-            yield one.times(np.full(len(one), float(replicas)))  # and a loss that is not reduced
+            yield one.times(float(replicas))  # and a loss that is not reduced
             yield from _of_sum(one, case, recording)
 
 
@@ -245,7 +245,7 @@ def unreduced_loss_multiplied_by_replicas(case: Case, recording: Recording) -> I
     """
     replicas = _replica_count(recording)
     for one in _means(case.truth) if replicas > 1 and recording.metadata.get("reduction") == "none" else ():
-        yield one.times(np.full(len(one), float(replicas)))
+        yield one.times(float(replicas))
 
 
 def recognised_defects(case: Case, recording: Recording) -> list[Defect]:
@@ -303,7 +303,7 @@ def _replicas(case: Case, recording: Recording) -> list[Batches]:
 def _of_sum(prediction: Prediction, case: Case, recording: Recording) -> Iterator[Prediction]:
     """The same of a reduction "sum", of which a recording holds the sum over all replicas, and Keras each one's."""
     if recording.metadata.get("reduction") == "sum":
-        yield prediction.times(np.full(len(prediction), 1 / _replica_count(recording)))
+        yield prediction.times(1 / _replica_count(recording))
 
 
 def _joint_means(case: Case, recording: Recording) -> Iterator[Prediction]:

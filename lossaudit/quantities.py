@@ -113,7 +113,7 @@ def unweighted_cumulative_mean(truth: Truth) -> Iterator[Prediction]:
 def sum_of_batch_losses(truth: Truth) -> Iterator[Prediction]:
     """the sum of the epoch's batch losses"""
     means = means_of_epochs(truth.batches.counted_alike(), truth.dtype)
-    yield means.times(truth.batches.lengths.astype(np.float64))
+    yield means.times(truth.batches.lengths)
 
 
 @quantity
