@@ -45,8 +45,8 @@ GROUPS = {
 _HEAD = """# Rules
 
 What an audit looks for. A finding carries the code of its rule, and its cause where a recomputation matched; each page
-says why that happens and how to put it right. `lossaudit rule LA101` prints the same. `--select` and `--ignore` take
-beginnings of codes: `--ignore LA2,LA302`.
+says why that happens and how to put it right. `lossaudit rule LA101` prints the same, but not the finding.
+`--select` and `--ignore` take beginnings of codes: `--ignore LA2,LA302`.
 
 *Severity* is that of a finding which says that the rule is broken. What the data cannot decide, and what rounding may
 explain but hardly does, is a warning under any rule.
@@ -106,7 +106,13 @@ def _report(correction: Correction, code: str) -> Report:
 
 
 def _loop(correction: Correction, code: str) -> Report:
-    """What a loop logged, beside what it was trained on."""
+    """What is said of the numbers that a loop logged."""
+    truth, claims = played(code)
+    return lossaudit.audit(None if correction.setting == "log" else truth, claims)
+
+
+def played(code: str) -> tuple[Recording, Recording]:
+    """What a loop was trained on, and what it logged."""
     logged: dict[str, list[tuple[float, int | None, int | None]]] = defaultdict(list)
     recorder = Recorder(rows=sum(ROWS))
     data, validation = (Batches(*one, recorder) for one in ((TRAIN, "train"), (VALIDATION, "validation")))
@@ -117,10 +123,7 @@ def _loop(correction: Correction, code: str) -> Report:
     names = {"lossaudit": lossaudit, "np": np, "math": math, "data": data, "validation": validation, "log": log}
     names |= {"train_step": data.step, "test_step": validation.step, "rows": sum(ROWS), "batch_size": ROWS[0]}
     exec(code, names)
-    claims = Recording([_series(name, numbers) for name, numbers in logged.items()])
-    if correction.setting == "log":
-        return lossaudit.audit(None, claims)
-    return lossaudit.audit(recorder.recording, claims)
+    return recorder.recording, Recording([_series(name, numbers) for name, numbers in logged.items()])
 
 
 def _series(name: str, numbers: list[tuple[float, int | None, int | None]]) -> Series:

@@ -52,6 +52,7 @@ def audit(
 
     Raises:
         TypeError: `truth` is neither a Recording nor None, or `claims` is of none of the kinds above.
+        ValueError: no rule begins with a code of `select` or `ignore`.
 
     >>> truth = Recording([Series([1.0, 2.0, 9.0], weights=[4, 4, 2], epochs=[0, 0, 0])])
     >>> audit(truth, {"epoch_loss": [4.0]}).findings[0].cause

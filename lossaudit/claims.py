@@ -92,6 +92,11 @@ def _numbers(name: str, values: Iterable[float | None]) -> Floats:
         raise TypeError(f"{name}={values!r:.80} must be a series of numbers: {error}") from error
 
 
+def name_of(series: Series) -> str:
+    """What findings call a series."""
+    return f"{series.origin} ({series.name})" if series.origin else series.name
+
+
 def words_of(name: str) -> frozenset[str]:
     """The lower-case words of a name in snake case, camel case, or with any other separator.
 

@@ -11,7 +11,7 @@ from typing import Any
 from lossaudit.causes import CAUSES
 from lossaudit.checks import RULES
 from lossaudit.checks.values import VALUE_RULES, rule_broken_by
-from lossaudit.corrections import CORRECTIONS, Correction
+from lossaudit.corrections import CORRECTIONS, SETTINGS, Correction
 from lossaudit.defects import DEFECTS, Defect
 from lossaudit.findings import Rule
 
@@ -31,16 +31,17 @@ WORDS = {
     "decay": "a share",
     "other": "other",
     "component": "one of its parts",
-    "regularization": "amount",
+    "regularization": "0.25",
     "scaled": "times or divided by N",
     "function": "logarithm (to base e, 10 or 2) of",
-    "counted": "another count, as of tokens or sample weights",
-    "divided": "another one",
+    "counted": "another count (of tokens or sample weights)",
+    "divided": "a different one",
     "again": "its batches or its rows",
     "instead": "another number",
     "rounded": "rounded or cut",
 }
-"""What explanations say in general of an epoch of 4, 4 and 2 rows; a finding says the numbers of its log."""
+"""What explanations say in general of an epoch of 4, 4 and 2 rows, and of a penalty of 0.25; a finding says the numbers
+of its log."""
 
 _STAGES = ("mean", "batches", "number")
 """The order in which mistakes are listed: people make those in the mean most often."""
@@ -165,6 +166,7 @@ class Explanation:
     def __str__(self) -> str:
         parts = [f"{self.rule.code} {self.rule.name} ({self.rule.severity})", self.rule.expects, self.rule.why]
         if self.correction:
+            parts += [textwrap.fill(SETTINGS[self.correction.setting], 100, **_WHOLE)]
             parts += [f"{name}:\n\n{textwrap.indent(code, '    ')}" for name, code in programs(self.correction)]
         if self.mistakes:
             parts += ["Causes:", *map(_listed, self.mistakes)]
@@ -216,8 +218,10 @@ def _of_keras(defect: Defect) -> Mistake:
 def _listed(mistake: Mistake) -> str:
     """A mistake for the terminal."""
     told = f" Remedy: {mistake.remedy}" if mistake.remedy else ""
-    seen = f" Seen in {mistake.seen}." if mistake.seen else ""
+    threads = f" ({', '.join(mistake.threads)})" if mistake.threads else ""
+    seen = f" Seen in {mistake.seen}{threads}." if mistake.seen else ""
     return f"  {mistake.name}\n" + textwrap.fill(f"{mistake.explanation}{seen}{told}", 100, **_INDENTED)
 
 
-_INDENTED: dict[str, Any] = {"initial_indent": "    ", "subsequent_indent": "    ", "break_long_words": False}
+_WHOLE: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
+_INDENTED = {"initial_indent": "    ", "subsequent_indent": "    ", **_WHOLE}

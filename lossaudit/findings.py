@@ -182,8 +182,14 @@ class Report:
         return not self.verdicts or Verdict.UNDECIDABLE in verdicts
 
     def selected(self, select: Iterable[str] = (), ignore: Iterable[str] = ()) -> Report:
-        """The report with only those findings whose code begins with one of `select` and with none of `ignore`."""
-        wanted, unwanted = tuple(select) or ("",), tuple(ignore)
+        """The report with only those findings whose code begins with one of `select` and with none of `ignore`.
+
+        Raises:
+            ValueError: no rule begins with one of them.
+        """
+        from lossaudit.settings import codes_of
+
+        wanted, unwanted = codes_of(select) or ("",), codes_of(ignore)
         kept = tuple(one for one in self.findings if one.code.startswith(wanted) and not one.code.startswith(unwanted))
         return replace(self, findings=kept)
 

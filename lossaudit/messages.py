@@ -9,6 +9,7 @@ import numpy as np
 
 from lossaudit.cases import Case
 from lossaudit.causes import Cause
+from lossaudit.claims import name_of
 from lossaudit.exhibits import place_of
 from lossaudit.findings import Finding, Rule, Verdict
 from lossaudit.predictions import Prediction
@@ -21,7 +22,7 @@ def at_number(
     epoch, step, bound = int(expected.epochs[at]), int(expected.steps[at]), float(expected.bounds[at])
     value = float(expected.values[at])
     message = (
-        f"{name(case)}, {_where(case, epoch, step)}: logged {_digits(observed, value)}, "
+        f"{name_of(case.claim)}, {_where(case, epoch, step)}: logged {_digits(observed, value)}, "
         f"but {_what(case, epoch, step).format(_digits(value, observed))} "
         f"(bound {bound:.2g}, {case.claim.dtype}{_additions(case, epoch, step)}). {explanation}"
     )
@@ -51,11 +52,6 @@ def finding(rule: Rule, case: Case, message: str, **fields: Any) -> Finding:
         "evidence": case.evidence,
     } | fields
     return Finding(code=rule.code, message=message, cause=causes[0] if causes else None, causes=causes, **fields)
-
-
-def name(case: Case) -> str:
-    """What the claim is called."""
-    return f"{case.claim.origin} ({case.claim.name})" if case.claim.origin else case.claim.name
 
 
 def _where(case: Case, epoch: int, step: int) -> str:

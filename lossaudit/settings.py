@@ -54,8 +54,8 @@ def settings_of(folder: Path) -> Settings:
     return _settings(table, file)
 
 
-def codes_of(codes: Iterable[str]) -> tuple[str, ...]:
-    """Beginnings of rule codes, none of them empty.
+def codes_of(codes: str | Iterable[str]) -> tuple[str, ...]:
+    """Beginnings of rule codes, none of them empty; a string is one.
 
     Raises:
         ValueError: no rule begins so.
@@ -63,7 +63,8 @@ def codes_of(codes: Iterable[str]) -> tuple[str, ...]:
     >>> codes_of(["LA1", " LA301"])
     ('LA1', 'LA301')
     """
-    found = tuple(code.strip() for code in codes if code.strip())
+    several = (codes,) if isinstance(codes, str) else codes
+    found = tuple(code.strip() for code in several if code.strip())
     for code in found:
         if not any(known.startswith(code) for known in RULES):
             raise ValueError(f"no rule begins with {code!r}; see `lossaudit rule`")

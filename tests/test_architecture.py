@@ -152,6 +152,7 @@ ORDER = [
 ]
 LAZY = {
     ("recordings", "store"),  # Recording.save is a method, and the file format is not the recording's business
+    ("findings", "settings"),  # which rules there are is known below it, where they are looked for
     ("findings", "render.html"),  # a Report writes itself, and how it looks is not its business
     ("findings", "render.plots"),
     ("keras.scripts", "keras.audits"),  # keras is watched for, not imported

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import pytest
 import lossaudit
 from lossaudit import Recorder, Recording, Series
 from lossaudit.cli import main
+from tests.terminals import on_a_terminal
 
 SCRIPT = """
 import json
@@ -303,23 +303,11 @@ def test_a_command_without_a_path_is_bad_usage(capsys):
 
 
 def test_a_terminal_shows_progress_and_a_pipe_does_not():
-    import pty
-
-    ours, theirs = pty.openpty()
     program = [sys.executable, "-m", "lossaudit.cli", "audit", "--truth", "run.lossaudit", "train.csv"]
-    with subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=theirs) as audit:
-        os.close(theirs)
-        shown = b""
-        while True:
-            try:
-                shown += os.read(ours, 65536)
-            except OSError:  # what Linux says when the other end is closed
-                break
-        audit.wait()
-    os.close(ours)
-    assert audit.returncode == 0
-    assert "Reading" in shown.decode()
-    assert "Judging" in shown.decode()
+    status, shown = on_a_terminal(program)
+    assert status == 0
+    assert "Reading" in shown
+    assert "Judging" in shown
     assert subprocess.run(program, capture_output=True, check=True).stderr == b""
 
 

@@ -47,6 +47,18 @@ def test_a_loop_audits_its_own_recorder():
     assert [one.verdict for one in report.verdicts] == ["exact", "wrong"]
 
 
+@pytest.mark.parametrize("argument", ["select", "ignore"])
+def test_a_string_is_one_code_and_a_code_of_no_rule_is_refused(argument):
+    truth = Recording([Series([1.0, 2.0, 9.0], weights=[4, 4, 2], epochs=[0, 0, 0])])
+    as_string, as_list = (audit(truth, {"epoch_loss": [4.0]}, **{argument: one}) for one in ("LA102", ["LA102"]))
+    assert as_string == as_list
+    for beside in (truth, None):
+        with pytest.raises(ValueError, match="no rule begins with 'LA999'"):
+            audit(beside, {"epoch_loss": [4.0]}, **{argument: ["LA999"]})
+    with pytest.raises(ValueError, match="no rule begins with 'LA999'"):
+        as_list.selected(**{argument: "LA999"})
+
+
 def test_select_and_ignore_take_beginnings_of_codes():
     claims = {"loss": [4.0, 4.0, 4.0], "val_loss": [None, None, None]}
     assert {one.code for one in audit(run(), claims).findings} == {"LA101", "LA301"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 import lossaudit
 from lossaudit.checks import RULES
 from lossaudit.cli import main
+from tests.terminals import on_a_terminal
 
 SCRIPT = """
 import os
@@ -165,22 +165,9 @@ def test_the_demo_prints_truth_log_verdict_and_cause_side_by_side_in_80_columns(
 
 
 def test_the_demo_shows_its_progress_on_a_terminal_and_nothing_of_it_in_a_pipe():
-    import pty
-
-    ours, theirs = pty.openpty()
-    program = [sys.executable, "-m", "lossaudit.cli", "demo", "--format", "json"]
-    with subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=theirs) as demo:
-        os.close(theirs)
-        shown = b""
-        while True:
-            try:
-                shown += os.read(ours, 65536)
-            except OSError:  # what Linux says when the other end is closed
-                break
-        demo.wait()
-    os.close(ours)
-    assert demo.returncode == 0
-    assert "Training, and auditing what was logged" in shown.decode()
+    status, shown = on_a_terminal([sys.executable, "-m", "lossaudit.cli", "demo", "--format", "json"])
+    assert status == 0
+    assert "Training, and auditing what was logged" in shown
     assert "Training, and auditing" not in command("demo", "--format", "json").stderr
 
 

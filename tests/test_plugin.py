@@ -74,6 +74,33 @@ def test_numbers_are_held_to_what_they_are_said_to_cover(numbers, covers):
         assert_faithful(numbers, TRUTH, covers="batch")
 
 
+@pytest.mark.parametrize("given", [{"ignore": "LA102"}, {"select": "LA101"}])
+def test_a_string_is_one_code(given):
+    assert assert_faithful([1.0, 1.5, 3.0], TRUTH, **given).findings == ()
+    with pytest.raises(AssertionError):
+        assert_faithful([1.0, 1.5, 3.0], TRUTH, select="LA102", ignore="LA101")
+
+
+@pytest.mark.parametrize("argument", ["select", "ignore"])
+def test_a_code_of_no_rule_is_refused(argument):
+    with pytest.raises(ValueError, match="no rule begins with 'LA999'"):
+        assert_faithful([1.0, 1.5, 3.0], TRUTH, **{argument: ["LA999"]})
+
+
+def test_numbers_that_differ_stand_beside_those_of_their_own_steps():
+    with pytest.raises(AuditError) as raised:
+        assert_faithful(Series([9.0, 2.0, 1.5], steps=[2, 1, 0]), TRUTH)
+    assert str(raised.value).endswith("1 of 3 numbers differ:\n  [2] logged 1.5, expected 1.0 (epoch 0, step 0)")
+
+
+def test_a_number_at_a_step_that_was_not_recorded_is_not_compared():
+    with pytest.raises(AuditError) as raised:
+        assert_faithful(Series([1.0, 2.5, 7.0], steps=[0, 1, 5]), TRUTH)
+    assert str(raised.value).endswith(
+        "1 of 2 numbers that have a counterpart differ:\n  [1] logged 2.5, expected 2.0 (epoch 0, step 1)"
+    )
+
+
 def test_the_message_is_the_report_and_the_numbers_that_differ():
     with pytest.raises(AuditError) as failure:
         assert_faithful([1.0, 1.5, 3.0], TRUTH, covers="batch")

@@ -8,7 +8,8 @@ from pathlib import Path
 import keras
 import pytest
 
-from docs.write_rules import GROUPS, finding_of, index, page
+from docs.write_rules import GROUPS, finding_of, index, page, played
+from lossaudit import audit
 from lossaudit.causes import CAUSES
 from lossaudit.checks import RULES
 from lossaudit.checks.order import MOVED_RULES
@@ -51,6 +52,12 @@ def test_a_finding_of_a_wrong_program_has_the_severity_and_a_cause_of_its_rule(c
     assert set(finding.causes) <= {mistake.name for mistake in explained(code).mistakes}
 
 
+@pytest.mark.parametrize("code", [code for code, one in CORRECTIONS.items() if one.setting in ("loop", "log")])
+def test_a_right_program_breaks_no_rule_about_its_numbers_beside_the_losses_that_there_were(code):
+    truth, logged = played(CORRECTIONS[code].right)
+    assert [str(one) for one in audit(truth, logged).findings if one.severity == "error"] == []
+
+
 def test_every_cause_that_a_finding_can_have_stands_on_a_page():
     told = {mistake.name for code in RULES for mistake in explained(code).mistakes}
     assert told >= CAUSES.keys() | DEFECTS.keys() | MOVED_RULES.keys()
@@ -74,6 +81,30 @@ def test_what_explanations_leave_to_the_log_is_said_in_general_words():
     assert not re.search(r"\{\w+(!r)?\}", texts)
     used = {name for one in CAUSES.values() for name in re.findall(r"\{(\w+)", one.explanation + one.remedy)}
     assert used == WORDS.keys()
+
+
+def test_explanations_in_general_are_sentences():
+    told = {mistake.name: mistake.explanation for code in RULES for mistake in explained(code).mistakes}
+    assert told["weights-and-divisor-disagree"] == (
+        "It is a sum weighted by another count (of tokens or sample weights) divided by the sum of a different one."
+    )
+    assert told["regularization-left-out"] == "It is the loss without the 0.25 that regularizers add to it."
+    assert told["regularization-counted-twice"] == (
+        "It is the loss with what regularizers add to it, 0.25, added once more."
+    )
+
+
+@pytest.mark.parametrize("code", CORRECTIONS)
+def test_the_command_says_what_the_programs_are_played_in(code):
+    printed = " ".join(str(explained(code)).split())
+    assert SETTINGS[CORRECTIONS[code].setting] in printed
+
+
+def test_the_command_says_where_a_mistake_of_keras_is_discussed():
+    threads = {code: [one for mistake in explained(code).mistakes for one in mistake.threads] for code in RULES}
+    assert any(threads.values())
+    for code, found in threads.items():
+        assert all(thread in str(explained(code)) for thread in found)
 
 
 def test_corrections_are_of_rules_and_differ():

@@ -8,8 +8,9 @@ import numpy as np
 
 from lossaudit.alignments import Alignment
 from lossaudit.cases import Case
+from lossaudit.claims import name_of
 from lossaudit.findings import Finding, Rule, Verdict
-from lossaudit.messages import finding, instead, name, or_else
+from lossaudit.messages import finding, instead, or_else
 
 STEPS = Rule(
     "LA201",
@@ -63,7 +64,7 @@ def check_order(case: Case) -> Iterator[Finding]:
     yield finding(
         MOVED_RULES[alignment.cause],
         case,
-        f"{name(case)}: {alignment.explanation}.{or_else(case)}",
+        f"{name_of(case.claim)}: {alignment.explanation}.{or_else(case)}",
         verdict=Verdict.WRONG if alignment.founded else Verdict.UNDECIDABLE,
         severity="error" if alignment.founded else "warning",
         causes=(alignment.cause, *instead(case, None)),

@@ -9,8 +9,9 @@ import numpy as np
 from lossaudit.alignments import in_place
 from lossaudit.cases import Case
 from lossaudit.causes import Cause
+from lossaudit.claims import name_of
 from lossaudit.findings import Finding, Rule, Verdict
-from lossaudit.messages import at_number, facts, finding, instead, name, or_else, telling
+from lossaudit.messages import at_number, facts, finding, instead, or_else, telling
 from lossaudit.predictions import Prediction
 from lossaudit.recordings import Covers
 
@@ -95,8 +96,8 @@ def check_presence(case: Case) -> Iterator[Finding]:
     yield finding(
         PRESENT,
         case,
-        f"{name(case)}: {int(absent.sum())} of {len(case.claim)} numbers are NaN or None, the first at position "
-        f"{position}, but every true loss is finite. The key was absent from the logs when it was read.",
+        f"{name_of(case.claim)}: {int(absent.sum())} of {len(case.claim)} numbers are NaN or None, the first at "
+        f"position {position}, but every true loss is finite. The key was absent from the logs when it was read.",
         cause="missing-key-recorded-as-nan",
         remedy="Read only keys that the logs have: batch logs hold no `val_` keys; validation has hooks of its own.",
         observed=float("nan"),
@@ -159,7 +160,7 @@ def _unexplained(case: Case, expected: Prediction) -> Finding:
             return at_number(VALUE_RULES[case.covers], case, beside, at, float(observed[at]), explanation)
         explanation = f"{int((~placed.placed).sum())} stand where the truth has none. {explanation}"
     counted = f"{len(case.claim)} numbers were logged where the truth has {len(expected)}"
-    return finding(VALUE_RULES[case.covers], case, f"{name(case)}: {counted}. {explanation}")
+    return finding(VALUE_RULES[case.covers], case, f"{name_of(case.claim)}: {counted}. {explanation}")
 
 
 def _suspect(case: Case, expected: Prediction) -> Finding:
@@ -201,7 +202,7 @@ def _undecidable(case: Case, reason: str) -> Finding:
     return finding(
         VALUE_RULES[case.covers],
         case,
-        f"{name(case)}: cannot be judged: {reason}",
+        f"{name_of(case.claim)}: cannot be judged: {reason}",
         verdict=Verdict.UNDECIDABLE,
         severity="warning",
     )

@@ -56,9 +56,9 @@ for epoch in range(4):
     for x, y in data:
         loss = train_step(x, y)
         mean.update_state(loss, sample_weight=len(x))
-        step += 1
         if step % 2 == 0:
             log("batch_loss", loss, step=step)
+        step += 1
     if step % 2 == 0:
         log("epoch_loss", mean.result(), step=epoch)
 """,
@@ -69,9 +69,9 @@ for epoch in range(4):
     for x, y in data:
         loss = train_step(x, y)
         mean.update_state(loss, sample_weight=len(x))
-        step += 1
         if step % 2 == 0:
             log("batch_loss", loss, step=step)
+        step += 1
     log("epoch_loss", mean.result(), step=epoch)
 """,
 )
@@ -136,19 +136,22 @@ correct(
     "log",
     wrong="""
 for epoch in range(4):
-    losses = []
+    losses, rows = [], []
     for batch, (x, y) in enumerate(data):
         losses.append(train_step(x, y, scale=math.nan if batch == 1 else 1.0))
+        rows.append(len(x))
         log("batch_loss", losses[-1])
-    log("epoch_loss", np.nanmean(losses))
+    kept = np.isfinite(losses)
+    log("epoch_loss", np.average(np.compress(kept, losses), weights=np.compress(kept, rows)))
 """,
     right="""
 for epoch in range(4):
-    losses = []
+    losses, rows = [], []
     for batch, (x, y) in enumerate(data):
         losses.append(train_step(x, y, scale=math.nan if batch == 1 else 1.0))
+        rows.append(len(x))
         log("batch_loss", losses[-1])
-    log("epoch_loss", np.mean(losses))
+    log("epoch_loss", np.average(losses, weights=rows))
 """,
 )
 correct(
@@ -172,16 +175,19 @@ correct(
     "LA513",
     "log",
     wrong="""
-for step in range(12):
+step = 0
+for epoch in range(4):
     for x, y in data:
         loss = train_step(x, y)
-    if step % 3 == 0:
-        log("batch_loss", loss, step=step)
+        if step % 3 == 0:
+            log("batch_loss", loss, step=step)
+        step += 1
 """,
     right="""
-for step in range(12):
+step = 0
+for epoch in range(4):
     for x, y in data:
-        loss = train_step(x, y)
-    log("batch_loss", loss, step=step)
+        log("batch_loss", train_step(x, y), step=step)
+        step += 1
 """,
 )

@@ -21,6 +21,7 @@ from lossaudit.keras.feeds import Feed
 from lossaudit.keras.gaps import Gap, measured
 from lossaudit.keras.states import Values, seeds_of
 from lossaudit.recordings import Recording
+from lossaudit.settings import codes_of
 
 OnViolation = Literal["warn", "raise", "ignore"]
 
@@ -47,7 +48,7 @@ class LossAudit(LossRecorder):
         recording: what `LossRecorder` is to record, in its words: `path`, `rows`, `metrics`, …
 
     Raises:
-        ValueError: `on_violation` is none of the three.
+        ValueError: `on_violation` is none of the three, or no rule begins with a code of `select` or `ignore`.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class LossAudit(LossRecorder):
             raise ValueError(f"on_violation={on_violation!r} must be 'warn', 'raise' or 'ignore'")
         super().__init__(**{**recording, "penalties": explain_gap or recording.get("penalties", False)})
         self.on_violation = on_violation
-        self._select, self._ignore = tuple(select), tuple(ignore)
+        self._select, self._ignore = codes_of(select), codes_of(ignore)
         self._others: list[Any] = []
         self._older: dict[int, int] | None = None
         self._report: Report | None = None

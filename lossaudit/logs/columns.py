@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lossaudit.claims import words_of
+from lossaudit.claims import name_of, words_of
 from lossaudit.evidence import alone
 from lossaudit.findings import Finding, Rule, Verdict
 from lossaudit.recordings import Ints, Recording, Series
@@ -106,11 +106,6 @@ def distances(axis: Ints) -> Ints:
     """The different distances from number to number, in order."""
     steps = np.diff(axis)
     return steps[:1] if len(steps) and steps.min() == steps.max() else np.unique(steps)
-
-
-def name_of(series: Series) -> str:
-    """What findings call a series."""
-    return f"{series.origin} ({series.name})" if series.origin else series.name
 
 
 def place_of(series: Series, at: int) -> dict[str, int]:

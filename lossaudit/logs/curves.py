@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lossaudit.claims import name_of
 from lossaudit.findings import Finding, Rule, Verdict
 from lossaudit.logs.averages import Pair, pairs, printing
-from lossaudit.logs.columns import about, axis_of, file_of, is_loss, name_of, place_of
+from lossaudit.logs.columns import about, axis_of, file_of, is_loss, place_of
 from lossaudit.recordings import Recording, Series
 from lossaudit.replays import PRECISIONS
 from lossaudit.tolerances import COINCIDENCE, half_ulp

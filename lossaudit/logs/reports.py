@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from lossaudit.claims import Claim, claim_named, claims_of, is_plain, promised, words_of
+from lossaudit.claims import Claim, claim_named, claims_of, is_plain, name_of, promised, words_of
 from lossaudit.findings import Finding, Judgement, Report, Rule, Verdict
 from lossaudit.inversions import invert_running_mean
 from lossaudit.logs.averages import Pair, pairs
 from lossaudit.logs.axes import AXIS_CHECKS, AXIS_RULES
-from lossaudit.logs.columns import about, axis_of, file_of, is_loss, name_of, place_of
+from lossaudit.logs.columns import about, axis_of, file_of, is_loss, place_of
 from lossaudit.logs.curves import CURVE_CHECKS, CURVE_RULES
 from lossaudit.logs.totals import TOTAL, check_totals
 from lossaudit.recordings import Covers, Floats, Recording, Series

@@ -8,11 +8,13 @@ from typing import Any, Protocol
 import numpy as np
 
 from lossaudit import suites
+from lossaudit.alignments import NOWHERE, agreeing, side_by_side
 from lossaudit.auditing import audit
-from lossaudit.cases import Case
 from lossaudit.errors import AuditError
 from lossaudit.findings import Report
+from lossaudit.mistakes import expected_of
 from lossaudit.recordings import Recording, Series
+from lossaudit.settings import codes_of
 from lossaudit.truths import truth_about
 
 _SHOWN = 3
@@ -55,6 +57,7 @@ def assert_faithful(
     Raises:
         AuditError: an AssertionError with the report as its message, and the first numbers that differ.
         TypeError: `covers`, `split` or `tag` was given for what says it itself, or `truth` has no recording.
+        ValueError: no rule begins with a code of `select` or `ignore`.
 
     >>> truth = Recording([Series([1.0, 2.0, 9.0], weights=[4, 4, 2], epochs=[0, 0, 0])])
     >>> assert_faithful([1.0, 2.0, 9.0], truth, covers="batch").ok
@@ -64,7 +67,8 @@ def assert_faithful(
     suite = suites.running() or suites.Suite()
     recording = _recording(truth)
     claims = _claims(logged, {"covers": covers, "split": split, "tag": tag})
-    report = audit(recording, claims, select=tuple(select) or suite.select, ignore=(*suite.ignore, *ignore))
+    wanted, unwanted = codes_of(select) or suite.select, (*suite.ignore, *codes_of(ignore))
+    report = audit(recording, claims, select=wanted, ignore=unwanted)
     suite.hear(report, raised=not report.ok)
     if not report.ok:
         raise AuditError("\n".join([str(report), *_compared(claims, recording)]))
@@ -97,11 +101,17 @@ def _numbers(logged: Iterable[float]) -> list[float]:
 def _compared(claims: Any, recording: Recording) -> Iterator[str]:
     """The first numbers of a series that differ from what they should be, side by side."""
     about = truth_about(recording, claims.tag, claims.split, claims.dtype) if isinstance(claims, Series) else None
-    expected = Case(claims, claims.covers, about).expected if about is not None else None
-    if expected is None or len(expected) != len(claims):
+    expected = None if about is None else expected_of(about, claims.covers)
+    rows = None if expected is None else side_by_side(claims, expected)
+    if expected is None or rows is None:
         return
-    differ = np.flatnonzero(~expected.matches(claims.values, claims.decimals))
+    placed = rows != NOWHERE
+    differ = np.flatnonzero(placed & ~agreeing(claims, expected, rows))
     if len(differ):
-        yield f"{len(differ)} of {len(claims)} numbers differ{', the first' if len(differ) > _SHOWN else ''}:"
+        numbers = "numbers" if placed.all() else "numbers that have a counterpart"
+        yield f"{len(differ)} of {placed.sum()} {numbers} differ{', the first' if len(differ) > _SHOWN else ''}:"
     for at in differ[:_SHOWN]:
-        yield f"  [{at}] logged {claims.values[at]!s}, expected {expected.values[at]!s} (epoch {expected.epochs[at]})"
+        row = rows[at]
+        step = "" if claims.steps is None else f", step {claims.steps[at]}"
+        place = f"epoch {expected.epochs[row]}{step}"
+        yield f"  [{at}] logged {claims.values[at]!s}, expected {expected.values[row]!s} ({place})"

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 from lossaudit import suites
 from lossaudit.findings import Finding, Judgement, Report, Verdict
+from lossaudit.settings import codes_of
 from lossaudit.testing.subjects import Check, Kind, Subject
 from lossaudit.testing.violations import Violation
 
@@ -88,12 +89,15 @@ def run_checks(
         A Report with a verdict for each check that was tried, and a finding for each that failed; what was expected to
         fail, and what could not be tried, is said in `explanations`.
 
+    Raises:
+        ValueError: what `select` or `ignore` names is neither a check of that kind nor the beginning of a rule code.
+
     >>> import lossaudit
     >>> run_checks(lossaudit.SumCount, kind="accumulator", select=["LA101"], seed=0).findings[0].cause
     'short-last-batch-counted-as-full'
     """
     subject = Subject(factory, kind=kind, **{"xfail": {}, **claims})
-    wanted, unwanted = tuple(select), tuple(ignore)
+    wanted, unwanted = _names_of(subject, select), _names_of(subject, ignore)
     tried = [one for one in checks_of(subject) if not wanted or _named(subject, one, wanted)]
     parts = [_tried(subject, one, seed) for one in tried if not _named(subject, one, unwanted)]
     return Report(
@@ -228,6 +232,13 @@ def _runner(check: Check) -> Callable[[Subject], None]:
     return run
 
 
+def _names_of(subject: Subject, names: str | Iterable[str]) -> tuple[str, ...]:
+    """Names of checks and beginnings of rule codes, as they were given; a string is one."""
+    several = (names,) if isinstance(names, str) else tuple(names)
+    checks = {check.name for check in checks_of(subject)}
+    return tuple(part for one in several for part in ((one,) if one in checks else codes_of(one)))
+
+
 def _named(subject: Subject, check: Check, names: tuple[str, ...]) -> bool:
     return bool(names) and (check.name in names or check.code_for(subject).startswith(names))
 
@@ -243,7 +254,7 @@ def _tried(subject: Subject, check: Check, seed: int | None) -> Report:
     except Violation as violation:
         said, causes = str(violation).removeprefix(f"{code} "), violation.causes
     except Exception as error:
-        said, causes = _raised(subject, check, error), ("raised",)
+        said, causes = _raised(subject, check, error), ()
     else:
         if check.name in subject.xfail:
             message = f"{subject.name} {check.name} was expected to fail ({subject.xfail[check.name]}), and holds."

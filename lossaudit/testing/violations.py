@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import zip_longest
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from lossaudit.alignments import NOWHERE, agreeing, side_by_side
 from lossaudit.auditing import report_on
 from lossaudit.claims import Claim
 from lossaudit.findings import Finding, Report, Verdict
@@ -83,24 +85,44 @@ def table(truth: Recording, series: Series) -> str:
     expected = None if about is None else expected_of(about, series.covers)
     if expected is None:
         return f"{series.name}: recorded {_numbers(series.values)}"
-    first = _first_wrong(series, expected)
+    rows = _rows(series, expected)
+    first = next((at for at, row in enumerate(rows) if not row.right), len(rows))
     start = max(0, first - _SHOWN // 2)
-    rows = list(zip_longest(series.values, expected.values))[start : start + _SHOWN]
     name = "epoch" if series.covers == "epoch" else "step"
-    places = (expected.epochs if name == "epoch" else expected.steps).tolist()
     lines = [f"  {name:>6}  {'recorded':>14}  {'true':>14}   ({series.name})"]
-    for place, (recorded, true) in enumerate(rows, start):
-        where = str(places[place]) if place < len(places) else "-"
-        mark = "  <--" if place == first else ""
-        lines.append(f"  {where:>6}  {_number(recorded):>14}  {_number(true):>14}{mark}")
+    for at, row in enumerate(rows[start : start + _SHOWN], start):
+        where = "-" if row.place is None else str(row.place)
+        mark = "  <--" if at == first else ""
+        lines.append(f"  {where:>6}  {_number(row.recorded):>14}  {_number(row.true):>14}{mark}")
     return "\n".join(lines)
 
 
-def _first_wrong(series: Series, expected: Prediction) -> int:
-    shared = min(len(series), len(expected))
-    right = expected.take(np.arange(shared)).matches(series.values[:shared], series.decimals)
-    wrong = np.flatnonzero(~right)
-    return int(wrong[0]) if len(wrong) else shared
+class _Row(NamedTuple):
+    """A recorded number and the true one beside it; None where there is none."""
+
+    place: int | None
+    recorded: float | None
+    true: float | None
+    right: bool = False
+
+
+def _rows(series: Series, expected: Prediction) -> list[_Row]:
+    """Both side by side, in the order of their steps or epochs; by position where the series does not say which."""
+    rows = side_by_side(series, expected)
+    places = (expected.epochs if expected.pace == "epoch" else expected.steps).tolist()
+    if rows is None:
+        shared = np.arange(min(len(series), len(expected)))
+        right = agreeing(series.take(shared), expected, shared)
+        columns = zip_longest(places, series.values, expected.values, right)
+        return [_Row(place, recorded, true, bool(holds)) for place, recorded, true, holds in columns]
+    own = series.epochs if expected.pace == "epoch" else series.steps
+    where = [places[row] for row in rows] if own is None else own.tolist()
+    true = [None if row == NOWHERE else expected.values[row] for row in rows]
+    right = agreeing(series, expected, rows).tolist()
+    found = [(place, _Row(place, *row)) for place, *row in zip(where, series.values, true, right, strict=True)]
+    missing = np.setdiff1d(np.arange(len(expected)), rows)
+    found += [(places[row], _Row(places[row], None, expected.values[row])) for row in missing]
+    return [row for _, row in sorted(found, key=itemgetter(0))]
 
 
 def _number(value: float | None) -> str:

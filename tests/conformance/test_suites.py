@@ -8,8 +8,10 @@ import sys
 import pytest
 
 import lossaudit
+from lossaudit import Recording, Series
 from lossaudit.testing import Subject, conformance, run_checks
 from lossaudit.testing.suites import checks_of
+from lossaudit.testing.violations import table
 
 SUITE = """
 import lossaudit
@@ -80,6 +82,35 @@ def test_what_is_wrong_from_the_first_is_not_said_to_drift():
     finding = run_checks(Doubled, kind="accumulator", select=["LA302"], seed=0).findings[0]
     assert finding.cause is None
     assert "after the first 2 already, and so does not drift." in finding.message
+
+
+def test_a_string_is_one_name_and_what_is_no_check_and_no_rule_is_refused():
+    report = run_checks(lossaudit.WeightedMean, kind="accumulator", select="LA101", seed=0)
+    assert [judgement.origin for judgement in report.verdicts] == ["holds_the_reference_value"]
+    for given in ({"select": "LA999"}, {"ignore": ["forgets"]}):
+        with pytest.raises(ValueError, match="no rule begins with"):
+            run_checks(lossaudit.WeightedMean, kind="accumulator", **given)
+
+
+def test_what_raises_has_no_cause_and_says_what_it_raised():
+    class Raising(lossaudit.WeightedMean):
+        def result(self):
+            raise RuntimeError("out of order")
+
+    finding = run_checks(Raising, kind="accumulator", select="LA101", seed=0).findings[0]
+    assert (finding.cause, finding.causes) == (None, ())
+    assert "it raised RuntimeError: out of order" in finding.message
+
+
+def test_numbers_stand_beside_those_of_their_own_steps():
+    truth = Recording([Series([1.0, 2.0, 9.0], weights=[4, 4, 2], epochs=[0, 0, 0])])
+    lines = table(truth, Series([9.0, 1.5, 7.0], steps=[2, 0, 3])).splitlines()
+    assert [line.split() for line in lines[1:]] == [
+        ["0", "1.5", "1", "<--"],
+        ["1", "-", "2"],
+        ["2", "9", "9"],
+        ["3", "7", "-"],
+    ]
 
 
 def test_each_test_carries_the_code_of_its_rule():
