@@ -14,7 +14,6 @@ import argparse
 import itertools
 import json
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -37,10 +36,9 @@ from lossaudit.overhead import SIZES, compare, example
 from lossaudit.render.costs import cells
 from lossaudit.render.plots import PAPER, Palette, blank, drawing
 from lossaudit.render.progress import tracked
-from lossaudit.timings import Ratio, interleaved, ratio_of
+from lossaudit.timings import Ratio, interleaved, ratio_of, resolution_of
 
 ROOT = Path(__file__).parent.parent
-PICTURES = ROOT / "docs" / "pictures"
 DARK: Palette = {**PAPER, "ink": "#d6d6d6", "faint": "#444444", "logged": "#ff9f2e", "expected": "#4fc98a"}
 _QUIET = 0.01
 TICKS = (0.7, 1, 1.1, 1.2, 1.5, 2, 3)
@@ -196,7 +194,9 @@ def by_hand(rounds: int) -> ByHand:
     plain, recording = runs["keras.metrics.Mean"], runs["RecordingMean"]
     times = interleaved(runs, rounds, shown=partial(tracked, what="Loops"))
     ratios = {
-        name: ratio_of(one, times["keras.metrics.Mean"]) for name, one in times.items() if runs[name] is not plain
+        name: ratio_of(one, times["keras.metrics.Mean"], resolution=resolution_of())
+        for name, one in times.items()
+        if runs[name] is not plain
     }
     taken = interleaved({"plain": plain.processor_seconds, "recording": recording.processor_seconds}, rounds)
     return ByHand(
@@ -231,11 +231,11 @@ def targets(found: Mapping[str, list[Overhead]]) -> Iterator[Target]:
     for name, most in (("LossRecorder()", 32), ("LossRecorder(path)", 2)):
         one = named.get(("smallest", name))
         if one and one.growth:
-            limit = (
-                "≤ 32 bytes a batch" if most == 32 else "constant: what it keeps of an epoch is below 2 bytes a batch"
-            )
+            limit = "≤ 32 MB per 10⁶ batches"
+            if most != 32:
+                limit = "constant: what it keeps of an epoch is below 2 MB per 10⁶ batches"
             result = "reached" if one.growth.bytes <= most else "missed"
-            yield Target(f"`{name}`, memory", limit, f"{one.growth.bytes:.1f} bytes a batch", result)
+            yield Target(f"`{name}`, memory", limit, f"{one.growth.bytes:.1f} MB per 10⁶ batches", result)
 
 
 def shown(one: Overhead) -> str:
@@ -298,9 +298,10 @@ def page(found: Mapping[str, list[Overhead]], loops: ByHand | None, command: str
 METHOD = """\
 Each row trains the same model on the same rows from the same state as plain `fit`, once a round, all in shuffled order.
 A ratio is the median, over the rounds, of the time of the epochs by that of plain `fit` in the same round, with a 95 %
-bootstrap interval; plain `fit` beside itself is the noise, below which nothing can be told. The time in hooks is that
-between two callbacks around the measured one in a `fit`; what is computed inside the training step is in the ratio
-only. Bytes are those that Python and numpy keep for each batch (`tracemalloc`), less what plain `fit` keeps.
+interval: the bootstrap's, or that of the sign test where wider. Plain `fit` beside itself is the noise, below which
+nothing can be told. The time in hooks is that between two callbacks around the measured one in a `fit`; what is
+computed inside the training step is in the ratio only, and what each `fit` takes longer outside of its epochs has a
+column of its own. Memory is what Python and numpy keep (`tracemalloc`) beyond what they do in plain `fit`.
 `lossaudit bench` measures callbacks of your own in the same way.
 """
 NOISY = """\
@@ -311,7 +312,6 @@ is closer than that.**"""
 def section(setting: Setting, each: list[Overhead]) -> list[str]:
     """The table of one setting."""
     first = each[0]
-    unit = "an execution" if setting.compiled.get("steps_per_execution") else "a batch"
     compiled = ", ".join(f"`{name}={value}`" for name, value in setting.compiled.items() if value)
     return [
         f"## {setting.title}: {first.step * 1e3:.2f} ms a step",
@@ -320,8 +320,9 @@ def section(setting: Setting, each: list[Overhead]) -> list[str]:
         f"{', ' if compiled else ''}{compiled}; {first.pairs} rounds of {first.batches} batches. Plain `fit` beside "
         f"itself: {first.control}." + "".join(f" **Not to be relied on: {doubt}.**" for doubt in first.doubts),
         "",
-        f"| | times plain `fit` | µs in the hooks of {unit} (99th percentile) | share of the time | bytes a batch |",
-        "|---|---|---|---|---|",
+        "| | times plain `fit` | µs in the hooks of a batch (99th percentile) | share of the time "
+        "| ms outside of epochs | MB per 10⁶ batches |",
+        "|---|---|---|---|---|---|",
         *(
             "| " + " | ".join((f"`{one.name}`" if "(" in one.name else one.name, *cells(one)[1:])) + " |"
             for one in each
@@ -363,9 +364,9 @@ def section_of_loops(loops: ByHand) -> list[str]:
     ]
 
 
-def draw(found: Mapping[str, list[Overhead]]) -> None:
+def draw(found: Mapping[str, list[Overhead]], pictures: Path) -> None:
     """The plot, once in the colours for light pages and once in those for dark ones."""
-    PICTURES.mkdir(exist_ok=True)
+    pictures.mkdir(exist_ok=True)
     for scheme, palette in (("light", {**PAPER}), ("dark", DARK)):
         with drawing(palette):
             figure = blank(9.0, 0.6 + 0.35 * sum(len(each) + 2 for each in found.values()), layout="constrained")
@@ -374,7 +375,7 @@ def draw(found: Mapping[str, list[Overhead]]) -> None:
             for axes, (name, each) in zip(panels, found.items(), strict=True):
                 panel(axes, SETTINGS[name], each, palette)
             panels[-1].set_xlabel("times plain fit (green: plain fit beside itself)")
-            figure.savefig(PICTURES / f"overhead-{scheme}.svg", transparent=True, metadata={"Date": None})
+            figure.savefig(pictures / f"overhead-{scheme}.svg", transparent=True, metadata={"Date": None})
 
 
 def panel(axes: Any, setting: Setting, each: list[Overhead], palette: Palette) -> None:
@@ -396,19 +397,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=25, help="pairs; 25 by default")
     parser.add_argument("--only", nargs="+", choices=(*SETTINGS, "loops"), default=[*SETTINGS, "loops"])
-    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "benchmarks.md", help="where to write the page")
+    parser.add_argument(
+        "--page",
+        type=Path,
+        default=ROOT / "docs" / "benchmarks.md",
+        help="where to write the page, and pictures beside it",
+    )
     parser.add_argument("--json", type=Path, help="where to write the measurements")
     options = parser.parse_args()
     start = time.perf_counter()
     found = {name: measured(SETTINGS[name], options.rounds) for name in SETTINGS if name in options.only}
     loops = by_hand(options.rounds) if "loops" in options.only else None
-    command = " ".join(["python -m benchmarks.overhead", *sys.argv[1:]])
+    only = [] if set(options.only) == {*SETTINGS, "loops"} else ["--only", *options.only]
+    command = " ".join(["python -m benchmarks.overhead", "--rounds", str(options.rounds), *only])
     options.page.write_text(page(found, loops, command), encoding="utf-8")
     if options.json is not None:
         content = {name: [one.as_json() for one in each] for name, each in found.items()}
         options.json.write_text(json.dumps(content, indent=1), encoding="utf-8")
     if found:
-        draw(found)
+        draw(found, options.page.parent / "pictures")
     print(options.page.read_text("utf-8"))
     print(f"{time.perf_counter() - start:.0f} s")
 

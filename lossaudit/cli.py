@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import math
 import os
 import runpy
 import sys
@@ -104,17 +105,18 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _bench_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--budget", type=float, metavar="RATIO", help="how many times plain fit it may take, e.g. 1.02")
+    parser.add_argument(
+        "--budget", type=_budget, metavar="RATIO", help="how many times plain fit it may take, e.g. 1.02"
+    )
     parser.add_argument(
         "--size",
         choices=("smallest", "small", "large"),
-        default="smallest",
         help="the model that is trained, with steps of about 1, 3 or 30 ms; the smallest by default",
     )
     parser.add_argument(
         "--model", metavar="MODULE:FUNCTION", help="your own: returns a compiled model, and what fit takes first"
     )
-    parser.add_argument("--steps-per-execution", type=int, default=1, metavar="N", help="as in compile")
+    parser.add_argument("--steps-per-execution", type=int, metavar="N", help="as in compile; 1 by default")
     parser.add_argument("--jit-compile", action="store_true", help="as in compile")
     parser.add_argument("--rounds", type=int, default=31, metavar="N", help="pairs of fits; 31 by default")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the order, and of the bootstrap")
@@ -123,6 +125,13 @@ def _bench_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "callbacks", nargs="*", metavar="MODULE:CALLBACK", help="what makes a callback; else those of lossaudit"
     )
+
+
+def _budget(text: str) -> float:
+    budget = float(text)
+    if not 0 < budget < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} must be positive and finite")
+    return budget
 
 
 def _log_options(parser: argparse.ArgumentParser) -> None:
@@ -254,23 +263,34 @@ def _bench(options: argparse.Namespace) -> int:
     from lossaudit.render import costs as rendered
     from lossaudit.render.progress import tracked
 
+    compiled = _compiled(options)
     sys.path.insert(0, os.getcwd())
-    with redirect_stdout(sys.stderr):
+    with redirect_stdout(sys.stderr), _running_foreign_code():
         candidates = {name: _named(name) for name in options.callbacks} or _own_callbacks()
-        with _refusing():
-            model, data, training = _training(options)
-            shown = partial(tracked, what="Training with and without")
-            try:
-                measured = overhead.compare(
-                    candidates, model, data, rounds=options.rounds, seed=options.seed, shown=shown, **training
-                )
-            except ValueError as error:
-                raise _JudgingError(str(error)) from error
+        model, data, training = _training(options, compiled)
+        shown = partial(tracked, what="Training with and without")
+        measured = overhead.compare(
+            candidates, model, data, rounds=options.rounds, seed=options.seed, shown=shown, **training
+        )
     if options.format == "json":
         _put(lambda stream: print(rendered.document(measured, options.budget), file=stream), options.output)
     else:
         _put(lambda stream: rendered.write(measured, options.budget, stream), options.output)
     return costs.status_of(measured, options.budget)
+
+
+@contextmanager
+def _running_foreign_code() -> Iterator[None]:
+    """Whatever it raises judges nothing: not even its leaving with an exit status of its own."""
+    try:
+        yield
+    except _JudgingError:
+        raise
+    except (LossauditError, OSError, ValueError) as error:
+        raise _JudgingError(str(error)) from error
+    except (Exception, SystemExit) as error:
+        traceback.print_exc()
+        raise _JudgingError(f"nothing was measured: {type(error).__name__}: {error}") from error
 
 
 def _own_callbacks() -> dict[str, Callable[[], Any]]:
@@ -279,16 +299,30 @@ def _own_callbacks() -> dict[str, Callable[[], Any]]:
     return {"LossRecorder": LossRecorder, "LossAudit": partial(LossAudit, on_violation="ignore")}
 
 
-def _training(options: argparse.Namespace) -> tuple[Any, Any, dict[str, Any]]:
+def _compiled(options: argparse.Namespace) -> dict[str, Any]:
+    """How the example is compiled; refused for a model that comes compiled."""
+    given = {"--size": options.size, "--jit-compile": options.jit_compile or None}
+    given["--steps-per-execution"] = options.steps_per_execution
+    refused = [name for name, value in given.items() if value is not None]
+    if options.model is not None and refused:
+        raise _JudgingError(f"{', '.join(refused)} cannot be given with --model, which brings a compiled model")
+    if options.steps_per_execution is not None and options.steps_per_execution < 1:
+        raise _JudgingError(f"--steps-per-execution={options.steps_per_execution} must be at least 1")
+    return {"steps_per_execution": options.steps_per_execution or 1, "jit_compile": options.jit_compile}
+
+
+def _training(options: argparse.Namespace, compiled: dict[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
     """The model, the data, and further arguments of `fit`."""
     from lossaudit.overhead import SIZES, example
 
     if options.model is not None:
-        model, data = _named(options.model)()
-        return model, data, {}
-    compiled = {"steps_per_execution": options.steps_per_execution, "jit_compile": options.jit_compile}
-    model, data = example(options.size, **compiled)
-    return model, data, {"batch_size": SIZES[options.size].batch_size}
+        made = _named(options.model)()
+        if not isinstance(made, tuple) or len(made) != 2:
+            raise _JudgingError(f"--model={options.model} gave {made!r:.80}, not (model, data)")
+        return *made, {}
+    size = options.size or "smallest"
+    model, data = example(size, **compiled)
+    return model, data, {"batch_size": SIZES[size].batch_size}
 
 
 def _named(name: str) -> Any:

@@ -18,6 +18,7 @@ class Judgement(StrEnum):
     """What a measurement says of a budget."""
 
     WITHIN = "within"
+    NOT_SHOWN = "not shown to exceed"
     OVER = "over"
     UNDECIDED = "undecided"
 
@@ -27,7 +28,7 @@ class HookTimes:
     """What the hooks took inside a `fit`, in seconds.
 
     Args:
-        median: of a batch, both of its hooks together.
+        median: of a batch, both of its hooks together; of an execution of several, divided by how many these are.
         worst: the 99th percentile of that.
         share: of the time of the epochs, what all hooks took, those of epochs and evaluations included.
         batches: how many batches were timed.
@@ -101,14 +102,17 @@ class Overhead:
     def judged(self, budget: float) -> Judgement:
         """Whether the ratio exceeds a budget, such as 1.02.
 
-        It does only where the whole interval lies above, and the control holds 1. An interval that reaches across the
-        budget shows no excess; it decides nothing where that of the control reaches across it as well.
+        It does only where the whole interval lies above, and the control holds 1; it is within only where the whole
+        interval is. An interval that reaches across the budget shows no excess; it decides nothing where the noise
+        reaches the budget as well.
         """
         if not self.decided:
             return Judgement.UNDECIDED
         if self.interval.low > budget:
             return Judgement.OVER
-        return Judgement.WITHIN if min(self.interval.high, self.control.high) <= budget else Judgement.UNDECIDED
+        if self.interval.high <= budget:
+            return Judgement.WITHIN
+        return Judgement.NOT_SHOWN if 1 + self.noise <= budget else Judgement.UNDECIDED
 
     @property
     def extra_info(self) -> dict[str, Any]:
@@ -124,6 +128,7 @@ class Overhead:
             "hook_seconds_median": self.hooks.median,
             "hook_seconds_p99": self.hooks.worst,
             "hook_share": self.hooks.share,
+            "outside_seconds": self.outside,
             "bytes_per_batch": None if self.growth is None else self.growth.bytes,
         }
         return {f"overhead_{name}": None if value == math.inf else value for name, value in figures.items()}
@@ -144,9 +149,10 @@ class Overhead:
             f"{self.pairs} pairs of {self.batches} batches, {self.step * 1e3:.2f} ms a batch)",
             f"hooks {self.hooks.median * 1e6:.1f} µs a batch, 99th percentile {self.hooks.worst * 1e6:.1f} µs, "
             f"{self.hooks.share:.1%} of the time",
+            f"{self.outside * 1e3:.1f} ms longer outside of the epochs of a fit",
         ]
         if self.growth is not None:
-            parts.append(f"{self.growth.bytes:.0f} bytes a batch")
+            parts.append(f"{self.growth.bytes:.0f} MB per 10⁶ batches")
         return "\n  ".join([*parts, *(f"cannot be decided: {doubt}" for doubt in self.doubts)])
 
 
@@ -173,7 +179,7 @@ def document(measured: Sequence[Overhead], budget: float | None) -> dict[str, An
 
 
 def status_of(measured: Sequence[Overhead], budget: float | None) -> int:
-    """The exit status: 0 if all are within the budget, 1 if one is over it, 2 if that cannot be decided."""
+    """The exit status: 0 if none is shown to exceed the budget, 1 if one is, 2 if that cannot be decided."""
     if budget is None:
         return 0 if all(one.decided for one in measured) else 2
     judged = {one.judged(budget) for one in measured}

@@ -13,10 +13,10 @@ import math
 import time
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from lossaudit.costs import Growth, HookTimes, Judgement, Overhead, doubts_of
 from lossaudit.machines import machine
 from lossaudit.recordings import Floats
 from lossaudit.timings import FEWEST, Interval, interleaved, ratio_of, resolution_of
+
+if TYPE_CHECKING:
+    from lossaudit.stopwatches import EpochWatch
 
 __all__ = ["Growth", "HookTimes", "Interval", "Judgement", "Overhead", "Size", "SIZES", "compare", "example", "measure"]
 
@@ -82,8 +85,9 @@ def measure(
 
     Args:
         make_callbacks: makes a callback, or a list of them; called once, and what it made is given to every training.
-        model: a compiled model, which is left as it was; the smallest of `SIZES` if none is given.
-        data: what it trains on: (x, y), or whatever else `fit` takes first.
+        model: a compiled model, which is built if it is not yet, and else left as it was; the smallest of `SIZES` if
+            none is given.
+        data: what it trains on: (x, y), (x, y, sample_weight), or whatever else `fit` takes first.
         name: what to call it; the name of `make_callbacks` if none is given.
         rounds: how many pairs there are.
         seconds: how long a training takes at least, unless `epochs` says how many epochs it has.
@@ -92,7 +96,7 @@ def measure(
         training: further arguments of `fit`, such as `batch_size` and `validation_data`.
 
     Raises:
-        ValueError: there are too few rounds, or only one of model and data is given.
+        ValueError: an argument is out of range, only one of model and data is given, or the callbacks stop a training.
         TypeError: `make_callbacks` cannot be called.
     """
     name = name or str(getattr(make_callbacks, "__name__", type(make_callbacks).__name__))
@@ -128,15 +132,19 @@ def compare(
         training: see `measure`.
 
     Raises:
-        ValueError: there are too few rounds, a name is one of plain fit, or only one of model and data is given.
+        ValueError: as for `measure`, or a name is one of plain fit.
         TypeError: what is to make callbacks cannot be called.
     """
-    _refuse(candidates, rounds, model, data)
+    _refuse_candidates(candidates)
+    _refuse_figures(rounds, seconds, memory)
+    _refuse_training(model, data, training)
     if model is None:
         (model, data), training = example(), {"batch_size": SIZES["smallest"].batch_size, **training}
+    given = _arguments(data)
+    _build(model, given)
     with _undisturbed(model):
         made = {name: _listed(make()) for name, make in candidates.items()}
-        trial = _Trial(model, data, training, {PLAIN: [], AGAIN: [], **made})
+        trial = _Trial(model, given, training, {PLAIN: [], AGAIN: [], **made})
         trial.prepare(seconds)
         runs = {name: partial(trial.epoch_seconds, name) for name in trial.arms}
         setup = {**machine(), **trial.about()}
@@ -171,17 +179,20 @@ class _Trial:
 
     Args:
         model: what is trained.
-        data: on what.
-        training: further arguments of `fit`.
+        data: on what, as arguments of `fit`.
+        training: further ones.
         arms: the callbacks of each run, by name.
     """
 
-    def __init__(self, model: Any, data: Any, training: Mapping[str, Any], arms: Mapping[str, list[Any]]) -> None:
+    def __init__(
+        self, model: Any, data: Mapping[str, Any], training: Mapping[str, Any], arms: Mapping[str, list[Any]]
+    ) -> None:
         self.arms = arms
-        self._model, self._data = model, data if isinstance(data, (tuple, list)) else (data,)
+        self._model, self._data = model, data
         self._training = {"verbose": 0, **training}
-        self._own = list(self._training.pop("callbacks", []))
+        self._own = _listed(self._training.pop("callbacks", None) or [])
         self._epochs = int(self._training.pop("epochs", 0))
+        self._whole: list[int] = []
         self._outside: dict[str, list[float]] = {name: [] for name in arms}
         self._batches, self._epoch, self._growths = 0, 0.0, dict[str, float]()
 
@@ -190,22 +201,20 @@ class _Trial:
         from lossaudit.keras.states import State
         from lossaudit.stopwatches import BatchCount
 
-        for callbacks in self.arms.values():
-            self._fit(callbacks, 1)
+        for name, callbacks in self.arms.items():
+            self._fit(name, callbacks, 1)
         self._state = State(self._model)
         count = BatchCount()
-        self._fit([count], 1)
+        self._whole = self._fit(PLAIN, [count], 1).executions
         self._batches, self._epoch = count.batches, self.epoch_seconds(PLAIN, 1)
         self._epochs = self._epochs or math.ceil(seconds / self._epoch)
         self._outside[PLAIN].clear()
 
     def epoch_seconds(self, name: str, epochs: int = 0) -> float:
         """Train once; the seconds of its epochs."""
-        from lossaudit.stopwatches import EpochWatch
-
         self._reset()
-        watch, start = EpochWatch(), time.perf_counter()
-        self._fit(watch.surrounding(self.arms[name]), epochs or self._epochs)
+        start = time.perf_counter()
+        watch = self._fit(name, self.arms[name], epochs or self._epochs)
         self._outside[name].append(time.perf_counter() - start - watch.seconds)
         return watch.seconds
 
@@ -244,8 +253,8 @@ class _Trial:
         empty, watch = HookWatch(), HookWatch()
         for callbacks, one in (([], empty), (self.arms[name], watch)):
             self._reset()
-            self._fit(one.surrounding(callbacks), self._epochs)
-        return watch.times(empty)
+            self._fit(name, one.surrounding(callbacks), self._epochs)
+        return watch.times(empty, self._batches)
 
     def _growth(self, name: str, wanted: int | None) -> Growth:
         """What an arm keeps beyond what plain fit does, from the end of the second epoch to that of the last."""
@@ -263,22 +272,50 @@ class _Trial:
         self._reset()
         watch = MemoryWatch(1, epochs - 1)
         with _traced_memory():
-            self._fit([*self.arms[name], watch], epochs)
+            self._fit(name, [*self.arms[name], watch], epochs)
         return watch.held[1] - watch.held[0]
 
-    def _fit(self, callbacks: list[Any], epochs: int) -> None:
-        self._model.fit(*self._data, epochs=epochs, callbacks=[*self._own, *callbacks], **self._training)
+    def _fit(self, name: str, callbacks: list[Any], epochs: int) -> EpochWatch:
+        """Train; a ValueError where an arm does not train all that others do."""
+        from lossaudit.stopwatches import EpochWatch
+
+        watch = EpochWatch()
+        inside = [*self._own, *watch.surrounding(callbacks)]
+        self._model.fit(**self._data, epochs=epochs, callbacks=inside, **self._training)
+        if self._whole and watch.executions != self._whole * epochs:
+            raise ValueError(
+                f"{name!r} trained {len(watch.executions)} epochs with {sum(watch.executions)} executions of a step, "
+                f"not {epochs} with {self._whole[0] * epochs}: a training that stops early, or whose epochs differ, "
+                f"cannot be compared"
+            )
+        return watch
 
     def _reset(self) -> None:
         self._state.restore()
         gc.collect()
 
 
-def _refuse(candidates: Mapping[str, MakeCallbacks], rounds: int, model: Any, data: Any) -> None:
+def _refuse_figures(rounds: int, seconds: float, memory: int | None) -> None:
     if rounds < FEWEST:
         raise ValueError(f"rounds={rounds} must be at least {FEWEST}: no interval of a median comes from fewer pairs")
+    if not 0 < seconds < math.inf:
+        raise ValueError(f"seconds={seconds} must be positive and finite")
+    if memory is not None and memory < 0:
+        raise ValueError(f"memory={memory} must not be negative")
+
+
+def _refuse_training(model: Any, data: Any, training: Mapping[str, Any]) -> None:
     if (model is None) != (data is None):
         raise ValueError(f"model={model!r:.40} and data={data!r:.40} must be given together")
+    if model is not None and getattr(model, "optimizer", None) is None:
+        raise ValueError(f"model={model!r:.80} must be a compiled model")
+    if training.get("initial_epoch", 0) != 0:
+        raise ValueError(f"initial_epoch={training['initial_epoch']!r} must be 0: every training begins anew")
+    if training.get("epochs", 1) < 1:
+        raise ValueError(f"epochs={training['epochs']!r} must be at least 1")
+
+
+def _refuse_candidates(candidates: Mapping[str, MakeCallbacks]) -> None:
     for name, make in candidates.items():
         if name in (PLAIN, AGAIN):
             raise ValueError(f"candidates has {name!r}, which is the name of what all are compared with")
@@ -288,6 +325,28 @@ def _refuse(candidates: Mapping[str, MakeCallbacks], rounds: int, model: Any, da
 
 def _listed(callbacks: Any) -> list[Any]:
     return list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
+
+
+def _arguments(data: Any) -> dict[str, Any]:
+    """What a model trains on, as arguments of `fit`."""
+    items, names = data if isinstance(data, (tuple, list)) else (data,), ("x", "y", "sample_weight")
+    if not 1 <= len(items) <= len(names):
+        raise ValueError(f"data has {len(items)} items, but must have x, y and sample_weight at most")
+    return dict(zip(names, items, strict=False))
+
+
+def _build(model: Any, data: Mapping[str, Any]) -> None:
+    """Let there be all variables that a training needs, before any of them changes."""
+    if not model.built:
+        try:
+            model.evaluate(**data, steps=1, verbose=0)
+        except Exception as error:
+            raise ValueError(f"model={model.name!r} is not built, and evaluate cannot build it: {error}") from error
+        model.reset_metrics()
+    if not model.optimizer.built:
+        strategy = getattr(model, "distribute_strategy", None)
+        with nullcontext() if strategy is None else strategy.scope():
+            model.optimizer.build(model.trainable_variables)
 
 
 @contextmanager
@@ -302,6 +361,7 @@ def _undisturbed(model: Any) -> Iterator[None]:
             yield
         finally:
             gc.unfreeze()
+            model.reset_metrics()  # of metrics that Keras builds in the first step; others are put back
 
 
 @contextmanager

@@ -20,22 +20,29 @@ class EpochWatch:
     """Seconds of the epochs of a `fit`, the hooks of callbacks between the two of its own included.
 
     Attributes:
-        first: the callback to stand before the others; no batch hook is in its way.
-        last: the callback to stand after them.
+        first: the callback to stand before the others.
+        last: the callback to stand after them. It has no hook at the end of a batch, where Keras waits for the loss if
+            any callback has one that is not known to be safe in another thread.
         seconds: of all epochs so far.
+        executions: how many of a step or of several were begun in each epoch.
     """
 
     def __init__(self) -> None:
         self.seconds = self._start = 0.0
+        self.executions: list[int] = []
         self.first = keras.callbacks.LambdaCallback(on_epoch_begin=self._begin)
-        self.last = keras.callbacks.LambdaCallback(on_epoch_end=self._end)
+        self.last = keras.callbacks.LambdaCallback(on_train_batch_begin=self._count, on_epoch_end=self._end)
 
     def surrounding(self, callbacks: list[Any]) -> list[Any]:
         """The callbacks between its own."""
         return [self.first, *callbacks, self.last]
 
     def _begin(self, epoch: int, logs: Any) -> None:
+        self.executions.append(0)
         self._start = time.perf_counter()
+
+    def _count(self, batch: int, logs: Any) -> None:
+        self.executions[-1] += 1
 
     def _end(self, epoch: int, logs: Any) -> None:
         self.seconds += time.perf_counter() - self._start
@@ -51,27 +58,36 @@ class HookWatch:
         self._starts: dict[str, list[float]] = {}
         self._ends: dict[str, list[float]] = {}
         self._before, self._after = _Mark(self._starts), _Mark(self._ends)
+        self._firsts: list[int] = []
 
     def surrounding(self, callbacks: list[Any]) -> list[Any]:
         """The callbacks between its own."""
-        return [self._before, *callbacks, self._after]
+        numbering = keras.callbacks.LambdaCallback(on_train_batch_begin=lambda batch, logs: self._firsts.append(batch))
+        return [numbering, self._before, *callbacks, self._after]
 
     def batch_seconds(self) -> Any:
         """Seconds in the two hooks of each batch, or of each execution of several, shape (n,)."""
         return self._spent("on_train_batch_begin") + self._spent("on_train_batch_end")
 
-    def times(self, empty: HookWatch) -> HookTimes:
-        """What the hooks took, less what another watch with nothing between its own found."""
+    def times(self, empty: HookWatch, epoch: int) -> HookTimes:
+        """What the hooks took, less what another watch with nothing between its own found.
+
+        Args:
+            empty: the other watch.
+            epoch: how many batches an epoch has.
+        """
         nothing = float(np.median(empty.batch_seconds()))
-        batches = np.maximum(self.batch_seconds() - nothing, 0)
+        executions = np.maximum(self.batch_seconds() - nothing, 0)
+        sizes = (np.diff([*self._firsts, 0]) - 1) % epoch + 1
+        batches = executions / sizes
         others = sum(self._spent(hook).sum() for hook in (*_EPOCH, *_TEST_BATCH))
         starts, ends = self._starts["on_epoch_begin"], self._ends["on_epoch_end"]
         whole = sum(end - start for start, end in zip(starts, ends, strict=True))
         return HookTimes(
             float(np.median(batches)),
             float(np.quantile(batches, 0.99)),
-            float((batches.sum() + others) / whole),
-            len(batches),
+            float((executions.sum() + others) / whole),
+            int(sizes.sum()),
         )
 
     def _spent(self, hook: str) -> Any:

@@ -190,6 +190,15 @@ def training():
     x = np.zeros((512, 4), "float32")
     return model, (x, x[:, :1])
 
+def needing(argument):
+    pass
+
+def nothing():
+    pass
+
+def leaving():
+    raise SystemExit(1)
+
 NOTHING = 3
 """
 
@@ -197,6 +206,7 @@ NOTHING = 3
 @pytest.fixture
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "own.py").write_text(OWN)
+    (tmp_path / "broken.py").write_text("raise RuntimeError('broken')")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -237,8 +247,26 @@ def test_bench_without_names_measures_the_callbacks_of_lossaudit():
         (["own:Mine"], "'own:Mine' is not MODULE:NAME of anything: module 'own' has no attribute 'Mine'"),
         (["own:NOTHING"], "'own:NOTHING' is 3, which makes nothing: it must be callable"),
         (["--rounds=2"], "rounds=2 must be at least 6"),
+        (["keras.callbacks:ModelCheckpoint"], "nothing was measured: TypeError: "),
+        (["broken:Mine"], "nothing was measured: RuntimeError: broken"),
+        (["own:leaving"], "nothing was measured: SystemExit: 1"),
+        (["own:Slow", "--model=own:nothing"], "--model=own:nothing gave None, not (model, data)"),
+        (["own:Slow", "--model=own:needing"], "nothing was measured: TypeError: needing() missing 1"),
+        (
+            ["--model=own:training", "--size=small", "--jit-compile", "--steps-per-execution=1"],
+            "--size, --jit-compile, --steps-per-execution cannot be given with --model",
+        ),
+        (["--steps-per-execution=0"], "--steps-per-execution=0 must be at least 1"),
     ],
 )
 def test_bench_refuses_what_it_cannot_measure_by_name(arguments, message, own, capsys):
     assert main(["bench", *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("budget", ["nan", "-1", "0", "inf", "much"])
+def test_a_budget_that_is_none_is_refused(budget, capsys):
+    with pytest.raises(SystemExit) as leaving:
+        main(["bench", f"--budget={budget}"])
+    assert leaving.value.code == 2
+    assert "argument --budget: " in capsys.readouterr().err

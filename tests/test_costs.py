@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -39,11 +40,12 @@ def overhead(low: float, high: float, control: tuple[float, float] = (0.995, 1.0
         ((1.03, 1.05), (0.90, 1.10), Judgement.OVER),
         ((0.99, 1.01), (0.99, 1.01), Judgement.WITHIN),
         ((0.99, 1.01), (0.90, 1.10), Judgement.WITHIN),
-        ((1.01, 1.03), (0.99, 1.01), Judgement.WITHIN),
+        ((1.01, 1.03), (0.99, 1.01), Judgement.NOT_SHOWN),
         ((1.01, 1.03), (0.99, 1.03), Judgement.UNDECIDED),
+        ((0.90, 1.10), (0.90, 1.01), Judgement.UNDECIDED),
     ],
 )
-def test_only_an_interval_above_the_budget_is_over_it_and_noise_across_it_decides_nothing(interval, control, judgement):
+def test_only_an_interval_beyond_the_budget_or_short_of_it_decides_where_noise_reaches_it(interval, control, judgement):
     assert overhead(*interval, control).judged(1.02) is judgement
 
 
@@ -65,6 +67,7 @@ def test_a_clock_that_is_too_coarse_is_a_doubt_once():
 def test_the_exit_status_is_that_of_the_worst():
     within, over, noisy = overhead(0.99, 1.01), overhead(1.1, 1.2), overhead(0.9, 1.2, (0.9, 1.2))
     assert status_of([within], 1.02) == 0
+    assert status_of([within, overhead(1.01, 1.03)], 1.02) == 0
     assert status_of([within, noisy], 1.02) == 2
     assert status_of([noisy, over, within], 1.02) == 1
     assert status_of([over, noisy], None) == 0
@@ -76,7 +79,8 @@ def test_it_is_told_in_words():
         "Mine: 1.010 times plain fit (1.000 to 1.020; plain fit beside itself 0.995 to 1.005; 31 pairs of 256 batches, "
         "1.20 ms a batch)\n"
         "  hooks 3.5 µs a batch, 99th percentile 12.0 µs, 0.4% of the time\n"
-        "  32 bytes a batch\n"
+        "  10.0 ms longer outside of the epochs of a fit\n"
+        "  32 MB per 10⁶ batches\n"
         "  cannot be decided: the clock is coarse"
     )
 
@@ -106,9 +110,12 @@ def test_extra_info_is_flat_and_fit_for_json():
 
 def test_the_table_says_ratio_hooks_memory_budget_control_and_machine():
     stream = io.StringIO()
-    rendered.write([overhead(1.1, 1.2), overhead(0.99, 1.01)], 1.02, stream)
+    rendered.write([overhead(1.1, 1.2), overhead(0.99, 1.01), overhead(1.01, 1.03)], 1.02, stream)
     printed = stream.getvalue()
-    assert all(len(line) <= 100 for line in printed.splitlines()[:6])
+    assert all(len(line) <= 100 for line in printed.splitlines()[:9])
+    assert re.search(r"not shown\s+to exceed", printed)
+    assert re.search(r"ms outside +MB per.*\n.*of epochs +10⁶ batches", printed)
+    assert re.search(r"0\.4% +10\.0 +32 ", printed)
     assert "1.150 (1.100 to 1.200)" in printed
     assert "3.5 (12.0)" in printed
     assert "≤ 1.02" in printed

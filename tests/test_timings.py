@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import numpy as np
@@ -9,9 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lossaudit.timings import FEWEST, Interval, interleaved, ratio_of, resolution_of, timed
+from lossaudit.timings import FEWEST, LEVEL, Interval, interleaved, ratio_of, resolution_of, timed
 
 DURATIONS = st.lists(st.tuples(st.floats(0.5, 2), st.floats(0.5, 2)), min_size=FEWEST, max_size=40)
+
+
+def surely(trials: int, chance: float) -> int:
+    """So often at least something of such a chance happens, but for one in a million (2^-20) such tests."""
+    below, count = 0.0, -1
+    while below <= 2**-20:
+        count += 1
+        below += math.comb(trials, count) * chance**count * (1 - chance) ** (trials - count)
+    return count
 
 
 def noisy(seed: int, pairs: int = 31, factor: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -26,14 +36,14 @@ def noisy(seed: int, pairs: int = 31, factor: float = 1.0) -> tuple[np.ndarray, 
 @given(DURATIONS)
 def test_the_interval_holds_the_median(pairs):
     seconds, baseline = np.array(pairs).T
-    found = ratio_of(seconds, baseline)
+    found = ratio_of(seconds, baseline, resolution=0.0)
     assert found.interval.holds(found.median)
 
 
 @given(DURATIONS, st.sampled_from([0.25, 0.5, 2.0, 8.0]))
 def test_the_unit_of_time_does_not_matter(pairs, unit):
     seconds, baseline = np.array(pairs).T
-    one, other = ratio_of(seconds, baseline), ratio_of(seconds * unit, baseline * unit)
+    one, other = (ratio_of(seconds * by, baseline * by, resolution=0.0) for by in (1.0, unit))
     assert (one.median, one.interval) == (other.median, other.interval)
 
 
@@ -44,40 +54,63 @@ def test_a_coarser_clock_never_makes_the_interval_tighter(pairs, resolution):
     assert coarse.low <= fine.low <= fine.high <= coarse.high
 
 
-@pytest.mark.parametrize("factor", [1.0, 1.02, 1.5])
-def test_the_interval_holds_a_planted_ratio_as_often_as_it_says(factor):
-    held = [ratio_of(*noisy(seed, factor=factor)).interval.holds(factor) for seed in range(200)]
-    assert sum(held) >= 180
+@pytest.mark.parametrize(("pairs", "factor"), [(FEWEST, 1.0), (7, 1.02), (8, 1.0), (31, 1.5)])
+def test_the_interval_holds_a_planted_ratio_as_often_as_it_says(pairs, factor):
+    measured = (noisy(seed, pairs, factor) for seed in range(400))
+    held = [ratio_of(*one, resolution=0.0).interval.holds(factor) for one in measured]
+    assert sum(held) >= surely(400, LEVEL)
+
+
+@pytest.mark.parametrize("pairs", [6, 7, 31, 1200])
+def test_the_interval_reaches_as_far_as_that_of_the_sign_test(pairs):
+    seconds, baseline = noisy(0, pairs)
+    interval = ratio_of(seconds, baseline, resolution=0.0).interval
+    for outside in (seconds / baseline < interval.low, seconds / baseline > interval.high):
+        assert 2 * sum(math.comb(pairs, k) for k in range(outside.sum() + 1)) / 2**pairs <= 1 - LEVEL
 
 
 def test_a_drift_that_both_share_cancels():
     seconds, baseline = noisy(0, factor=1.03)
+    interval = ratio_of(seconds, baseline, resolution=0.0).interval
     assert baseline.max() > 1.3 * baseline.min()
-    assert ratio_of(seconds, baseline).interval.high - ratio_of(seconds, baseline).interval.low < 0.03
+    assert interval.high - interval.low < 0.03
 
 
 def test_the_seed_gives_the_same_interval_again():
-    assert ratio_of(*noisy(3), seed=5) == ratio_of(*noisy(3), seed=5)
+    assert ratio_of(*noisy(3), resolution=0.0, seed=5) == ratio_of(*noisy(3), resolution=0.0, seed=5)
 
 
 @pytest.mark.parametrize("step", [0.01, 0.1, 1.0])
 def test_durations_of_a_coarse_clock_tie_and_the_interval_is_as_wide_as_its_steps(step):
     seconds, baseline = (np.ceil(one / step) * step for one in noisy(1, 100, 1.004))
-    found = ratio_of(seconds, baseline)
+    found = ratio_of(seconds, baseline, resolution=0.0)
     assert found.doubt is not None
     assert "the clock moves in steps of" in found.doubt
     assert found.interval.high - found.interval.low >= step / np.median(baseline)
     assert found.interval.holds(1.0)
 
 
+@pytest.mark.parametrize("resolution", [0.016, 40e-6])
+def test_the_rounding_of_differences_of_readings_is_no_step_of_the_clock(resolution):
+    started = 12345.6 + np.cumsum(np.random.default_rng(0).random(100))
+    seconds, baseline = (
+        np.ceil((started + one) / 0.016) * 0.016 - np.ceil(started / 0.016) * 0.016 for one in noisy(1, 100, 1.004)
+    )
+    assert len(np.unique(seconds)) > len(np.unique(np.rint(seconds / 0.016)))
+    found = ratio_of(seconds, baseline, resolution=resolution)
+    assert found.doubt is not None
+    assert found.doubt.endswith("% of the durations are equal: the clock moves in steps of 0.016 s")
+    assert found.interval.high - found.interval.low >= 0.016 / np.median(baseline)
+
+
 def test_durations_that_are_all_equal_decide_nothing():
-    found = ratio_of(np.full(31, 0.016), np.full(31, 0.016))
+    found = ratio_of(np.full(31, 0.016), np.full(31, 0.016), resolution=0.0)
     assert found.interval == Interval(0.0, np.inf)
     assert found.doubt == "100% of the durations are equal: the clock moves in steps of 0.016 s"
 
 
 def test_distinct_durations_are_not_doubted():
-    assert ratio_of(*noisy(2)).doubt is None
+    assert ratio_of(*noisy(2), resolution=0.0).doubt is None
 
 
 @pytest.mark.parametrize(
@@ -91,7 +124,7 @@ def test_distinct_durations_are_not_doubted():
 )
 def test_what_is_no_pairs_of_durations_is_refused(seconds, baseline, message):
     with pytest.raises(ValueError, match=message):
-        ratio_of(seconds, baseline)
+        ratio_of(seconds, baseline, resolution=0.0)
 
 
 def test_runs_are_interleaved_in_another_order_each_round():

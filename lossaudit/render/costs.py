@@ -1,4 +1,4 @@
-"""What callbacks cost, as a table: ratio to plain fit, time in hooks and memory of a batch, and what a budget says."""
+"""What callbacks cost, as a table: ratio to plain fit, time in hooks and memory, and what a budget says."""
 
 from __future__ import annotations
 
@@ -15,9 +15,23 @@ from lossaudit.render.text import console_on
 if TYPE_CHECKING:
     from lossaudit.costs import Overhead
 
-_STYLES = {"within": "green", "over": "bold red", "undecided": "bold yellow", "decided": ""}
-_HEADS = ("callbacks", "times plain fit", "µs in hooks (p99)", "share", "bytes")
+_STYLES = {
+    "within": "green",
+    "not shown to exceed": "green",
+    "over": "bold red",
+    "undecided": "bold yellow",
+    "decided": "",
+}
+_HEADS = (
+    "callbacks",
+    "times plain fit",
+    "µs in hooks\na batch (p99)",
+    "share",
+    "ms outside\nof epochs",
+    "MB per\n10⁶ batches",
+)
 
+_WORD = len("undecided")
 _WIDTH = 100
 """Columns of the table where there is no terminal."""
 
@@ -26,10 +40,10 @@ def write(measured: Sequence[Overhead], budget: float | None, file: TextIO) -> N
     """Write the table to a stream, and below it what it was measured on, beside what, and why it decides nothing."""
     console = console_on(file)
     console.width = console.width if file.isatty() else _WIDTH
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for head in _HEADS:
         table.add_column(head, no_wrap=head != "callbacks", overflow="fold")
-    table.add_column("" if budget is None else f"≤ {budget:g}", no_wrap=True)
+    table.add_column("" if budget is None else f"≤ {budget:g}", min_width=0 if budget is None else _WORD)
     for one in measured:
         judged = word_for(one, budget)
         table.add_row(*map(Text, cells(one)), Text("" if judged == "decided" else judged, style=_STYLES[judged]))
@@ -54,6 +68,7 @@ def cells(one: Overhead) -> tuple[str, ...]:
         f"{one.ratio:.3f} ({one.interval})",
         f"{one.hooks.median * 1e6:.1f} ({one.hooks.worst * 1e6:.1f})",
         f"{one.hooks.share:.1%}",
+        f"{one.outside * 1e3:.1f}",
         "" if one.growth is None else f"{one.growth.bytes:.0f}",
     )
 
@@ -75,4 +90,4 @@ def document(measured: Sequence[Overhead], budget: float | None) -> str:
     """The measurements as JSON."""
     from lossaudit import costs
 
-    return json.dumps(costs.document(measured, budget))
+    return json.dumps(costs.document(measured, budget), allow_nan=False)

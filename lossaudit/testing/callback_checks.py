@@ -139,7 +139,7 @@ def check_cost(subject: Subject) -> None:
     empty, watch = HookWatch(), HookWatch()
     trained(by_fit, COSTED, empty.surrounding([]))
     trained(by_fit, COSTED, watch.surrounding([subject.factory()]))
-    cost = watch.times(empty).median
+    cost = watch.times(empty, len(COSTED.sizes)).median
     if cost > subject.budget:
         raise Violation(
             f"{COSTED}\n  budget for a batch  {subject.budget * 1e6:.0f} µs\n"

@@ -93,6 +93,85 @@ def test_the_model_is_left_as_it_was(training):
     assert getattr(model, "history", None) is history
 
 
+def test_what_is_built_for_the_measurement_is_left_as_if_nothing_was_trained():
+    x = np.random.default_rng(0).normal(size=(32, 4)).astype(np.float32)
+    model = keras.Sequential([keras.layers.Dense(1, kernel_initializer="zeros")])
+    model.compile("adam", "mse", metrics=["mae"])
+    measure(keras.callbacks.Callback, model, (x, x[:, :1]), epochs=1, rounds=6, memory=0)
+    rate, others = model.optimizer.learning_rate, [*model.variables, *model.optimizer.variables]
+    changed = [one.path for one in others if one is not rate and np.any(keras.ops.convert_to_numpy(one))]
+    assert changed == []
+    assert len(model.optimizer.variables) > 2
+
+
+def test_a_built_model_of_an_optimizer_without_variables_keeps_its_weights():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile("adam", "mse", metrics=["mae"])
+    x, before = np.ones((32, 4), np.float32), State(model)
+    measure(keras.callbacks.Callback, model, (x, x[:, :1]), epochs=1, rounds=6, memory=0)
+    assert before.holds(model.weights)
+    assert not any(np.any(slot) for slot in model.optimizer.variables[2:])
+    assert not any(np.any(one) for one in model.metrics_variables)
+
+
+class StoppingAfter(keras.callbacks.Callback):
+    """Stops a training after some batches of an epoch."""
+
+    def __init__(self, epoch: int, batch: int) -> None:
+        super().__init__()
+        self._last, self._epoch = (epoch, batch), 0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if (self._epoch, batch) >= self._last:
+            self.model.stop_training = True
+
+
+@pytest.mark.parametrize(
+    ("last", "message"),
+    [
+        ((0, 3), "'StoppingAfter' trained 1 epochs with 4 executions of a step, not 2 with 48"),
+        ((0, 23), "'StoppingAfter' trained 1 epochs with 24 executions of a step, not 2 with 48"),
+        ((1, 3), "'StoppingAfter' trained 2 epochs with 28 executions of a step, not 2 with 48"),
+        ((2, 3), "'StoppingAfter' trained 3 epochs with 52 executions of a step, not 22 with 528"),  # of the memory
+    ],
+)
+def test_what_stops_a_training_is_refused_and_not_called_fast(last, message, training):
+    with pytest.raises(ValueError, match=message):
+        measure(lambda: StoppingAfter(*last), **training, **QUICK, memory=480, name="StoppingAfter")
+
+
+def test_data_has_weights_as_its_third(training):
+    x, y = training["data"]
+    weights: list[Any] = []
+
+    class Weighing(keras.losses.Loss):
+        def __call__(self, y_true, y_pred, sample_weight=None):
+            weights.append(sample_weight)
+            return super().__call__(y_true, y_pred, sample_weight)
+
+        def call(self, y_true, y_pred):
+            return keras.ops.mean(keras.ops.square(y_true - y_pred), axis=-1)
+
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile("sgd", Weighing())
+    found = measure(
+        keras.callbacks.Callback,
+        model,
+        (x, y, np.ones(96)),
+        batch_size=32,
+        epochs=1,
+        rounds=6,
+        memory=0,
+        callbacks=None,
+    )
+    assert found.batches == 3
+    assert weights
+    assert None not in weights
+
+
 def test_every_training_begins_from_the_same_state(training):
     losses: list[float] = []
 
@@ -127,13 +206,27 @@ def test_several_steps_of_an_execution_are_as_many_batches():
     model, data = example("smallest", steps_per_execution=16)
     found = measure(keras.callbacks.Callback, model, data, batch_size=32, **QUICK, memory=0)
     assert found.batches % 256 == 0
-    assert found.hooks.batches == found.batches / 16
+    assert found.hooks.batches == found.batches
+
+
+def test_the_time_in_the_hooks_of_an_execution_is_that_of_its_batches():
+    model, (x, y) = example("smallest", steps_per_execution=16)
+    found = measure(Spinning, model, (x[:640], y[:640]), batch_size=32, epochs=2, rounds=6, memory=0)
+    assert 0.003 / 16 <= found.hooks.median < 0.003
+    assert found.hooks.worst >= 0.003 / 4  # of the second execution, which has four batches
+    assert found.hooks.batches == 40
 
 
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
         ({"rounds": 5}, ValueError, "rounds=5 must be at least 6"),
+        ({"seconds": 0}, ValueError, "seconds=0 must be positive and finite"),
+        ({"memory": -1}, ValueError, "memory=-1 must not be negative"),
+        ({"initial_epoch": 2}, ValueError, "initial_epoch=2 must be 0"),
+        ({"epochs": 0}, ValueError, "epochs=0 must be at least 1"),
+        ({"model": 1, "data": 1}, ValueError, "model=1 must be a compiled model"),
+        ({"model": example()[0], "data": (1, 2, 3, 4)}, ValueError, "data has 4 items"),
         ({"model": 1}, ValueError, "model=1 and data=None must be given together"),
         ({"name": "fit"}, ValueError, "'fit', which is the name of what all are compared with"),
     ],
