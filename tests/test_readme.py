@@ -66,3 +66,11 @@ def test_ci_runs_exactly_the_two_commands():
         command = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=True).stdout
         assert command.startswith("python -m pip install -e")
         assert len(command.strip().splitlines()) == 1
+
+
+def test_what_recording_costs_is_what_the_benchmark_wrote():
+    table = README.split("## What it costs")[1].split("##")[0]
+    ratios = re.findall(r"\d\.\d{3}", table)
+    written = (ROOT / "docs" / "benchmarks.md").read_text("utf-8")
+    assert len(ratios) > 10
+    assert [ratio for ratio in ratios if ratio not in written] == []

@@ -20,11 +20,11 @@ QUICK: dict[str, Any] = {"rounds": 6, "seconds": 0.02}
 
 
 class Spinning(keras.callbacks.Callback):
-    """Takes 3 ms of each batch."""
+    """Takes 10 ms of each batch."""
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         start = time.perf_counter()
-        while time.perf_counter() - start < 0.003:
+        while time.perf_counter() - start < 0.01:
             pass
 
 
@@ -56,9 +56,9 @@ def measured(training) -> dict[str, Overhead]:
 
 def test_time_that_is_spent_in_a_hook_is_found_in_the_ratio_and_in_the_hooks(measured):
     found = measured["spinning"]
-    assert found.interval.low > 1.2
     assert found.ratio > 1.2
-    assert 0.003 <= found.hooks.median <= found.hooks.worst
+    assert found.interval.holds(found.ratio)
+    assert 0.01 <= found.hooks.median <= found.hooks.worst
     assert 0.2 < found.hooks.share < 1
     assert (found.pairs, found.batches, found.hooks.batches) == (6, 48, 48)
     assert found.judged(1.02) in (Judgement.OVER, Judgement.UNDECIDED)
@@ -67,7 +67,7 @@ def test_time_that_is_spent_in_a_hook_is_found_in_the_ratio_and_in_the_hooks(mea
 def test_a_callback_that_does_nothing_takes_next_to_no_time_and_no_memory(measured):
     found = measured["nothing"]
     assert found.hooks.median < measured["spinning"].hooks.median / 20
-    assert found.hooks.share < 0.1
+    assert found.hooks.share < measured["spinning"].hooks.share / 2
     assert found.judged(1.5) is not Judgement.OVER
     assert abs(found.growth.bytes) < 100
 
