@@ -113,7 +113,7 @@ def test_the_table_says_ratio_hooks_memory_budget_control_and_machine():
     rendered.write([overhead(1.1, 1.2), overhead(0.99, 1.01), overhead(1.01, 1.03)], 1.02, stream)
     printed = stream.getvalue()
     assert all(len(line) <= 100 for line in printed.splitlines()[:9])
-    assert re.search(r"not shown\s+to exceed", printed)
+    assert re.search(r"not shown to\s+exceed", printed)
     assert re.search(r"ms outside +MB per.*\n.*of epochs +10⁶ batches", printed)
     assert re.search(r"0\.4% +10\.0 +32 ", printed)
     assert "1.150 (1.100 to 1.200)" in printed
