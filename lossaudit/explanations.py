@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from lossaudit.causes import CAUSES
@@ -161,7 +161,7 @@ class Explanation:
 
     rule: Rule
     mistakes: tuple[Mistake, ...] = ()
-    correction: Correction | None = field(default=None)
+    correction: Correction | None = None
 
     def __str__(self) -> str:
         parts = [f"{self.rule.code} {self.rule.name} ({self.rule.severity})", self.rule.expects, self.rule.why]

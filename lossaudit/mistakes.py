@@ -10,7 +10,7 @@ from lossaudit import quantities
 from lossaudit.causes import CAUSES, Cause
 from lossaudit.predictions import Pace, Prediction, means_of_epochs
 from lossaudit.recordings import Covers, Floats
-from lossaudit.truths import Truth
+from lossaudit.truths import Truth, remembered
 
 PACES: dict[Covers, Pace] = {"batch": "batch", "epoch_so_far": "batch", "epoch": "epoch"}
 
@@ -27,9 +27,7 @@ Mistaken = tuple[tuple[Cause, ...], Prediction]
 
 def expected_of(truth: Truth, covers: Covers) -> Prediction | None:
     """The numbers that keep a promise; None where the truth does not suffice to form them."""
-    if covers not in truth.known:
-        truth.known[covers] = next(EXPECTED[covers](truth), None)
-    return truth.known[covers]
+    return remembered(truth.known, covers, lambda: next(EXPECTED[covers](truth), None))
 
 
 def mistaken(truth: Truth, covers: Covers, logged: Floats, count: int, plain: bool = False) -> Iterator[Mistaken]:

@@ -15,7 +15,7 @@ import tracemalloc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from lossaudit.recordings import Floats
 from lossaudit.timings import FEWEST, Interval, interleaved, ratio_of, resolution_of
 
 if TYPE_CHECKING:
-    from lossaudit.stopwatches import EpochWatch
+    from lossaudit.stopwatches import EpochWatch, HookWatch
 
 __all__ = ["Growth", "HookTimes", "Interval", "Judgement", "Overhead", "Size", "SIZES", "compare", "example", "measure"]
 
@@ -248,13 +248,20 @@ class _Trial:
         )
 
     def _hooks(self, name: str) -> HookTimes:
+        return self._watched(name).times(self._unhooked, self._batches)
+
+    @cached_property
+    def _unhooked(self) -> HookWatch:
+        """What the watch itself takes."""
+        return self._watched(PLAIN)
+
+    def _watched(self, name: str) -> HookWatch:
         from lossaudit.stopwatches import HookWatch
 
-        empty, watch = HookWatch(), HookWatch()
-        for callbacks, one in (([], empty), (self.arms[name], watch)):
-            self._reset()
-            self._fit(name, one.surrounding(callbacks), self._epochs)
-        return watch.times(empty, self._batches)
+        self._reset()
+        watch = HookWatch()
+        self._fit(name, watch.surrounding(self.arms[name]), self._epochs)
+        return watch
 
     def _growth(self, name: str, wanted: int | None) -> Growth:
         """What an arm keeps beyond what plain fit does, from the end of the second epoch to that of the last."""

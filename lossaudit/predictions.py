@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, partial, wraps
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from lossaudit.findings import Verdict
 from lossaudit.recordings import Floats, Ints
 from lossaudit.replays import PRECISIONS, replay_keras_mean
 from lossaudit.tolerances import REWRITTEN, decimals_bound, elementary_bound, group_mean_bound, half_ulp, mean_bounds
-from lossaudit.truths import Batches, Truth
+from lossaudit.truths import Batches, Truth, remembered
 
 Pace = Literal["batch", "epoch"]
 """How often a number is logged: after each batch, or after each epoch."""
@@ -154,9 +154,7 @@ def _remembered(function: Callable[[Batches, str], Prediction]) -> Callable[[Bat
 
     @wraps(function)
     def compute(batches: Batches, dtype: str) -> Prediction:
-        if (function, dtype) not in batches.known:
-            batches.known[function, dtype] = function(batches, dtype)
-        return cast(Prediction, batches.known[function, dtype])
+        return remembered(batches.known, (function, dtype), lambda: function(batches, dtype))
 
     return compute
 

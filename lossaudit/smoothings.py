@@ -12,7 +12,7 @@ import numpy as np
 from lossaudit.predictions import Prediction, each_batch, means_so_far
 from lossaudit.recordings import Floats, Ints
 from lossaudit.tolerances import half_ulp, smoothing_bound, window_bound
-from lossaudit.truths import Batches, Truth
+from lossaudit.truths import Batches, Truth, remembered
 
 _USUAL = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 """What is tried where only the epochs' values were logged, from which no decay can be computed."""
@@ -67,10 +67,10 @@ def _stored(average: Prediction, dtype: str) -> Prediction:
 
 
 def _exponential(batches: Batches, whole: Batches, dtype: str, decay: float, start: str) -> Prediction:
-    if ("smoothed", decay, start) not in whole.known:
-        parts = [_smoothed(whole.values[group], decay, start) for group in whole.groups()]
-        whole.known["smoothed", decay, start] = np.concatenate(parts)
-    values = whole.known["smoothed", decay, start]
+    def smoothed() -> Floats:
+        return np.concatenate([_smoothed(whole.values[group], decay, start) for group in whole.groups()])
+
+    values = remembered(whole.known, ("smoothed", decay, start), smoothed)
     bounds = [smoothing_bound(whole.values[group], decay, dtype, start == "corrected") for group in whole.groups()]
     return _average(batches, values, np.concatenate(bounds), dtype, {"decay": f"{decay:.9g}"})
 

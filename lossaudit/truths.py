@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lossaudit.recordings import Floats, Ints, Recording, Series
+
+_Found = TypeVar("_Found")
 
 _COLUMNS = ("values", "weights", "epochs", "steps", "sessions")
 _EPOCHS, _BATCHES = 3, 1024
@@ -117,9 +119,7 @@ class Batches:
 
     def counted_alike(self) -> Batches:
         """The same batches, each of weight one."""
-        if "alike" not in self.known:
-            self.known["alike"] = self.weighted(np.ones(len(self)))
-        return cast(Batches, self.known["alike"])
+        return remembered(self.known, "alike", lambda: self.weighted(np.ones(len(self))))
 
     def as_if_begun_at(self, place: int) -> Batches:
         """The same batches, with a further boundary before that batch of each epoch."""
@@ -128,9 +128,7 @@ class Batches:
     def as_one_epoch(self) -> Batches:
         """The same batches, with no boundary between epochs."""
         nothing = np.zeros(len(self), np.int64)
-        if "whole" not in self.known:
-            self.known["whole"] = replace(self, epochs=nothing, sessions=nothing)
-        return cast(Batches, self.known["whole"])
+        return remembered(self.known, "whole", lambda: replace(self, epochs=nothing, sessions=nothing))
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,9 +178,7 @@ class Truth:
         """
         fourth = self.batches.starts[_EPOCHS : _EPOCHS + 1].tolist() or [len(self.batches)]
         stop = min(most, max(*fourth, self._whole(_BATCHES)), len(self.batches))
-        if ("head", stop) not in self.known:
-            self.known["head", stop] = self._until(stop)
-        return cast(Truth, self.known["head", stop])
+        return remembered(self.known, ("head", stop), lambda: self._until(stop))
 
     def _until(self, stop: int) -> Truth:
         """The batches of the claim's split before one of them, and of the others what belongs to the same epochs."""
@@ -210,6 +206,13 @@ class Truth:
         ours = np.repeat([self.split == "train", self.split == "validation"], [len(train), len(validation)])
         known = train.weights_known and validation.weights_known
         return replace(train, **both, weights_known=known, slack=None), ours[order]
+
+
+def remembered(known: dict[Any, Any], key: Hashable, compute: Callable[[], _Found]) -> _Found:
+    """What was computed for a key before, or is now."""
+    if key not in known:
+        known[key] = compute()
+    return cast(_Found, known[key])
 
 
 def _restarts(steps: Ints) -> Ints:
