@@ -246,8 +246,9 @@ def test_a_size_that_is_not_there_is_refused():
         example("huge")
 
 
-def test_pytest_benchmark_takes_the_figures(pytester):
+def test_pytest_benchmark_takes_the_figures(pytester, monkeypatch):
     pytest.importorskip("pytest_benchmark")
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # in a worker of xdist it measures nothing
     pytester.makepyfile(
         """
         from lossaudit.costs import Growth, HookTimes, Overhead
