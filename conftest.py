@@ -1,4 +1,7 @@
-"""Root configuration of the test suite: what is collected, and Hypothesis' profiles. No fixtures."""
+"""Root configuration of the test suite: what is collected, and Hypothesis' profiles.
+
+No fixtures.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["lossaudit.pytest_plugin", "pytester"]
 
-settings.register_profile("default", deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "default", deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.register_profile("thorough", parent=settings.get_profile("default"), max_examples=500)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

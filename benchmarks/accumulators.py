@@ -1,9 +1,10 @@
 """What exactness costs: `python -m benchmarks.accumulators`.
 
-Each accumulator is timed beside a baseline in the same process: in every round both run once, in shuffled order, and
-the median of the ratios is printed with its quartiles. Beside it stands the same of the baseline beside itself, an A/A
-control: what its quartiles span is noise. In the same run each result is compared with exact arithmetic. The row for
-`xsum` appears where that package is installed.
+Each accumulator is timed beside a baseline in the same process: in every round both run once, in
+shuffled order, and the median of the ratios is printed with its quartiles. Beside it stands the
+same of the baseline beside itself, an A/A control: what its quartiles span is noise. In the same
+run each result is compared with exact arithmetic. The row for `xsum` appears where that package is
+installed.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lossaudit import ExactSum, KerasMean, SumCount, WeightedMean
-from lossaudit.timings import interleaved, timed
+from lossaudit.overhead.timings import interleaved, timed
 
 Run = Callable[[], float]
 
@@ -90,7 +91,10 @@ def exact_mean(losses: np.ndarray, rows: np.ndarray) -> float:
     """Σ n·l / Σ n of float32 losses and integer rows, by integers for each exponent, rounded once."""
     significands, exponents = np.frexp(losses)
     integers = np.ldexp(significands, 24).astype(np.int64) * rows
-    total = sum(int(integers[exponents == e].sum()) * Fraction(2) ** (int(e) - 24) for e in np.unique(exponents))
+    total = sum(
+        int(integers[exponents == e].sum()) * Fraction(2) ** (int(e) - 24)
+        for e in np.unique(exponents)
+    )
     return float(total / int(rows.sum()))
 
 
@@ -105,12 +109,30 @@ def streaming_cases(losses: np.ndarray, rows: np.ndarray) -> Iterator[Case]:
     }
     for kind, result in exact.items():
         run, baseline = streaming(kind, values, counts), streaming(Naive, values, counts)
-        yield Case(f"{kind.__name__}, one update a batch", run, "a plain Python class", baseline, 1.3, result, 61)
+        yield Case(
+            f"{kind.__name__}, one update a batch",
+            run,
+            "a plain Python class",
+            baseline,
+            1.3,
+            result,
+            61,
+        )
     weights = np.random.default_rng(1).uniform(0, 64, FEW).tolist()
     run, baseline = streaming(WeightedMean, values, weights), streaming(Naive, values, weights)
-    yield Case("WeightedMean, all weights different", run, "a plain Python class", baseline, None, None, 15)
+    yield Case(
+        "WeightedMean, all weights different",
+        run,
+        "a plain Python class",
+        baseline,
+        None,
+        None,
+        15,
+    )
     run, baseline = streaming(KerasMean, values, counts), streaming(Naive, values, counts)
-    yield Case("KerasMean, one update a batch", run, "a plain Python class", baseline, None, None, 15)
+    yield Case(
+        "KerasMean, one update a batch", run, "a plain Python class", baseline, None, None, 15
+    )
 
 
 def bulk_cases(losses: np.ndarray, rows: np.ndarray) -> Iterator[Case]:
@@ -127,7 +149,15 @@ def bulk_cases(losses: np.ndarray, rows: np.ndarray) -> Iterator[Case]:
         31,
     )
     exact = math.fsum(double)
-    yield Case("ExactSum, float64", bulk(ExactSum, double), "np.sum", lambda: float(np.sum(double)), 5.0, exact, 31)
+    yield Case(
+        "ExactSum, float64",
+        bulk(ExactSum, double),
+        "np.sum",
+        lambda: float(np.sum(double)),
+        5.0,
+        exact,
+        31,
+    )
     if importlib.util.find_spec("xsum"):
         import xsum
 
@@ -136,7 +166,15 @@ def bulk_cases(losses: np.ndarray, rows: np.ndarray) -> Iterator[Case]:
             accumulator.add(double)
             return float(accumulator.round())
 
-        yield Case("ExactSum, float64", bulk(ExactSum, double), "xsum_large (C++)", superaccumulator, 2.0, exact, 31)
+        yield Case(
+            "ExactSum, float64",
+            bulk(ExactSum, double),
+            "xsum_large (C++)",
+            superaccumulator,
+            2.0,
+            exact,
+            31,
+        )
     yield Case(
         "WeightedMean, float32 and int64 rows",
         bulk(WeightedMean, losses, rows),
@@ -165,15 +203,25 @@ def hard_cases() -> Iterator[Case]:
 
 def measured(case: Case) -> tuple[str, ...]:
     """One row of the table."""
-    low, median, high = statistics.quantiles(ratios(case.run, case.baseline, case.rounds).tolist(), n=4)
-    least, _, most = statistics.quantiles(ratios(case.baseline, case.baseline, case.rounds).tolist(), n=4)
+    low, median, high = statistics.quantiles(
+        ratios(case.run, case.baseline, case.rounds).tolist(), n=4
+    )
+    least, _, most = statistics.quantiles(
+        ratios(case.baseline, case.baseline, case.rounds).tolist(), n=4
+    )
     return (
         case.name,
         case.against,
         f"{median:.2f} ({low:.2f} to {high:.2f})",
         f"{least:.2f} to {most:.2f}",
-        "" if case.target is None else f"≤ {case.target}: {'met' if median <= case.target else 'missed'}",
-        "" if case.exact is None else "yes" if case.run() == case.exact else f"no: {case.run()!r}, not {case.exact!r}",
+        ""
+        if case.target is None
+        else f"≤ {case.target}: {'met' if median <= case.target else 'missed'}",
+        ""
+        if case.exact is None
+        else "yes"
+        if case.run() == case.exact
+        else f"no: {case.run()!r}, not {case.exact!r}",
     )
 
 
@@ -190,16 +238,26 @@ def peak_memory(values: np.ndarray, weights: np.ndarray | None) -> float:
 def main() -> None:
     """Print the table, and the memory."""
     generator = np.random.default_rng(0)
-    losses, rows = generator.lognormal(-1, 0.5, MANY).astype(np.float32), generator.integers(1, 65, MANY)
-    table = Table("accumulator", "against", "ratio, median (quartiles)", "A/A quartiles", "target", "exact")
+    losses, rows = (
+        generator.lognormal(-1, 0.5, MANY).astype(np.float32),
+        generator.integers(1, 65, MANY),
+    )
+    table = Table(
+        "accumulator", "against", "ratio, median (quartiles)", "A/A quartiles", "target", "exact"
+    )
     for case in (*streaming_cases(losses, rows), *bulk_cases(losses, rows), *hard_cases()):
         table.add_row(*measured(case))
     console = Console(width=150)
     console.print(table)
     many = np.broadcast_to(np.resize(losses, (1000, 1000)), (100, 1000, 1000))
-    for name, weights in (("no weights", None), ("a weight each", np.broadcast_to(np.int64(32), many.shape))):
+    for name, weights in (
+        ("no weights", None),
+        ("a weight each", np.broadcast_to(np.int64(32), many.shape)),
+    ):
         peak = peak_memory(many, weights)
-        console.print(f"peak memory beside 10⁸ float32 values, {name}: {peak:.1f} MiB (target ≤ 16)")
+        console.print(
+            f"peak memory beside 10⁸ float32 values, {name}: {peak:.1f} MiB (target ≤ 16)"
+        )
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import numpy as np
 
 import lossaudit
 from lossaudit import Recording, Series
-from lossaudit.replays import replay_keras_mean
+from lossaudit.arithmetic.replay import replay_keras_mean
 
 
 def recorded(batches: int, epochs: int, rows: int = 32, last: int = 17) -> Recording:
@@ -31,7 +31,9 @@ def logs(run: Recording, epochs: int) -> dict[str, Series]:
     train = run.find()
     assert train.weights is not None
     parts = [part.reshape(epochs, -1) for part in (train.values, train.weights)]
-    running = np.concatenate([replay_keras_mean(*epoch).mean for epoch in zip(*parts, strict=True)])
+    running = np.concatenate(
+        [replay_keras_mean(*epoch).mean for epoch in zip(*parts, strict=True)]
+    )
     ends = np.arange(1, epochs + 1) * (len(train) // epochs) - 1
     return {
         "History": Series(running[ends], covers="epoch"),
@@ -48,7 +50,9 @@ def logs(run: Recording, epochs: int) -> dict[str, Series]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--batches", type=int, default=10**6)
     parser.add_argument("--epochs", type=int, default=100)
     options = parser.parse_args()
@@ -65,7 +69,8 @@ def main() -> None:
     for finding in report.findings:
         print(finding.code, finding.origin, ", ".join(finding.causes))
     print(
-        f"{options.batches} batches in {options.epochs} epochs, {len(claims)} logs, from the run file: {seconds:.1f} s"
+        f"{options.batches} batches in {options.epochs} epochs, {len(claims)} logs, from the run "
+        f"file: {seconds:.1f} s"
     )
 
 

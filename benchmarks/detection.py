@@ -1,10 +1,11 @@
-"""How well mistakes are found and named, and how often correct logs are called wrong: on real Keras trainings.
+"""How well mistakes are found and named, and how often correct logs are called wrong: on real
+Keras trainings.
 
     python -m benchmarks.detection [--seeds N] [--clean N] [--simulated N]
 
-Every fault of `lossaudit.testing.faults` is planted on every recorded run that can have it. Those that change a logged
-number beyond its bound, or where it stands, are to be found; what is found is to be named rightly. The clean runs log
-right numbers, each in several correct ways.
+Every fault of `lossaudit.testing.faults` is planted on every recorded run that can have it. Those
+that change a logged number beyond its bound, or where it stands, are to be found; what is found is
+to be named rightly. The clean runs log right numbers, each in several correct ways.
 """
 
 from __future__ import annotations
@@ -24,16 +25,18 @@ from rich.console import Console
 from rich.table import Table
 
 from lossaudit import Recording, Report, Series, audit
+from lossaudit.arithmetic.replay import replay_keras_mean
 from lossaudit.keras import LossRecorder
-from lossaudit.render.progress import tracked
-from lossaudit.replays import replay_keras_mean
+from lossaudit.report.progress import tracked
 from lossaudit.testing.faults import FAULTS, Fault
 
 Run = tuple[str, Recording]
 
 
 def dense(frozen: bool = False, **compiled: Any) -> Any:
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, activation="tanh"), keras.layers.Dense(1)])
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(8, activation="tanh"), keras.layers.Dense(1)]
+    )
     model.trainable = not frozen
     model.compile(keras.optimizers.SGD(0.02), "mse", **compiled)
     return model
@@ -43,13 +46,19 @@ def two_outputs() -> Any:
     inputs = keras.Input((4,))
     hidden = keras.layers.Dense(8, kernel_regularizer="l2")(inputs)
     model = keras.Model(inputs, {name: keras.layers.Dense(1, name=name)(hidden) for name in "ab"})
-    model.compile(keras.optimizers.SGD(0.02), {"a": "mse", "b": "mae"}, loss_weights={"a": 1.0, "b": 0.3})
+    model.compile(
+        keras.optimizers.SGD(0.02), {"a": "mse", "b": "mae"}, loss_weights={"a": 1.0, "b": 0.3}
+    )
     return model
 
 
 def masked() -> Any:
     model = keras.Sequential(
-        [keras.Input((6,)), keras.layers.Embedding(20, 4, mask_zero=True), keras.layers.Dense(1, activation="tanh")]
+        [
+            keras.Input((6,)),
+            keras.layers.Embedding(20, 4, mask_zero=True),
+            keras.layers.Dense(1, activation="tanh"),
+        ]
     )
     model.compile(keras.optimizers.SGD(0.02), "mse")
     return model
@@ -82,12 +91,16 @@ def of_parts(seed: int) -> Recording:
 def weighted(seed: int) -> Recording:
     random = np.random.default_rng(seed)
     x, y = data(random, 331)
-    return recorded(dense(), x, y, sample_weight=random.uniform(0.1, 2, 331), batch_size=32, epochs=4)
+    return recorded(
+        dense(), x, y, sample_weight=random.uniform(0.1, 2, 331), batch_size=32, epochs=4
+    )
 
 
 def of_tokens(seed: int) -> Recording:
     random = np.random.default_rng(seed)
-    x = random.integers(1, 20, size=(331, 6)) * (np.arange(6) < random.integers(2, 7, size=(331, 1)))
+    x = random.integers(1, 20, size=(331, 6)) * (
+        np.arange(6) < random.integers(2, 7, size=(331, 1))
+    )
     return recorded(masked(), x, random.normal(size=(331, 6, 1)), batch_size=32, epochs=4)
 
 
@@ -113,13 +126,24 @@ def of_one_batch(seed: int) -> Recording:
 
 def of_unequal_epochs(seed: int) -> Recording:
     x, y = data(np.random.default_rng(seed), 331)
-    batches = tf.data.Dataset.from_tensor_slices((x, y)).batch(24)  # 14 batches: 10 and the 4 that are left
+    batches = tf.data.Dataset.from_tensor_slices((x, y)).batch(
+        24
+    )  # 14 batches: 10 and the 4 that are left
     return recorded(dense(), batches, steps_per_epoch=10, epochs=4)
 
 
 RUNS: dict[str, Callable[[int], Recording]] = {
     one.__name__: one
-    for one in (plain, of_parts, weighted, of_tokens, on_two_replicas, diverged, of_one_batch, of_unequal_epochs)
+    for one in (
+        plain,
+        of_parts,
+        weighted,
+        of_tokens,
+        on_two_replicas,
+        diverged,
+        of_one_batch,
+        of_unequal_epochs,
+    )
 }
 
 
@@ -135,10 +159,12 @@ def planted(runs: list[Run]) -> Iterator[tuple[str, Fault, Recording, Series]]:
 
 
 def _is_another(log: Series, recording: Recording) -> bool:
-    """Whether a mistake changed what is logged: it stands elsewhere, or a number is beyond its bound."""
-    from lossaudit.alignments import in_place
-    from lossaudit.mistakes import expected_of
-    from lossaudit.truths import truth_about
+    """Whether a mistake changed what is logged: it stands elsewhere, or a number is beyond its
+    bound.
+    """
+    from lossaudit.auditing.alignment import in_place
+    from lossaudit.predictions.quantities import expected_of
+    from lossaudit.predictions.truth import truth_about
 
     truth = truth_about(recording, "loss", log.split, "float32")
     expected = expected_of(truth, log.covers) if truth else None
@@ -173,13 +199,23 @@ def measure(runs: list[Run]) -> tuple[Counter[str], dict[tuple[str, ...], Counte
         report = audit(recording, log)
         fate = verdict(fault, report)
         fates[fate] += 1
-        confusion[fault.causes].update({one for finding in report.findings for one in finding.causes} or [fate])
+        confusion[fault.causes].update(
+            {one for finding in report.findings for one in finding.causes} or [fate]
+        )
         if fate in ("missed", "wrong name alone", "not in the set", "unexplained", "undecidable"):
-            print(f"{fate}: {fault.name} on {name}: {sorted({c for f in report.findings for c in f.causes})}")
+            print(
+                f"{fate}: {fault.name} on {name}: "
+                f"{sorted({c for f in report.findings for c in f.causes})}"
+            )
     return fates, confusion
 
 
-SETUPS: list[dict[str, Any]] = [{}, {"jit_compile": True}, {"run_eagerly": True}, {"steps_per_execution": 3}]
+SETUPS: list[dict[str, Any]] = [
+    {},
+    {"jit_compile": True},
+    {"run_eagerly": True},
+    {"steps_per_execution": 3},
+]
 
 
 def clean(number: int) -> Iterator[tuple[str, Report]]:
@@ -190,7 +226,9 @@ def clean(number: int) -> Iterator[tuple[str, Report]]:
         which = int(random.choice([0, 0, 0, 1, 1, 2, 3]))
         size = int(random.integers(1, 30))
         x, y = data(random, int(random.integers(1, 8 * size + 1)))
-        held_out = data(random, int(random.integers(1, 3 * size + 1))) if random.random() < 0.5 else None
+        held_out = (
+            data(random, int(random.integers(1, 3 * size + 1))) if random.random() < 0.5 else None
+        )
         model, recorder = models[which], LossRecorder()
         scale = np.float32(10.0 ** random.integers(-3, 4))
         history = model.fit(
@@ -202,11 +240,16 @@ def clean(number: int) -> Iterator[tuple[str, Report]]:
             verbose=0,
             callbacks=[recorder],
         )
-        yield f"clean run {index}", audit(recorder.recording, logs_of(recorder.recording, history.history))
+        yield (
+            f"clean run {index}",
+            audit(recorder.recording, logs_of(recorder.recording, history.history)),
+        )
 
 
 def simulated(number: int) -> Iterator[tuple[str, Report]]:
-    """Correct logs of runs that nobody trained: losses of any size and sign, any schedule, several float types."""
+    """Correct logs of runs that nobody trained: losses of any size and sign, any schedule, several
+    float types.
+    """
     random = np.random.default_rng(1)
     for index in tracked(range(number), "simulated runs"):
         size, epochs = int(random.integers(1, 65)), int(random.integers(1, 6))
@@ -214,7 +257,9 @@ def simulated(number: int) -> Iterator[tuple[str, Report]]:
         losses = random.lognormal(sigma=random.choice([0, 0.1, 1]), size=len(sizes) * epochs)
         losses = np.float32(losses * 10.0 ** random.integers(-4, 5) * random.choice([1, 1, 1, -1]))
         epoch = np.repeat(np.arange(epochs), len(sizes))
-        run = Recording([Series(losses, weights=sizes * epochs, epochs=epoch, steps=range(len(losses)))])
+        run = Recording(
+            [Series(losses, weights=sizes * epochs, epochs=epoch, steps=range(len(losses)))]
+        )
         means = [replay_keras_mean(losses[epoch == e], sizes).mean[-1] for e in range(epochs)]
         logs = logs_of(run, {"loss": means})
         if random.random() < 0.3:
@@ -223,11 +268,16 @@ def simulated(number: int) -> Iterator[tuple[str, Report]]:
 
 
 def logs_of(recording: Recording, history: dict[str, list[float]]) -> dict[str, Any]:
-    """What Keras logged, and what correct loops in Python, in numpy, and in single precision would."""
+    """What Keras logged, and what correct loops in Python, in numpy, and in single precision
+    would.
+    """
     train = recording.find(tag="loss", split="train", covers="batch")
     assert train.weights is not None
     assert train.epochs is not None
-    epochs = [(train.values[train.epochs == e], train.weights[train.epochs == e]) for e in np.unique(train.epochs)]
+    epochs = [
+        (train.values[train.epochs == e], train.weights[train.epochs == e])
+        for e in np.unique(train.epochs)
+    ]
     single = [[np.float32(column) for column in epoch] for epoch in epochs]
     running = [np.cumsum(losses * rows) / np.cumsum(rows) for losses, rows in epochs]
     return {
@@ -235,35 +285,63 @@ def logs_of(recording: Recording, history: dict[str, list[float]]) -> dict[str, 
         "batch_losses": train.values,
         "batch losses by step": Series(train.values, steps=train.steps),
         "python epoch_loss": [
-            sum(loss * n for loss, n in zip(*epoch, strict=True)) / sum(epoch[1]) for epoch in epochs
+            sum(loss * n for loss, n in zip(*epoch, strict=True)) / sum(epoch[1])
+            for epoch in epochs
         ],
         "numpy epoch_loss": [np.average(losses, weights=rows) for losses, rows in epochs],
-        "single epoch_loss": [float(np.sum(losses * rows) / np.sum(rows)) for losses, rows in single],
+        "single epoch_loss": [
+            float(np.sum(losses * rows) / np.sum(rows)) for losses, rows in single
+        ],
         "running mean": Series(np.concatenate(running), covers="epoch_so_far"),
-        "printed epoch_loss": Series([round(float(one[-1]), 4) for one in running], covers="epoch", decimals=4),
+        "printed epoch_loss": Series(
+            [round(float(one[-1]), 4) for one in running], covers="epoch", decimals=4
+        ),
     }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=3, help="runs of each kind that mistakes are planted on")
-    parser.add_argument("--clean", type=int, default=1000, help="clean trainings, a second each and more")
-    parser.add_argument("--simulated", type=int, default=1000, help="clean runs without a training")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--seeds", type=int, default=3, help="runs of each kind that mistakes are planted on"
+    )
+    parser.add_argument(
+        "--clean", type=int, default=1000, help="clean trainings, a second each and more"
+    )
+    parser.add_argument(
+        "--simulated", type=int, default=1000, help="clean runs without a training"
+    )
     options = parser.parse_args()
     tf.config.set_logical_device_configuration(
         tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
     )
-    runs = [(f"{name} {seed}", make(seed)) for name, make in RUNS.items() for seed in range(options.seeds)]
+    runs = [
+        (f"{name} {seed}", make(seed))
+        for name, make in RUNS.items()
+        for seed in range(options.seeds)
+    ]
     fates, confusion = measure(runs)
     total = sum(fates.values())
     found = total - fates["missed"] - fates["undecidable"]
     named = fates["named alone"] + fates["named in a set"]
     show(confusion)
     causes = {name for fault in FAULTS.values() for name in fault.causes}
-    print(f"{len(FAULTS)} faults of {len(causes)} causes, planted {total} times on {len(runs)} runs")
-    print(f"found {found} of {total} ({found / total:.1%}); " + ", ".join(f"{k} {n}" for k, n in fates.most_common()))
-    print(f"named alone or within a stated set: {named / total:.1%}; a wrong name alone: {fates['wrong name alone']}")
-    for kind, reports in (("clean", clean(options.clean)), ("simulated", simulated(options.simulated))):
+    print(
+        f"{len(FAULTS)} faults of {len(causes)} causes, planted {total} times on {len(runs)} runs"
+    )
+    print(
+        f"found {found} of {total} ({found / total:.1%}); "
+        + ", ".join(f"{k} {n}" for k, n in fates.most_common())
+    )
+    print(
+        f"named alone or within a stated set: {named / total:.1%}; a wrong name alone: "
+        f"{fates['wrong name alone']}"
+    )
+    for kind, reports in (
+        ("clean", clean(options.clean)),
+        ("simulated", simulated(options.simulated)),
+    ):
         false_alarms(kind, reports)
 
 
@@ -278,13 +356,17 @@ def false_alarms(kind: str, reports: Iterator[tuple[str, Report]]) -> None:
             if finding.severity == "error" or finding.verdict == "suspect":
                 wrong += 1
                 print(f"false alarm: {name}: {finding}")
-    print(f"{runs} {kind} runs, {claims} correct logs: {wrong} false alarms, {undecided} undecidable")
+    print(
+        f"{runs} {kind} runs, {claims} correct logs: {wrong} false alarms, {undecided} undecidable"
+    )
 
 
 def show(confusion: dict[tuple[str, ...], Counter[str]]) -> None:
     table = Table("planted", "named", title="which names planted mistakes were given")
     for causes, names in sorted(confusion.items()):
-        table.add_row(" and ".join(causes), ", ".join(f"{name} {n}" for name, n in names.most_common(6)))
+        table.add_row(
+            " and ".join(causes), ", ".join(f"{name} {n}" for name, n in names.most_common(6))
+        )
     Console(width=160).print(table)
 
 

@@ -2,10 +2,11 @@
 
     python -m benchmarks.overhead [--rounds N] [--only NAME ...] [--page FILE] [--json FILE]
 
-Every candidate trains the same model as plain `fit`, from the same state, once a round and in shuffled order; the
-median of the ratios of the time of the epochs is printed with a bootstrap interval, beside that of plain `fit` against
-itself. The page with tables, plot, machine and versions is written by this program, and so is which figures are
-reached. With all settings it takes about ten minutes on an idle machine.
+Every candidate trains the same model as plain `fit`, from the same state, once a round and in
+shuffled order; the median of the ratios of the time of the epochs is printed with a bootstrap
+interval, beside that of plain `fit` against itself. The page with tables, plot, machine and
+versions is written by this program, and so is which figures are reached. With all settings it
+takes about ten minutes on an idle machine.
 """
 
 from __future__ import annotations
@@ -29,17 +30,24 @@ import numpy as np
 import tensorflow as tf
 
 from lossaudit import WeightedMean
-from lossaudit.costs import Judgement, Overhead
 from lossaudit.keras import LossAudit, LossRecorder, RecordingMean
-from lossaudit.machines import machine
-from lossaudit.overhead import SIZES, compare, example
-from lossaudit.render.costs import cells
-from lossaudit.render.plots import PAPER, Palette, blank, drawing
-from lossaudit.render.progress import tracked
-from lossaudit.timings import Ratio, interleaved, ratio_of, resolution_of
+from lossaudit.overhead.cost_table import cells
+from lossaudit.overhead.costs import BudgetVerdict, Overhead
+from lossaudit.overhead.examples_of_size import SIZES, example
+from lossaudit.overhead.machine import machine
+from lossaudit.overhead.timings import Ratio, interleaved, ratio_of, resolution_of
+from lossaudit.overhead.trial import compare
+from lossaudit.report.plots import PAPER, Palette, blank, drawing
+from lossaudit.report.progress import tracked
 
 ROOT = Path(__file__).parent.parent
-DARK: Palette = {**PAPER, "ink": "#d6d6d6", "faint": "#444444", "logged": "#ff9f2e", "expected": "#4fc98a"}
+DARK: Palette = {
+    **PAPER,
+    "ink": "#d6d6d6",
+    "faint": "#444444",
+    "logged": "#ff9f2e",
+    "expected": "#4fc98a",
+}
 _QUIET = 0.01
 TICKS = (0.7, 1, 1.1, 1.2, 1.5, 2, 3)
 
@@ -65,7 +73,9 @@ class Evaluating(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Take `float` of the tensors that the metrics have."""
-        self.losses.append({name: float(value) for name, value in self.model.get_metrics_result().items()}["loss"])
+        self.losses.append(
+            {name: float(value) for name, value in self.model.get_metrics_result().items()}["loss"]
+        )
 
 
 def candidates(folder: Path) -> dict[str, Callable[[], Any]]:
@@ -99,10 +109,14 @@ class Setting:
 
 SETTINGS = {
     "smallest": Setting("The smallest model", "smallest", {}, 0.25, memory=6144),
-    "executions": Setting("The smallest model, 16 steps an execution", "smallest", {"steps_per_execution": 16}, 0.1),
+    "executions": Setting(
+        "The smallest model, 16 steps an execution", "smallest", {"steps_per_execution": 16}, 0.1
+    ),
     "jit": Setting("The smallest model, jit_compile", "smallest", {"jit_compile": True}, 0.15),
     "small": Setting("A small model", "small", {"jit_compile": False}, 0.25),
-    "large": Setting("A large model", "large", {}, 0.4, left_out=("CSVLogger", "TensorBoard(update_freq=1)")),
+    "large": Setting(
+        "A large model", "large", {}, 0.4, left_out=("CSVLogger", "TensorBoard(update_freq=1)")
+    ),
 }
 
 
@@ -110,7 +124,11 @@ def measured(setting: Setting, rounds: int) -> list[Overhead]:
     """All candidates in one setting."""
     with tempfile.TemporaryDirectory() as folder:
         model, data = example(setting.size, **{"jit_compile": False, **setting.compiled})
-        chosen = {name: make for name, make in candidates(Path(folder)).items() if name not in setting.left_out}
+        chosen = {
+            name: make
+            for name, make in candidates(Path(folder)).items()
+            if name not in setting.left_out
+        }
         return compare(
             chosen,
             model,
@@ -128,7 +146,11 @@ class Loop:
 
     def __init__(self, mean: Any, batches: tf.data.Dataset) -> None:
         self._model, _ = example("smallest", jit_compile=False)
-        self._mean, self._batches, self._is_keras = mean, batches, isinstance(mean, keras.metrics.Metric)
+        self._mean, self._batches, self._is_keras = (
+            mean,
+            batches,
+            isinstance(mean, keras.metrics.Metric),
+        )
         self._step = tf.function(self._train, reduce_retracing=True)
 
     def __call__(self) -> float:
@@ -143,7 +165,9 @@ class Loop:
         return time.perf_counter() - start
 
     def processor_seconds(self) -> float:
-        """Train an epoch; the seconds that all threads of the program took, whatever else the machine does."""
+        """Train an epoch; the seconds that all threads of the program took, whatever else the
+        machine does.
+        """
         start = time.process_time()
         self()
         return time.process_time() - start
@@ -151,7 +175,9 @@ class Loop:
     @property
     def nodes(self) -> int:
         """How many nodes the graph of a step has."""
-        return len(self._step.get_concrete_function(*next(iter(self._batches))).graph.get_operations())
+        return len(
+            self._step.get_concrete_function(*next(iter(self._batches))).graph.get_operations()
+        )
 
     def _train(self, x: Any, y: Any) -> Any:
         with tf.GradientTape() as tape:
@@ -198,7 +224,9 @@ def by_hand(rounds: int) -> ByHand:
         for name, one in times.items()
         if runs[name] is not plain
     }
-    taken = interleaved({"plain": plain.processor_seconds, "recording": recording.processor_seconds}, rounds)
+    taken = interleaved(
+        {"plain": plain.processor_seconds, "recording": recording.processor_seconds}, rounds
+    )
     return ByHand(
         float(np.median(times["keras.metrics.Mean"])) / size.batches,
         ratios,
@@ -223,8 +251,16 @@ def targets(found: Mapping[str, list[Overhead]]) -> Iterator[Target]:
     for setting in ("small", "large"):
         if one := named.get((setting, "LossRecorder()")):
             about = f"`LossRecorder`, {one.step * 1e3:.1f} ms a step"
-            yield Target(about, "interval holds 1.00 and ends by 1.01", shown(one), indistinguishable(one, 1.01))
-    for setting, name, budget in (("smallest", "LossRecorder()", 1.03), ("small", "LossRecorder(path)", 1.02)):
+            yield Target(
+                about,
+                "interval holds 1.00 and ends by 1.01",
+                shown(one),
+                indistinguishable(one, 1.01),
+            )
+    for setting, name, budget in (
+        ("smallest", "LossRecorder()", 1.03),
+        ("small", "LossRecorder(path)", 1.02),
+    ):
         if one := named.get((setting, name)):
             about = f"`{name}`, {one.step * 1e3:.1f} ms a step"
             yield Target(about, f"≤ {budget}", shown(one), reached(one, budget))
@@ -235,7 +271,9 @@ def targets(found: Mapping[str, list[Overhead]]) -> Iterator[Target]:
             if most != 32:
                 limit = "constant: what it keeps of an epoch is below 2 MB per 10⁶ batches"
             result = "reached" if one.growth.bytes <= most else "missed"
-            yield Target(f"`{name}`, memory", limit, f"{one.growth.bytes:.1f} MB per 10⁶ batches", result)
+            yield Target(
+                f"`{name}`, memory", limit, f"{one.growth.bytes:.1f} MB per 10⁶ batches", result
+            )
 
 
 def shown(one: Overhead) -> str:
@@ -246,7 +284,7 @@ def reached(one: Overhead, budget: float) -> str:
     """Whether the ratio is within a budget: proven, the median only, or not."""
     if one.interval.high <= budget and one.decided:
         return "reached"
-    if one.judged(budget) is Judgement.OVER:
+    if one.judged(budget) is BudgetVerdict.OVER:
         return "missed"
     return f"the median {'reaches' if one.ratio <= budget else 'misses'} it, noise does not let it be decided"
 
@@ -285,7 +323,10 @@ def page(found: Mapping[str, list[Overhead]], loops: ByHand | None, command: str
         "",
         "| | to reach | measured | |",
         "|---|---|---|---|",
-        *(f"| {one.about} | {one.target} | {one.measured} | {one.result} |" for one in targets(found)),
+        *(
+            f"| {one.about} | {one.target} | {one.measured} | {one.result} |"
+            for one in targets(found)
+        ),
         "",
     ]
     for name, each in found.items():
@@ -316,15 +357,20 @@ def section(setting: Setting, each: list[Overhead]) -> list[str]:
     return [
         f"## {setting.title}: {first.step * 1e3:.2f} ms a step",
         "",
-        f"{first.setup['parameters']:,} parameters, batches of {SIZES[setting.size].batch_size} rows"
-        f"{', ' if compiled else ''}{compiled}; {first.pairs} rounds of {first.batches} batches. Plain `fit` beside "
-        f"itself: {first.control}." + "".join(f" **Not to be relied on: {doubt}.**" for doubt in first.doubts),
+        f"{first.setup['parameters']:,} parameters, batches of {SIZES[setting.size].batch_size} "
+        "rows"
+        f"{', ' if compiled else ''}{compiled}; {first.pairs} rounds of {first.batches} batches. "
+        "Plain `fit` beside "
+        f"itself: {first.control}."
+        + "".join(f" **Not to be relied on: {doubt}.**" for doubt in first.doubts),
         "",
         "| | times plain `fit` | µs in the hooks of a batch (99th percentile) | share of the time "
         "| ms outside of epochs | MB per 10⁶ batches |",
         "|---|---|---|---|---|---|",
         *(
-            "| " + " | ".join((f"`{one.name}`" if "(" in one.name else one.name, *cells(one)[1:])) + " |"
+            "| "
+            + " | ".join((f"`{one.name}`" if "(" in one.name else one.name, *cells(one)[1:]))
+            + " |"
             for one in each
         ),
         "",
@@ -350,11 +396,15 @@ and gives the running mean, not the loss of the batch.
 
 def section_of_loops(loops: ByHand) -> list[str]:
     """The table of the loops."""
-    rows = [f"| {name} | {one.median:.3f} ({one.interval}) |" for name, one in loops.ratios.items()]
+    rows = [
+        f"| {name} | {one.median:.3f} ({one.interval}) |" for name, one in loops.ratios.items()
+    ]
     return [
-        f"## Loops written by hand, the smallest model: {loops.step * 1e3:.2f} ms a step with `keras.metrics.Mean`",
+        f"## Loops written by hand, the smallest model: {loops.step * 1e3:.2f} ms a step with "
+        "`keras.metrics.Mean`",
         "",
-        "`RecordingMean` is updated inside the step, as `keras.metrics.Mean` is; `WeightedMean` outside of it, with "
+        "`RecordingMean` is updated inside the step, as `keras.metrics.Mean` is; `WeightedMean` "
+        "outside of it, with "
         "`float(loss)`.",
         "",
         "| | times a loop with `keras.metrics.Mean` |",
@@ -369,22 +419,40 @@ def draw(found: Mapping[str, list[Overhead]], pictures: Path) -> None:
     pictures.mkdir(exist_ok=True)
     for scheme, palette in (("light", {**PAPER}), ("dark", DARK)):
         with drawing(palette):
-            figure = blank(9.0, 0.6 + 0.35 * sum(len(each) + 2 for each in found.values()), layout="constrained")
+            figure = blank(
+                9.0,
+                0.6 + 0.35 * sum(len(each) + 2 for each in found.values()),
+                layout="constrained",
+            )
             heights = [len(each) + 1 for each in found.values()]
-            panels = figure.subplots(len(found), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+            panels = figure.subplots(
+                len(found), 1, sharex=True, squeeze=False, height_ratios=heights
+            )[:, 0]
             for axes, (name, each) in zip(panels, found.items(), strict=True):
                 panel(axes, SETTINGS[name], each, palette)
             panels[-1].set_xlabel("times plain fit (green: plain fit beside itself)")
-            figure.savefig(pictures / f"overhead-{scheme}.svg", transparent=True, metadata={"Date": None})
+            figure.savefig(
+                pictures / f"overhead-{scheme}.svg", transparent=True, metadata={"Date": None}
+            )
 
 
 def panel(axes: Any, setting: Setting, each: list[Overhead], palette: Palette) -> None:
     """One setting: a point and an interval for each candidate, over the band of the control."""
     places, ratios = np.arange(len(each)), np.array([one.ratio for one in each])
-    ends = np.array([[one.ratio - one.interval.low, one.interval.high - one.ratio] for one in each]).T
-    axes.axvspan(each[0].control.low, each[0].control.high, color=palette["expected"], alpha=0.25, linewidth=0)
+    ends = np.array(
+        [[one.ratio - one.interval.low, one.interval.high - one.ratio] for one in each]
+    ).T
+    axes.axvspan(
+        each[0].control.low,
+        each[0].control.high,
+        color=palette["expected"],
+        alpha=0.25,
+        linewidth=0,
+    )
     axes.axvline(1.0, color=palette["ink"], linewidth=0.8)
-    axes.errorbar(ratios, places, xerr=np.maximum(ends, 0), fmt="o", color=palette["logged"], markersize=5)
+    axes.errorbar(
+        ratios, places, xerr=np.maximum(ends, 0), fmt="o", color=palette["logged"], markersize=5
+    )
     axes.set_yticks(places, [one.name for one in each])
     axes.set_xscale("log")
     axes.set_xticks(TICKS, [f"{tick:g}" for tick in TICKS])
@@ -394,9 +462,13 @@ def panel(axes: Any, setting: Setting, each: list[Overhead], palette: Palette) -
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=25, help="pairs; 25 by default")
-    parser.add_argument("--only", nargs="+", choices=(*SETTINGS, "loops"), default=[*SETTINGS, "loops"])
+    parser.add_argument(
+        "--only", nargs="+", choices=(*SETTINGS, "loops"), default=[*SETTINGS, "loops"]
+    )
     parser.add_argument(
         "--page",
         type=Path,
@@ -406,7 +478,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="where to write the measurements")
     options = parser.parse_args()
     start = time.perf_counter()
-    found = {name: measured(SETTINGS[name], options.rounds) for name in SETTINGS if name in options.only}
+    found = {
+        name: measured(SETTINGS[name], options.rounds) for name in SETTINGS if name in options.only
+    }
     loops = by_hand(options.rounds) if "loops" in options.only else None
     only = [] if set(options.only) == {*SETTINGS, "loops"} else ["--only", *options.only]
     command = " ".join(["python -m benchmarks.overhead", "--rounds", str(options.rounds), *only])

@@ -1,9 +1,11 @@
-"""Whether the conformance suite catches what is wrong, and passes what is right, whatever the seed.
+"""Whether the conformance suite catches what is wrong, and passes what is right, whatever the
+seed.
 
     python -m benchmarks.teeth [--seeds N] [--only NAME]
 
-The faulty programs and the right ones of `tests/conformance`, each tried with so many seeds at default settings: the
-faulty ones are to be caught by the right check, the right ones to pass. With twenty seeds that takes half an hour.
+The faulty programs and the right ones of `tests/conformance`, each tried with so many seeds at
+default settings: the faulty ones are to be caught by the right check, the right ones to pass. With
+twenty seeds that takes half an hour.
 """
 
 from __future__ import annotations
@@ -12,7 +14,8 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from lossaudit.testing import run_checks, suites
+from lossaudit.testing import run_checks
+from lossaudit.testing.suites import suite
 from tests.conformance.test_teeth import FAULTY, RIGHT, right_program
 
 
@@ -22,11 +25,15 @@ def caught(kind: str, factory: object, checks: tuple[str, ...], claims: dict, se
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--only", default="", help="lines that contain this, e.g. 'faulty loop' or 'Mean'")
+    parser.add_argument(
+        "--only", default="", help="lines that contain this, e.g. 'faulty loop' or 'Mean'"
+    )
     options = parser.parse_args()
-    suites.SHRINKING = 0  # what is caught is not made simpler: each example of it is a training
+    suite.SHRINKING = 0  # what is caught is not made simpler: each example of it is a training
     for param in FAULTY:
         label = f"faulty {param.values[0]} {param.id}"
         if options.only in label:
@@ -36,7 +43,9 @@ def main() -> None:
         label = f"right {RIGHT[name][0]} {name}"
         if options.only in label:
             with tempfile.TemporaryDirectory() as folder:
-                passed = sum(right_program(name, Path(folder), seed).ok for seed in range(options.seeds))
+                passed = sum(
+                    right_program(name, Path(folder), seed).ok for seed in range(options.seeds)
+                )
             print(f"{label}: passed in {passed} of {options.seeds} seeds", flush=True)
 
 

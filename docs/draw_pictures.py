@@ -1,4 +1,5 @@
-"""The pictures in the README: `python docs/draw_pictures.py [CHROMIUM]` runs the demo and photographs its report.
+"""The pictures in the README: `python docs/draw_pictures.py [CHROMIUM]` runs the demo and
+photographs its report.
 
 CHROMIUM is the program to photograph with, `chromium` if it is not given.
 """
@@ -21,9 +22,16 @@ def main(chromium: str = "chromium") -> None:
     """Draw the top of the demo's report, light and dark."""
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([sys.executable, "-m", "lossaudit.cli", "demo", "--out", folder], check=True)
+        subprocess.run(
+            [sys.executable, "-m", "lossaudit.cli", "demo", "--out", folder], check=True
+        )
         for scheme, number in SCHEMES.items():
-            settings = ["--headless", "--hide-scrollbars", "--window-size=1040,1396", "--disable-gpu"]
+            settings = [
+                "--headless",
+                "--hide-scrollbars",
+                "--window-size=1040,1396",
+                "--disable-gpu",
+            ]
             settings += [f"--blink-settings=preferredColorScheme={number}"]
             picture = PICTURES / f"report-{scheme}.png"
             page = (Path(folder) / "report.html").as_uri()

@@ -1,7 +1,7 @@
 """The pages of docs/rules: `python docs/write_rules.py` writes one for each rule, and their index.
 
-Both programs of each correction are played: the wrong one has to be found by its rule, and the page shows the finding;
-the right one must not be.
+Both programs of each example are played: the wrong one has to be found by its rule, and the page
+shows the finding; the right one must not be.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ import numpy as np
 
 import lossaudit
 from lossaudit import Finding, Recorder, Recording, Report, Series, Verdict
-from lossaudit.checks import RULES
-from lossaudit.corrections import SETTINGS, Correction
-from lossaudit.explanations import Explanation, Mistake, explained, programs
-from lossaudit.recordings import Covers
+from lossaudit.cli.rule_help import RuleHelp, help_of, programs, seen
+from lossaudit.predictions.mistakes.mistake import Mistake
+from lossaudit.recording.names import Covers
+from lossaudit.rules.catalogue import RULES
+from lossaudit.rules.examples import SETTINGS, Example
 
 FOLDER = Path(__file__).parent / "rules"
 ROWS = (4, 4, 2)
@@ -75,55 +76,86 @@ class Batches:
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         if self.split == "train" and self.passes:
             self.recorder.end_epoch()
-        losses = np.float32(self.epochs[self.passes % len(self.epochs)]) * np.float32(1 / (1 + self.passes // 2))
+        losses = np.float32(self.epochs[self.passes % len(self.epochs)]) * np.float32(
+            1 / (1 + self.passes // 2)
+        )
         self.passes += 1
         for rows, loss in zip(ROWS, losses, strict=True):
             yield np.zeros((rows, 1), np.float32), np.full((rows, 1), loss)
 
     def step(self, x: np.ndarray, y: np.ndarray, scale: float = 1.0, parts: bool = False) -> Any:
-        """The loss of a batch, which is recorded; with `parts` also what regularization adds to it."""
+        """The loss of a batch, which is recorded; with `parts` also what regularization adds to
+        it.
+        """
         loss = float(np.float32(y[0, 0] * scale))
-        self.recorder.batch(loss, weight=len(x), split=self.split, **({"regularization": PENALTY} if parts else {}))
+        self.recorder.batch(
+            loss, weight=len(x), split=self.split, **({"regularization": PENALTY} if parts else {})
+        )
         return (loss, PENALTY) if parts else loss
 
 
-def finding_of(correction: Correction) -> Finding:
+def finding_of(example: Example) -> Finding:
     """The finding of the wrong program.
 
     Raises:
         AssertionError: it has none by its rule, or the right one has one.
     """
-    reports = {name: _report(correction, code) for name, code in programs(correction)}
-    found = {name: [one for one in report.findings if one.code == correction.code] for name, report in reports.items()}
-    assert found["Wrong"], f"{correction.code}: the wrong program is not found: {reports['Wrong']}"
-    assert not found["Right"], f"{correction.code}: the right program is found: {found['Right'][0]}"
+    reports = {name: _report(example, code) for name, code in programs(example)}
+    found = {
+        name: [one for one in report.findings if one.code == example.code]
+        for name, report in reports.items()
+    }
+    assert found["Wrong"], f"{example.code}: the wrong program is not found: {reports['Wrong']}"
+    assert not found["Right"], f"{example.code}: the right program is found: {found['Right'][0]}"
     return found["Wrong"][0]
 
 
-def _report(correction: Correction, code: str) -> Report:
-    play = {"loop": _loop, "log": _loop, "fit": _fit, "accumulator": _accumulator, "callback": _callback}
-    return play[correction.setting](correction, code)
+def _report(example: Example, code: str) -> Report:
+    play = {
+        "loop": _loop,
+        "log": _loop,
+        "fit": _fit,
+        "accumulator": _accumulator,
+        "callback": _callback,
+    }
+    return play[example.setting](example, code)
 
 
-def _loop(correction: Correction, code: str) -> Report:
+def _loop(example: Example, code: str) -> Report:
     """What is said of the numbers that a loop logged."""
     truth, claims = played(code)
-    return lossaudit.audit(None if correction.setting == "log" else truth, claims)
+    return lossaudit.audit(None if example.setting == "log" else truth, claims)
 
 
 def played(code: str) -> tuple[Recording, Recording]:
     """What a loop was trained on, and what it logged."""
     logged: dict[str, list[tuple[float, int | None, int | None]]] = defaultdict(list)
     recorder = Recorder(rows=sum(ROWS))
-    data, validation = (Batches(*one, recorder) for one in ((TRAIN, "train"), (VALIDATION, "validation")))
+    data, validation = (
+        Batches(*one, recorder) for one in ((TRAIN, "train"), (VALIDATION, "validation"))
+    )
 
     def log(name: str, number: float, step: int | None = None, rows: int | None = None) -> None:
         logged[name].append((float(number), step, rows))
 
-    names = {"lossaudit": lossaudit, "np": np, "math": math, "data": data, "validation": validation, "log": log}
-    names |= {"train_step": data.step, "test_step": validation.step, "rows": sum(ROWS), "batch_size": ROWS[0]}
+    names = {
+        "lossaudit": lossaudit,
+        "np": np,
+        "math": math,
+        "data": data,
+        "validation": validation,
+        "log": log,
+    }
+    names |= {
+        "train_step": data.step,
+        "test_step": validation.step,
+        "rows": sum(ROWS),
+        "batch_size": ROWS[0],
+    }
     exec(code, names)
-    return recorder.recording, Recording([_series(name, numbers) for name, numbers in logged.items()])
+    return recorder.recording, Recording(
+        [_series(name, numbers) for name, numbers in logged.items()]
+    )
 
 
 def _series(name: str, numbers: list[tuple[float, int | None, int | None]]) -> Series:
@@ -136,7 +168,7 @@ def _series(name: str, numbers: list[tuple[float, int | None, int | None]]) -> S
     return Series(values, split=split, covers=promised, origin=name, **axis, **weights)
 
 
-def _fit(correction: Correction, code: str) -> Report:
+def _fit(example: Example, code: str) -> Report:
     """What `lossaudit run` says of a program that trains a small model."""
     import keras
     import tensorflow as tf
@@ -147,7 +179,9 @@ def _fit(correction: Correction, code: str) -> Report:
     y = np.repeat(np.float32([1, 2, 9]), ROWS)[:, None]
     x = np.ones_like(y)
     data = tf.data.Dataset.from_tensor_slices((x, y)).batch(ROWS[0])
-    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="zeros")])
+    model = keras.Sequential(
+        [keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="zeros")]
+    )
     model.compile(keras.optimizers.SGD(0.0), "mae")
     names = {"keras": keras, "tf": tf, "np": np, "x": x, "y": y, "data": data, "model": model}
     with every_fit_audited() as reports, redirect_stdout(StringIO()), warnings.catch_warnings():
@@ -156,33 +190,33 @@ def _fit(correction: Correction, code: str) -> Report:
     return Report.joined(reports)
 
 
-def _accumulator(correction: Correction, code: str) -> Report:
+def _accumulator(example: Example, code: str) -> Report:
     """What the conformance suite says of the accumulator of a program."""
     from lossaudit.testing import run_checks
 
     names: dict[str, Any] = {"Mean": Mean}
     exec(code, names)
-    return run_checks(names["Mine"], kind="accumulator", select=[correction.code], seed=0)
+    return run_checks(names["Mine"], kind="accumulator", select=[example.code], seed=0)
 
 
-def _callback(correction: Correction, code: str) -> Report:
+def _callback(example: Example, code: str) -> Report:
     """What the check of the conformance suite says of the callback of a program, in one training."""
     import keras
 
     from lossaudit.testing import Subject, checks_of
     from lossaudit.testing.schedules import Schedule
-    from lossaudit.testing.violations import Violation
+    from lossaudit.testing.suites.violation import Violation
 
     names = {"keras": keras, "np": np}
     exec(code, names)
     subject = Subject(names["Mine"], kind="callback")
-    check = next(one for one in checks_of(subject) if one.code_for(subject) == correction.code)
+    check = next(one for one in checks_of(subject) if one.code_for(subject) == example.code)
     try:
         with redirect_stdout(StringIO()):
             check.judge(subject, Schedule(rows=10, batch_size=4, epochs=2, validation_rows=6))
     except Violation as violation:
         said = str(violation.headed(f"{subject.name} {check.name}: {check.expects}"))
-        return Report(findings=(Finding(correction.code, Verdict.WRONG, said),))
+        return Report(findings=(Finding(example.code, Verdict.WRONG, said),))
     return Report()
 
 
@@ -213,22 +247,33 @@ class Mean:
 
 def pages() -> dict[str, str]:
     """The text of each page by its name."""
-    explanations = [explained(code) for code in RULES]
-    return {"README.md": index(explanations), **{f"{one.rule.code}.md": page(one) for one in explanations}}
+    explanations = [help_of(code) for code in RULES]
+    return {
+        "README.md": index(explanations),
+        **{f"{one.rule.code}.md": page(one) for one in explanations},
+    }
 
 
-def index(explanations: list[Explanation]) -> str:
+def index(explanations: list[RuleHelp]) -> str:
     """The page that lists all rules."""
     parts = [_HEAD]
     for group, title in GROUPS.items():
-        lines = [f"## {title}", "", "| code | name | severity | what is expected |", "|---|---|---|---|"]
+        lines = [
+            f"## {title}",
+            "",
+            "| code | name | severity | what is expected |",
+            "|---|---|---|---|",
+        ]
         rules = [one.rule for one in explanations if one.rule.code.startswith(group)]
-        lines += [f"| [{one.code}]({one.code}.md) | {one.name} | {one.severity} | {one.expects} |" for one in rules]
+        lines += [
+            f"| [{one.code}]({one.code}.md) | {one.name} | {one.severity} | {one.expects} |"
+            for one in rules
+        ]
         parts.append("\n".join(lines) + "\n")
     return "\n".join(parts)
 
 
-def page(one: Explanation) -> str:
+def page(one: RuleHelp) -> str:
     """The page of a rule."""
     rule = one.rule
     parts = [
@@ -236,8 +281,8 @@ def page(one: Explanation) -> str:
         f"**{rule.expects}** Severity: {rule.severity}.",
         f"## Why it happens\n\n{rule.why}",
     ]
-    if one.correction:
-        parts += _example(one.correction)
+    if one.example:
+        parts += _example(one.example)
     for title, told, mistakes in _causes(one):
         parts += [f"## {title}\n\n{told}", "\n".join(map(_listed, mistakes))] if mistakes else []
     return "\n\n".join([*parts, _FOOT.format(rule.code)]) + "\n"
@@ -245,34 +290,38 @@ def page(one: Explanation) -> str:
 
 _NAMED = "A finding names the cause that fits its numbers, or several where the data cannot tell them apart."
 _NUMBERS = " It says the numbers of your log; here they are those of an epoch of 10 rows in batches of 4, 4 and 2."
-_OF_KERAS = "Numbers that Keras gets wrong in these versions; a finding says whether yours is one of them."
+_OF_KERAS = (
+    "Numbers that Keras gets wrong in these versions; a finding says whether yours is one of them."
+)
 _FOOT = "`--ignore {}` leaves this rule out, `[tool.lossaudit]` does so for a project. [All rules](README.md)"
 
 
-def _causes(one: Explanation) -> list[tuple[str, str, list[Mistake]]]:
+def _causes(one: RuleHelp) -> list[tuple[str, str, list[Mistake]]]:
     """Mistakes of programs and of Keras, each kind with a title and a sentence."""
     own = [mistake for mistake in one.mistakes if not mistake.seen]
-    told = _NAMED + (_NUMBERS if any(mistake.remedy for mistake in own) else "")
+    told = _NAMED + (_NUMBERS if any(mistake.predict for mistake in own) else "")
     keras = [mistake for mistake in one.mistakes if mistake.seen]
     return [("Causes", told, own), ("What Keras does by itself", _OF_KERAS, keras)]
 
 
-def _example(correction: Correction) -> list[str]:
+def _example(example: Example) -> list[str]:
     """Both programs and the finding, with what they are played in."""
-    said = str(finding_of(correction))
+    said = str(finding_of(example))
     return [
-        f"## Wrong\n\n{SETTINGS[correction.setting]}",
-        f"```python\n{correction.wrong}\n```",
+        f"## Wrong\n\n{SETTINGS[example.setting]}",
+        f"```python\n{example.wrong}\n```",
         f"```text\n{said}\n```",
-        f"## Right\n\n```python\n{correction.right}\n```",
+        f"## Right\n\n```python\n{example.right}\n```",
     ]
 
 
 def _listed(mistake: Mistake) -> str:
-    links = [f", [{one}](https://github.com/{one.replace('#', '/issues/')})" for one in mistake.threads]
-    seen = f" ({mistake.seen}{''.join(links)})" if mistake.seen else ""
+    links = [
+        f", [{one}](https://github.com/{one.replace('#', '/issues/')})" for one in mistake.threads
+    ]
+    versions = f" ({seen(mistake)}{''.join(links)})" if mistake.seen else ""
     remedy = f" *Remedy:* {mistake.remedy}" if mistake.remedy else ""
-    return f"- `{mistake.name}`{seen}: {mistake.explanation}{remedy}"
+    return f"- `{mistake.name}`{versions}: {mistake.explanation}{remedy}"
 
 
 def main() -> None:

@@ -1,7 +1,9 @@
-"""The mean loss of an epoch in a hand-written loop, three ways, all of them the mean over its rows.
+"""The mean loss of an epoch in a hand-written loop, three ways, all of them the mean over its
+rows.
 
-By sum and count of several components, with `keras.metrics.Mean`, and with `lossaudit.WeightedMean`. Dividing the sum
-of batch losses by the number of batches would be none of them: the last batch is short.
+By sum and count of several components, with `keras.metrics.Mean`, and with
+`lossaudit.WeightedMean`. Dividing the sum of batch losses by the number of batches would be none
+of them: the last batch is short.
 """
 
 import keras

@@ -1,4 +1,6 @@
-"""The loss of every train and validation batch, not the running mean that `logs["loss"]` is in a batch hook."""
+"""The loss of every train and validation batch, not the running mean that `logs["loss"]` is in a
+batch hook.
+"""
 
 import keras
 import numpy as np
@@ -10,17 +12,27 @@ keras.utils.set_random_seed(0)
 x = np.random.default_rng(0).normal(size=(1000, 8)).astype("float32")
 y = x @ np.arange(8, dtype="float32")[:, None]
 
-model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(16, activation="relu"), keras.layers.Dense(1)])
+model = keras.Sequential(
+    [keras.Input((8,)), keras.layers.Dense(16, activation="relu"), keras.layers.Dense(1)]
+)
 model.compile("adam", "mse")
 
 recorder = LossRecorder()
 history = model.fit(
-    x[:900], y[:900], validation_data=(x[900:], y[900:]), batch_size=64, epochs=3, verbose=0, callbacks=[recorder]
+    x[:900],
+    y[:900],
+    validation_data=(x[900:], y[900:]),
+    batch_size=64,
+    epochs=3,
+    verbose=0,
+    callbacks=[recorder],
 )
 
 train = recorder.recording.find(split="train")
 validation = recorder.recording.find(split="validation")
-for step, epoch, loss, rows in zip(train.steps, train.epochs, train.values, train.weights, strict=True):
+for step, epoch, loss, rows in zip(
+    train.steps, train.epochs, train.values, train.weights, strict=True
+):
     if rows < 64:
         print(f"epoch {epoch}, step {step}: loss {loss:.4f} over a short batch of {rows:.0f} rows")
 print(f"{len(train)} train and {len(validation)} validation batches")

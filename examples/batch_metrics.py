@@ -10,7 +10,9 @@ x = np.random.default_rng(0).normal(size=(500, 8)).astype("float32")
 y = (x.sum(axis=1) > 0).astype("float32")[:, None]
 
 model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(1, activation="sigmoid")])
-model.compile("adam", "binary_crossentropy", metrics=["accuracy", keras.metrics.Precision(name="precision")])
+model.compile(
+    "adam", "binary_crossentropy", metrics=["accuracy", keras.metrics.Precision(name="precision")]
+)
 
 recorder = LossRecorder(metrics=True)
 logs = model.fit(x, y, batch_size=64, epochs=2, verbose=0, callbacks=[recorder]).history
@@ -22,4 +24,9 @@ for tag in ("loss", "accuracy", "precision"):
 accuracy = recorder.recording.find(tag="accuracy", split="train")
 last = accuracy.epochs == 1
 mean = np.average(accuracy.values[last], weights=accuracy.weights[last])
-print("Accuracy of the epoch from its batches:", f"{mean:.6f}", "and as Keras logs it:", f"{logs['accuracy'][1]:.6f}")
+print(
+    "Accuracy of the epoch from its batches:",
+    f"{mean:.6f}",
+    "and as Keras logs it:",
+    f"{logs['accuracy'][1]:.6f}",
+)

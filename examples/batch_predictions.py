@@ -17,6 +17,11 @@ model.fit(x, y, batch_size=16, epochs=2, verbose=0, callbacks=[recorder])
 
 for sample in recorder.predictions:
     pairs = zip(sample.targets[:, 0], sample.predictions[:, 0], strict=True)
-    print(f"step {sample.step:2}:", ", ".join(f"{target:+.2f} ~ {predicted:+.2f}" for target, predicted in pairs))
-errors = [float(np.abs(sample.targets - sample.predictions).mean()) for sample in recorder.predictions]
+    print(
+        f"step {sample.step:2}:",
+        ", ".join(f"{target:+.2f} ~ {predicted:+.2f}" for target, predicted in pairs),
+    )
+errors = [
+    float(np.abs(sample.targets - sample.predictions).mean()) for sample in recorder.predictions
+]
 print("The last predictions are closer than the first:", errors[-1] < errors[0])

@@ -1,4 +1,6 @@
-"""Keras' and one's own callbacks in a hand-written loop; a plateau really lowers the rate of the optimizer."""
+"""Keras' and one's own callbacks in a hand-written loop; a plateau really lowers the rate of the
+optimizer.
+"""
 
 import keras
 import numpy as np
@@ -22,13 +24,16 @@ class Rates(keras.callbacks.Callback):
 
 keras.utils.set_random_seed(0)
 x = np.random.default_rng(0).normal(size=(200, 4)).astype("float32")
-y = np.random.default_rng(1).normal(size=(200, 1)).astype("float32")  # noise: nothing to learn, soon a plateau
+y = (
+    np.random.default_rng(1).normal(size=(200, 1)).astype("float32")
+)  # noise: nothing to learn, soon a plateau
 data = tf.data.Dataset.from_tensor_slices((x, y)).batch(32)
 
 model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
 model.compile(keras.optimizers.SGD(0.5), "mse")
 
-# Your own loop: the list tells each callback of every event, and the optimizer's rate is a variable of the graph.
+# Your own loop: the list tells each callback of every event, and the optimizer's rate is a
+# variable of the graph.
 rates = Rates()
 plateau = keras.callbacks.ReduceLROnPlateau("loss", factor=0.1, patience=1, min_delta=0.01)
 callbacks = keras.callbacks.CallbackList([plateau, rates], model=model)
@@ -46,7 +51,8 @@ callbacks.on_train_end()
 print("The rate in the loop went", " -> ".join(f"{rate:g}" for rate in dict.fromkeys(rates.rates)))
 print("It was really lowered:", rates.rates[-1] < rates.rates[0])
 
-# `fit_loop` is such a loop that does all of it, equal to `fit` in every event; the audit is a callback like any other.
+# `fit_loop` is such a loop that does all of it, equal to `fit` in every event; the audit is a
+# callback like any other.
 rates, audit = Rates(), LossAudit("ignore")
 model.optimizer.learning_rate = 0.5
 plateau = keras.callbacks.ReduceLROnPlateau("loss", factor=0.1, patience=1, min_delta=0.01)

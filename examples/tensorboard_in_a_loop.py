@@ -1,4 +1,5 @@
-"""TensorBoard scalars from a subclassed model and a loop of one's own: two writers, metrics, gradients by layer.
+"""TensorBoard scalars from a subclassed model and a loop of one's own: two writers, metrics,
+gradients by layer.
 
 `tensorboard --logdir FOLDER` shows them; the folder is the first argument, or a temporary one.
 """
@@ -45,7 +46,9 @@ def train_step(inputs, targets):
     gradients = tape.gradient(loss, model.trainable_variables)
     optimizer.apply(gradients, model.trainable_variables)
     kernels = zip((model.hidden, model.out), gradients[::2], strict=True)
-    variances = {f"gradient_variance_{layer.name}": tf.math.reduce_variance(one) for layer, one in kernels}
+    variances = {
+        f"gradient_variance_{layer.name}": tf.math.reduce_variance(one) for layer, one in kernels
+    }
     return {"loss": loss, "mae": tf.reduce_mean(tf.abs(errors)), **variances}
 
 
@@ -63,7 +66,9 @@ def run(step, batches, summaries, split):
         scalars = step(inputs, targets)
         summaries.batch(split=split, **scalars)
         for name, value in scalars.items():
-            means.setdefault(name, keras.metrics.Mean()).update_state(value, sample_weight=len(inputs))
+            means.setdefault(name, keras.metrics.Mean()).update_state(
+                value, sample_weight=len(inputs)
+            )
     summaries.epoch(split=split, **{name: mean.result() for name, mean in means.items()})
     return float(means["loss"].result())
 
@@ -71,6 +76,9 @@ def run(step, batches, summaries, split):
 folder = sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp()
 with Summaries(folder) as writers:
     for epoch in range(3):
-        losses = run(train_step, train, writers, "train"), run(test_step, validation, writers, "validation")
+        losses = (
+            run(train_step, train, writers, "train"),
+            run(test_step, validation, writers, "validation"),
+        )
         print(f"epoch {epoch}: train loss {losses[0]:.4f}, validation loss {losses[1]:.4f}")
 print("written to", folder)

@@ -1,16 +1,20 @@
 """Is the loss I logged the loss I had?
 
-A map of the package, in the order in which data flows:
+Data flows one way: truth, recording, audit, report. The entries of the package stand in the order
+in which they may import: each only from those above it.
 
-truth       `lossaudit.keras.LossRecorder` (a callback), `lossaudit.Recorder` (a loop of your own)
-recording   `Recording` and `Series`: immutable columns that say what they cover
-audit       `audit(truth, claims)` judges claims; `diagnose(truth, values)` says what a list of numbers is
-logs        `read(path)`: a recording of what Keras, TensorFlow or another program logged
-report      `Report`, `Finding`, `Diagnosis`, `Verdict`, `Rule`
-cost        `lossaudit.overhead.measure`: what callbacks cost a training
-
-and what all of it is computed with: `ExactSum`, `SumCount`, `WeightedMean`, `KerasMean`,
-and `invert_running_mean`.
+errors          every exception: its usual cause, and the way out
+arithmetic      exact sums, accumulators, Keras' mean replayed bit for bit, proven bounds,
+inversion recording       series, names and origins, the run file, `Recording`, `Recorder` rules
+every rule by hundred, the selection of codes, example programs: data only formats         one
+reader for each log format report          verdict, findings, `Report`; as text, JSON, page,
+annotations and plots predictions     the truth, quantities and mistakes: what a logged number may
+be, with proven bounds auditing        claims next to the truth, the search for an explanation,
+checks; logs alone logs            `lossaudit.logs.recovered` keras           `LossRecorder`,
+`LossAudit`, `fit_loop`, `explain_gap`, `Summaries` overhead        what a callback costs a
+training testing         `conformance`, `assert_faithful`, planted faults, facts about Keras
+pytest_plugin   the fixture, the marker and the options of pytest cli             the commands:
+demo, run, audit, verify, rule, bench
 
 Importing this package imports the standard library only; a name is loaded when it is first used.
 """
@@ -19,11 +23,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lossaudit.exports import exported
+from lossaudit._exports import exported
 
 if TYPE_CHECKING:
-    from lossaudit.accumulators import KerasMean, SumCount, WeightedMean
-    from lossaudit.auditing import audit, diagnose
+    from lossaudit.arithmetic.accumulators import KerasMean, SumCount, WeightedMean
+    from lossaudit.arithmetic.exact import ExactSum
+    from lossaudit.arithmetic.inversion import Inversion, invert_running_mean
+    from lossaudit.auditing.audits import audit, diagnose
     from lossaudit.errors import (
         AuditError,
         CaptureError,
@@ -34,40 +40,42 @@ if TYPE_CHECKING:
         RunFileError,
         StateError,
     )
-    from lossaudit.exact import ExactSum
-    from lossaudit.findings import Diagnosis, Finding, Report, Rule, Verdict
     from lossaudit.formats.reading import read
-    from lossaudit.inversions import Inversion, invert_running_mean
-    from lossaudit.recorders import Recorder
-    from lossaudit.recordings import Recording, Series
+    from lossaudit.recording.recorder import Recorder
+    from lossaudit.recording.recording import Recording
+    from lossaudit.recording.series import Series
+    from lossaudit.report.findings import Diagnosis, Finding
+    from lossaudit.report.report import Report
+    from lossaudit.report.verdict import Verdict
+    from lossaudit.rules.rule import Rule
 
 __version__ = "0.1.0"
 
 _HOME = {
     "AuditError": "errors",
     "CaptureError": "errors",
-    "Diagnosis": "findings",
+    "Diagnosis": "report.findings",
     "EmptyError": "errors",
-    "ExactSum": "exact",
-    "Finding": "findings",
-    "Inversion": "inversions",
-    "KerasMean": "accumulators",
+    "ExactSum": "arithmetic.exact",
+    "Finding": "report.findings",
+    "Inversion": "arithmetic.inversion",
+    "KerasMean": "arithmetic.accumulators",
     "LogFileError": "errors",
     "LossauditError": "errors",
     "PrecisionError": "errors",
-    "Recorder": "recorders",
-    "Recording": "recordings",
-    "Report": "findings",
-    "Rule": "findings",
+    "Recorder": "recording.recorder",
+    "Recording": "recording.recording",
+    "Report": "report.report",
+    "Rule": "rules.rule",
     "RunFileError": "errors",
-    "Series": "recordings",
+    "Series": "recording.series",
     "StateError": "errors",
-    "SumCount": "accumulators",
-    "Verdict": "findings",
-    "WeightedMean": "accumulators",
-    "audit": "auditing",
-    "diagnose": "auditing",
-    "invert_running_mean": "inversions",
+    "SumCount": "arithmetic.accumulators",
+    "Verdict": "report.verdict",
+    "WeightedMean": "arithmetic.accumulators",
+    "audit": "auditing.audits",
+    "diagnose": "auditing.audits",
+    "invert_running_mean": "arithmetic.inversion",
     "read": "formats.reading",
 }
 

@@ -25,17 +25,17 @@ class StateError(LossauditError, ValueError):
 class PrecisionError(LossauditError, ArithmeticError):
     """The thread cannot add these numbers exactly.
 
-    Usual cause: an update inside `tf.numpy_function`, `tf.py_function` or `Dataset.map`, whose threads take subnormal
-    numbers for zero.
-    Way out: return the number from there, and update outside.
+    Usual cause: an update inside `tf.numpy_function`, `tf.py_function` or `Dataset.map`, whose
+    threads take subnormal numbers for zero. Way out: return the number from there, and update
+    outside.
     """
 
 
 class CaptureError(LossauditError, RuntimeError):
     """Batches were trained on, but their losses could not all be recorded.
 
-    Usual cause: a `train_step` that never updates the model's loss tracker, or a ring that was read too late.
-    Way out: the message names the number of batches and what to change.
+    Usual cause: a `train_step` that never updates the model's loss tracker, or a ring that was
+    read too late. Way out: the message names the number of batches and what to change.
     """
 
 
@@ -49,9 +49,9 @@ class RunFileError(LossauditError, ValueError):
 class LogFileError(LossauditError, ValueError):
     """A log is of no known format, is damaged, or does not say what is asked of it.
 
-    Usual cause: a file of another kind, a byte that changed, several runs in one file, or a column that is not there.
-    Way out: the message names the path, what was looked for and what was found; `lossaudit.read` takes the names of
-    columns and the run as arguments.
+    Usual cause: a file of another kind, a byte that changed, several runs in one file, or a column
+    that is not there. Way out: the message names the path, what was looked for and what was found;
+    `lossaudit.read` takes the names of columns and the run as arguments.
     """
 
 
@@ -63,14 +63,18 @@ class SettingsError(LossauditError, ValueError):
 
 
 class AuditError(LossauditError, AssertionError):
-    """A report has findings; raised by `Report.raise_for_findings()` and `LossAudit(on_violation="raise")`.
+    """A report has findings; raised by `Report.raise_for_findings()` and
+    `LossAudit(on_violation="raise")`.
 
-    Way out: the message is the report; each finding says where, what was expected, why, and how to mend it.
+    Way out: the message is the report; each finding says where, what was expected, why, and how to
+    mend it.
     """
 
 
 class RunFileWarning(UserWarning):
-    """A recorder cannot write its run file; the training goes on, and what is not written stays in memory.
+    """A recorder cannot write its run file; the training goes on, and what is not written stays in
+    memory.
 
-    Way out: the message names the file and the reason; `recorder.recording.save(path)` writes what was recorded.
+    Way out: the message names the file and the reason; `recorder.recording.save(path)` writes what
+    was recorded.
     """

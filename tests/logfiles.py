@@ -1,4 +1,6 @@
-"""Logs as programs write them, of trainings whose losses are known: right ones of every shape, and their parts."""
+"""Logs as programs write them, of trainings whose losses are known: right ones of every shape, and
+their parts.
+"""
 
 from __future__ import annotations
 
@@ -44,12 +46,19 @@ class Training:
         return self.by_batch(self.losses, **columns)
 
     def by_batch(self, values: np.ndarray, **columns: object) -> Series:
-        given = {"covers": "batch", "steps": self.first_step + np.arange(values.size), "origin": "log: batch"} | columns
+        given = {
+            "covers": "batch",
+            "steps": self.first_step + np.arange(values.size),
+            "origin": "log: batch",
+        } | columns
         return Series(_printed(values.ravel(), given.get("decimals")), **given)
 
     def by_epoch(self, values: np.ndarray | None = None, **columns: object) -> Series:
         given = {"covers": "epoch", "epochs": self.epochs, "origin": "log: epoch"} | columns
-        return Series(_printed(self.running[:, -1] if values is None else values, given.get("decimals")), **given)
+        return Series(
+            _printed(self.running[:, -1] if values is None else values, given.get("decimals")),
+            **given,
+        )
 
     @property
     def columns(self) -> dict[str, np.ndarray]:
@@ -62,7 +71,9 @@ class Training:
         }
 
 
-def training(random: np.random.Generator, *, rows: int = 0, epochs: int = 0, short: bool = False) -> Training:
+def training(
+    random: np.random.Generator, *, rows: int = 0, epochs: int = 0, short: bool = False
+) -> Training:
     """Decaying, noisy losses; any number of batches and epochs where none is asked for."""
     batch_size = int(random.integers(1, 65))
     batches, epochs = rows or int(random.integers(1, 40)), epochs or int(random.integers(1, 8))
@@ -72,7 +83,9 @@ def training(random: np.random.Generator, *, rows: int = 0, epochs: int = 0, sho
     noise = random.lognormal(sigma=random.choice([0.01, 0.1, 0.5]), size=(epochs, batches))
     decay = random.choice([0.0, 0.01, 0.3])
     losses = 2.3 / (1 + decay * np.arange(epochs * batches).reshape(epochs, batches)) * noise
-    first_step, first_epoch = (int(random.integers(0, 1000)), int(random.integers(0, 9))) if short else (0, 0)
+    first_step, first_epoch = (
+        (int(random.integers(0, 1000)), int(random.integers(0, 9))) if short else (0, 0)
+    )
     return Training(losses.astype(np.float32), sizes, first_step, first_epoch)
 
 
@@ -88,7 +101,8 @@ def clean(seed: int) -> Recording:
         made.losses[0] += np.float32(random.random())
     elif special == "zero":
         made = Training(
-            np.where(np.arange(made.losses.size).reshape(made.losses.shape) > 20, 0, made.losses), made.rows
+            np.where(np.arange(made.losses.size).reshape(made.losses.shape) > 20, 0, made.losses),
+            made.rows,
         )
     elif special == "nan":
         made.losses[random.random(made.losses.shape) < 0.05] = np.nan
@@ -109,19 +123,36 @@ def _series(
         series.append(made.batch_losses(**{"steps": None} | known))
     if random.random() < 0.4:
         series.append(
-            made.by_batch(made.running, covers="epoch_so_far", origin="log: so far", **{"steps": None} | known)
+            made.by_batch(
+                made.running,
+                covers="epoch_so_far",
+                origin="log: so far",
+                **{"steps": None} | known,
+            )
         )
     if random.random() < 0.8:
         # As Keras averages, or a loop in double precision, or NumPy in single precision.
         plain = [made.losses.mean(axis=1)] if len(set(made.rows)) == 1 else []
-        means = [made.running[:, -1], np.average(made.losses.astype(float), axis=1, weights=made.rows), *plain]
+        means = [
+            made.running[:, -1],
+            np.average(made.losses.astype(float), axis=1, weights=made.rows),
+            *plain,
+        ]
         series.append(made.by_epoch(means[random.integers(len(means))], decimals=decimals))
     if random.random() < 0.5:
-        values = made.running[:, -1] * random.lognormal(sigma=0.3, size=len(made.losses)).astype(np.float32)
+        values = made.running[:, -1] * random.lognormal(sigma=0.3, size=len(made.losses)).astype(
+            np.float32
+        )
         every = int(random.choice([1, 1, 2, 3]))
         axis = made.epochs[(made.epochs + 1) % every == 0]
         series.append(
-            made.by_epoch(values[: len(axis)], epochs=axis, split="validation", origin="log: val", decimals=decimals)
+            made.by_epoch(
+                values[: len(axis)],
+                epochs=axis,
+                split="validation",
+                origin="log: val",
+                decimals=decimals,
+            )
         )
     if random.random() < 0.3:
         series += _outputs(random, made, decimals)
@@ -140,4 +171,8 @@ def _outputs(random: np.random.Generator, made: Training, decimals: int | None) 
 
 
 def _printed(values: np.ndarray, decimals: object) -> np.ndarray:
-    return values if decimals is None else np.array([float(f"{value:.{decimals}f}") for value in values.tolist()])
+    return (
+        values
+        if decimals is None
+        else np.array([float(f"{value:.{decimals}f}") for value in values.tolist()])
+    )

@@ -9,7 +9,12 @@ from lossaudit import Recording, Series
 
 
 def run(
-    seed: int = 0, *, rows: int = 1000, batch_size: int = 96, epochs: int = 3, validation_rows: int = 230
+    seed: int = 0,
+    *,
+    rows: int = 1000,
+    batch_size: int = 96,
+    epochs: int = 3,
+    validation_rows: int = 230,
 ) -> Recording:
     """A run of decaying, noisy float32 losses, with short last batches in both splits."""
     random = np.random.default_rng(seed)
@@ -19,17 +24,25 @@ def run(
     return Recording(parts)
 
 
-def _split(random: np.random.Generator, split: str, rows: int, batch_size: int, epochs: int) -> Series:
+def _split(
+    random: np.random.Generator, split: str, rows: int, batch_size: int, epochs: int
+) -> Series:
     sizes = [min(batch_size, rows - start) for start in range(0, rows, batch_size)]
     n = len(sizes) * epochs
     losses = np.float32(2.3 / np.sqrt(1 + np.arange(n)) * random.lognormal(sigma=0.4, size=n))
     return Series(
-        losses, split=split, weights=sizes * epochs, epochs=np.repeat(np.arange(epochs), len(sizes)), steps=range(n)
+        losses,
+        split=split,
+        weights=sizes * epochs,
+        epochs=np.repeat(np.arange(epochs), len(sizes)),
+        steps=range(n),
     )
 
 
 def run_with_parts(seed: int = 0, **schedule: int) -> Recording:
-    """A run whose train loss has two outputs, one of weight 0.3, and a penalty; with tokens, weight sums, a replica."""
+    """A run whose train loss has two outputs, one of weight 0.3, and a penalty; with tokens,
+    weight sums, a replica.
+    """
     random, plain = np.random.default_rng(seed), run(seed, **schedule)
     train = plain.find(split="train")
     n, rows = len(train), train.weights
@@ -48,7 +61,8 @@ def run_with_parts(seed: int = 0, **schedule: int) -> Recording:
         "loss/replica_0": np.float32((a + weighted + penalty) * random.uniform(0.8, 1.2, n)),
     }
     parts = [
-        Series(values, tag=tag, weights=rows, epochs=train.epochs, steps=train.steps) for tag, values in columns.items()
+        Series(values, tag=tag, weights=rows, epochs=train.epochs, steps=train.steps)
+        for tag, values in columns.items()
     ]
     return Recording([*parts, *plain.select(split="validation")])
 
@@ -68,12 +82,17 @@ def run_of_unequal_epochs(seed: int = 0) -> Recording:
     train = run(seed, epochs=3, validation_rows=0).find(split="train")
     assert train.epochs is not None
     kept = train.take((train.epochs != 1) | (np.arange(len(train)) % 11 < 7))
-    return Recording([Series(kept.values, weights=kept.weights, epochs=kept.epochs, steps=range(len(kept)))])
+    return Recording(
+        [Series(kept.values, weights=kept.weights, epochs=kept.epochs, steps=range(len(kept)))]
+    )
 
 
 def by_epoch(series: Series) -> list[tuple[np.ndarray, np.ndarray]]:
     """Batch losses and rows of each epoch, as a user's loop would hold them."""
-    return [(series.values[series.epochs == e], series.weights[series.epochs == e]) for e in np.unique(series.epochs)]
+    return [
+        (series.values[series.epochs == e], series.weights[series.epochs == e])
+        for e in np.unique(series.epochs)
+    ]
 
 
 @st.composite

@@ -1,238 +1,130 @@
-"""The file list is the architecture: imports go strictly downwards in this list."""
+"""The file list is the architecture: a dozen entries at the root, imports in one direction, and no
+circle.
+"""
 
 from __future__ import annotations
 
 import ast
-from pathlib import Path
+from collections import Counter
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "lossaudit"
+from docs.imports import ORDER, PACKAGE, between_packages, circles, import_graph, modules, top
 
-ORDER = [
-    "exports",
-    "errors",
-    "suites",
-    "corrections.correction",
-    "corrections.accumulators",
-    "corrections.logs",
-    "corrections.loops",
-    "corrections.trainings",
-    "corrections",
-    "inputs",
-    "extraction",
-    "exact",
-    "replays",
-    "accumulators",
-    "tolerances",
-    "inversions",
-    "recordings",
-    "timings",
-    "costs",
-    "machines",
-    "store",
-    "recorders",
-    "truths",
-    "findings",
-    "evidence",
-    "trainings",
-    "predictions",
-    "smoothings",
-    "quantities",
-    "claims",
-    "evaluations",
-    "formats.names",
-    "formats.digits",
-    "formats.points",
-    "formats.columns",
-    "formats.delimited",
-    "formats.documents",
-    "formats.wandb",
-    "formats.table",
-    "formats.csvlog",
-    "formats.history",
-    "formats.trainer_state",
-    "formats.events",
-    "formats.tfevents",
-    "formats.mlflow",
-    "formats.reading",
-    "formats",
-    "causes.cause",
-    "causes.batches",
-    "causes.means",
-    "causes.numbers",
-    "logs.columns",
-    "logs.averages",
-    "logs.axes",
-    "logs.curves",
-    "logs.totals",
-    "logs.reports",
-    "logs",
-    "causes",
-    "mistakes",
-    "coincidences",
-    "alignments",
-    "exhibits",
-    "cases",
-    "messages",
-    "checks.values",
-    "checks.order",
-    "checks.captures",
-    "checks.conduct",
-    "checks",
-    "defects",
-    "recognitions",
-    "explanations",
-    "auditing",
-    "render.text",
-    "render.suites",
-    "render.costs",
-    "sources",
-    "settings",
-    "render",
-    "keras.rings",
-    "keras.metrics",
-    "keras.samples",
-    "keras.probes",
-    "keras.callers",
-    "keras.attachments",
-    "keras.captures",
-    "keras.callbacks",
-    "keras.states",
-    "keras.feeds",
-    "keras.passes",
-    "keras.gaps",
-    "keras.summaries",
-    "keras.audits",
-    "keras.scripts",
-    "keras.loops",
-    "stopwatches",
-    "overhead",
-    "testing.faults.fault",
-    "testing.faults.states",
-    "testing.faults.averages",
-    "testing.faults.batches",
-    "testing.faults.contents",
-    "testing.faults.numbers",
-    "testing.faults.steps",
-    "testing.faults.pairs",
-    "testing.faults",
-    "testing.assertions",
-    "testing.scenarios",
-    "testing.keras_facts.loop",
-    "testing.keras_facts.fact",
-    "testing.keras_facts.probes",
-    "testing.keras_facts.means",
-    "testing.keras_facts.contents",
-    "testing.keras_facts.steps",
-    "testing.keras_facts.hooks",
-    "testing.keras_facts.writers",
-    "testing.keras_facts.replicas",
-    "testing.keras_facts.verification",
-    "testing.keras_facts.test_facts",
-    "testing.keras_facts.conftest",
-    "testing.keras_facts",
-    "testing.schedules",
-    "testing.strategies",
-    "testing.violations",
-    "testing.subjects",
-    "testing.accumulators",
-    "testing.accumulator_checks",
-    "testing.models",
-    "testing.drivers",
-    "testing.witnesses",
-    "testing.readings",
-    "testing.callback_checks",
-    "testing.loop_checks",
-    "testing.suites",
-    "testing",
-    "demo",
-    "pytest_plugin",
-    "cli",
-]
-LAZY = {
-    ("recordings", "store"),  # Recording.save is a method, and the file format is not the recording's business
-    ("findings", "settings"),  # which rules there are is known below it, where they are looked for
-    ("findings", "render.html"),  # a Report writes itself, and how it looks is not its business
-    ("findings", "render.plots"),
-    ("keras.scripts", "keras.audits"),  # keras is watched for, not imported
-}
-PEERS = {"keras", "testing", "pytest_plugin"}
-CALLED = {
-    ("testing.drivers", "keras.loops"),  # fit_loop is one of the ways of training that a callback is tested in
-}
+MODULES = modules()
+GRAPH = import_graph()
 
 
-def module_of(path: Path) -> str:
-    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+def test_the_root_has_the_entries_of_the_architecture_and_no_others():
+    assert {top(name) for name in MODULES} == set(ORDER)
 
 
-def place(module: str) -> int:
-    return next(index for index, name in enumerate(ORDER) if module == name or module.startswith(name + "."))
+def test_packages_import_only_what_is_named_before_them():
+    for name, others in between_packages(GRAPH).items():
+        later = {other for other in others if ORDER.index(other) > ORDER.index(name)}
+        assert not later, f"{name} imports {sorted(later)}"
 
 
-def imports(path: Path) -> set[str]:
-    """Modules of the package that a file imports anywhere in it, but for type checking."""
-    tree = ast.parse(path.read_text("utf-8"))
-    checking = [
-        node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
-    ]
-    skipped = {id(child) for node in checking for child in ast.walk(node)}
-    found = [
-        node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom)) and id(node) not in skipped
-    ]
-    names = {
-        f"{node.module}.{alias.name}" for node in found if isinstance(node, ast.ImportFrom) for alias in node.names
+def test_no_module_imports_itself_by_way_of_others():
+    assert circles(GRAPH) == []
+
+
+def test_no_module_imports_the_package_itself_but_for_its_version():
+    for name, path in MODULES.items():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module == "lossaudit":
+                assert all(
+                    alias.name == "__version__" or alias.name in ORDER for alias in node.names
+                ), name
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A small package with an import in a function, one for types, and one by the name of a
+    module.
+    """
+    files = {
+        "low/first.py": "",
+        "low/second.py": "from sample.low import first\n",
+        "high/third.py": "def f():\n    from sample.low.second import name\n",
     }
-    names |= {alias.name for node in found if isinstance(node, ast.Import) for alias in node.names}
-    inside = {name.removeprefix("lossaudit.") for name in names if name.startswith("lossaudit.")}
-    return {candidate for name in inside if (candidate := known(name))}
+    for name, text in files.items():
+        path = tmp_path / "sample" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.with_name("__init__.py").touch()
+        path.write_text(text)
+    return tmp_path / "sample"
 
 
-def known(name: str) -> str | None:
-    """The module in which an imported name lives; None for one of the package itself."""
-    candidates = [name, name.rpartition(".")[0]]
-    return next((one for one in candidates if (PACKAGE / Path(*one.split("."))).with_suffix(".py").exists()), None)
+def test_the_graph_has_imports_inside_functions_and_by_the_name_of_a_module(package):
+    graph = import_graph(package)
+    assert graph["high.third"] == {"low.second"}
+    assert graph["low.second"] == {"low.first"}
+    assert between_packages(graph) == {"high": {"low"}, "low": frozenset()}
+    assert circles(graph) == []
 
 
-MODULES = {
-    module_of(path): path for path in sorted(PACKAGE.rglob("*.py")) if module_of(path) not in ("__init__", "keras")
-}
+def test_a_circle_is_found_that_goes_through_an_import_for_types(package):
+    text = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import sample.high.third\n"
+    (package / "low" / "first.py").write_text(text)
+    assert circles(import_graph(package)) == [["high.third", "low.first", "low.second"]]
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_a_module_imports_only_what_stands_above_it(module):
-    upwards = {other for other in imports(MODULES[module]) if place(other) > place(module)}
-    assert {(module, other) for other in upwards} <= LAZY
-
-
-def test_the_test_sees_imports_inside_functions_and_by_name():
-    assert "store" in imports(MODULES["recordings"])
-    assert "quantities" in imports(MODULES["causes.means"])
-
-
-@pytest.mark.parametrize("peer", sorted(PEERS))
-def test_keras_testing_and_the_plugin_do_not_import_one_another(peer):
-    for module, path in MODULES.items():
-        if module.partition(".")[0] == peer and module != "pytest_plugin":
-            others = {(module, other) for other in imports(path) if other.partition(".")[0] in PEERS - {peer}}
-            assert others <= CALLED
-
-
-@pytest.mark.parametrize("module", MODULES)
-def test_no_module_is_longer_than_400_lines(module):
-    assert len(MODULES[module].read_text("utf-8").splitlines()) <= 400
+@pytest.mark.parametrize("name", MODULES)
+def test_no_module_is_longer_than_400_lines(name):
+    assert len(MODULES[name].read_text("utf-8").splitlines()) <= 400
 
 
 def test_no_module_has_a_name_that_says_nothing():
-    parts = {part for module in MODULES for part in module.split(".")}
+    parts = {part for name in MODULES for part in name.split(".")}
     assert not parts & {"utils", "helpers", "common", "base", "core", "misc"}
 
 
-def test_no_tolerance_is_written_down_outside_of_the_module_that_derives_them():
-    for module, path in MODULES.items():
-        numbers = [
-            node.value for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Constant)
+def test_no_two_modules_have_one_name_but_a_package_and_its_main_module():
+    names = Counter(name.rpartition(".")[2] for name in MODULES if not is_main_module(name))
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def is_main_module(name):
+    """Whether a module is named like its package, as `recording.recording` is, or runs it."""
+    return name.split(".")[-2:-1] == name.split(".")[-1:] or name.endswith("__main__")
+
+
+def test_no_two_public_classes_have_one_name():
+    names = Counter(
+        node.name
+        for path in MODULES.values()
+        for node in ast.parse(path.read_text("utf-8")).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_every_rule_is_in_the_package_of_rules():
+    for name, path in MODULES.items():
+        calls = [
+            node
+            for node in ast.walk(ast.parse(path.read_text("utf-8")))
+            if isinstance(node, ast.Call)
         ]
-        small = [value for value in numbers if isinstance(value, float) and 0 < abs(value) < 1e-3]
-        assert not small or module == "tolerances", (module, small)
+        made = any(isinstance(one.func, ast.Name) and one.func.id == "Rule" for one in calls)
+        assert not made or top(name) == "rules", name
+
+
+def test_no_tolerance_is_written_down_outside_of_the_module_that_derives_them():
+    for name, path in MODULES.items():
+        nodes = ast.walk(ast.parse(path.read_text("utf-8")))
+        numbers = [node.value for node in nodes if isinstance(node, ast.Constant)]
+        small = [one for one in numbers if isinstance(one, float) and 0 < abs(one) < 1e-3]
+        assert not small or name == "arithmetic.bounds", (name, small)
+
+
+def test_no_docstring_is_data():
+    for name, path in MODULES.items():
+        assert "__doc__" not in path.read_text("utf-8") or name == "testing.suites.suite", name
+
+
+def test_the_package_says_what_each_entry_of_its_root_is_for():
+    text = ast.get_docstring(ast.parse((PACKAGE / "__init__.py").read_text("utf-8")))
+    for entry in ORDER:
+        assert entry.startswith("_") or f"\n{entry} " in text, entry

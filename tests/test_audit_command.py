@@ -13,7 +13,7 @@ import pytest
 
 import lossaudit
 from lossaudit import Recorder, Recording, Series
-from lossaudit.cli import main
+from lossaudit.cli.commands import main
 from tests.terminals import on_a_terminal
 
 SCRIPT = """
@@ -42,7 +42,9 @@ model.fit(x[:50], y[:50], batch_size=16, epochs=4, verbose=0, callbacks=[each_ba
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory) -> Path:
-    """A folder in which a training was logged by Keras' own callbacks, and its true losses were recorded."""
+    """A folder in which a training was logged by Keras' own callbacks, and its true losses were
+    recorded.
+    """
     folder = tmp_path_factory.mktemp("trained")
     (folder / "train.py").write_text(SCRIPT)
     subprocess.run([sys.executable, "train.py"], cwd=folder, check=True, capture_output=True)
@@ -75,7 +77,9 @@ def recorder() -> Recorder:
 
 
 def test_everything_that_keras_logged_is_right_by_the_run_file(capsys):
-    status, report = audited(capsys, "--truth", "run.lossaudit", "logs", "history.json", "train.csv")
+    status, report = audited(
+        capsys, "--truth", "run.lossaudit", "logs", "history.json", "train.csv"
+    )
     right = ("exact", "epoch_mean")
     assert status == 0
     assert by_origin(report) == {
@@ -112,11 +116,15 @@ def test_the_batch_losses_that_tensorboard_shows_are_found_to_be_running_means(c
     status, report = audited(capsys, "--truth", "every.lossaudit", "every")
     assert status == 1
     assert by_origin(report)["every/train: batch_loss"] == ("wrong", "running_mean")
-    assert "running-mean-read-as-batch-loss" in [finding["cause"] for finding in report["findings"]]
+    assert "running-mean-read-as-batch-loss" in [
+        finding["cause"] for finding in report["findings"]
+    ]
 
 
 def test_a_split_that_was_not_recorded_stays_undecidable(capsys):
-    status, report = audited(capsys, "--truth", "every.lossaudit", "train.csv", "--select", "LA401")
+    status, report = audited(
+        capsys, "--truth", "every.lossaudit", "train.csv", "--select", "LA401"
+    )
     assert status == 2
     assert [finding["origin"] for finding in report["findings"]] == ["train.csv: val_loss"]
 
@@ -126,7 +134,9 @@ def test_a_tampered_log_is_named_by_file_and_epoch(capsys, tmp_path):
     third = lines[3].split(",")
     lines[3] = ",".join([third[0], "0.5", *third[2:]])
     (tmp_path / "train.csv").write_text("\n".join(lines) + "\n")
-    status, report = audited(capsys, "--truth", "run.lossaudit", tmp_path / "train.csv", "train.csv")
+    status, report = audited(
+        capsys, "--truth", "run.lossaudit", tmp_path / "train.csv", "train.csv"
+    )
     assert status == 1
     assert report["findings"][0]["origin"] == f"{tmp_path / 'train.csv'}: loss"
     assert by_origin(report)["train.csv: loss"] == ("exact", "epoch_mean")
@@ -166,8 +176,12 @@ def test_what_a_loop_reported_is_judged_by_the_batches_in_the_same_file(capsys, 
     found.recording.save(tmp_path / "loop.lossaudit")
     status, report = audited(capsys, tmp_path / "loop.lossaudit")
     assert (status, report["findings"][0]["cause"]) == (1, "short-last-batch-counted-as-full")
-    assert by_origin(report) == {f"{tmp_path / 'loop.lossaudit'}: reported loss": ("wrong", "mean_of_batch_means")}
-    status, report = audited(capsys, "--truth", tmp_path / "loop.lossaudit", tmp_path / "loop.lossaudit")
+    assert by_origin(report) == {
+        f"{tmp_path / 'loop.lossaudit'}: reported loss": ("wrong", "mean_of_batch_means")
+    }
+    status, report = audited(
+        capsys, "--truth", tmp_path / "loop.lossaudit", tmp_path / "loop.lossaudit"
+    )
     assert len(report["verdicts"]) == 1
 
 
@@ -214,8 +228,12 @@ def test_select_and_ignore_choose_rules(capsys):
     every = ["--truth", "every.lossaudit", "every"]
     codes = {finding["code"] for finding in audited(capsys, *every)[1]["findings"]}
     assert "LA102" in codes
-    assert "LA102" not in {one["code"] for one in audited(capsys, "--ignore", "LA102", *every)[1]["findings"]}
-    assert {one["code"] for one in audited(capsys, "--select", "LA102", *every)[1]["findings"]} == {"LA102"}
+    assert "LA102" not in {
+        one["code"] for one in audited(capsys, "--ignore", "LA102", *every)[1]["findings"]
+    }
+    assert {
+        one["code"] for one in audited(capsys, "--select", "LA102", *every)[1]["findings"]
+    } == {"LA102"}
 
 
 def test_covers_overrules_what_was_guessed(capsys, tmp_path):
@@ -257,8 +275,12 @@ def suspect(tmp_path) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("fail_on", "wrong", "undecidable", "suspicion"), [("error", 1, 2, 0), ("warning", 1, 2, 1)])
-def test_fail_on_says_which_findings_give_1(capsys, suspect, fail_on, wrong, undecidable, suspicion):
+@pytest.mark.parametrize(
+    ("fail_on", "wrong", "undecidable", "suspicion"), [("error", 1, 2, 0), ("warning", 1, 2, 1)]
+)
+def test_fail_on_says_which_findings_give_1(
+    capsys, suspect, fail_on, wrong, undecidable, suspicion
+):
     assert audited(capsys, "--fail-on", fail_on, "every")[0] == wrong
     assert audited(capsys, "--fail-on", fail_on, "train.csv")[0] == undecidable
     status, report = audited(capsys, "--fail-on", fail_on, suspect)
@@ -283,7 +305,9 @@ def test_fail_on_never_lets_pass_whatever_was_audited_and_nothing_else(capsys):
         (["--truth", "train.csv", "history.json"], "truth='train.csv' holds no losses of batches"),
     ],
 )
-def test_what_cannot_be_read_is_said_on_standard_error_without_a_traceback(capsys, arguments, said):
+def test_what_cannot_be_read_is_said_on_standard_error_without_a_traceback(
+    capsys, arguments, said
+):
     assert main(["audit", *arguments]) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
@@ -303,7 +327,15 @@ def test_a_command_without_a_path_is_bad_usage(capsys):
 
 
 def test_a_terminal_shows_progress_and_a_pipe_does_not():
-    program = [sys.executable, "-m", "lossaudit.cli", "audit", "--truth", "run.lossaudit", "train.csv"]
+    program = [
+        sys.executable,
+        "-m",
+        "lossaudit.cli",
+        "audit",
+        "--truth",
+        "run.lossaudit",
+        "train.csv",
+    ]
     status, shown = on_a_terminal(program)
     assert status == 0
     assert "Reading" in shown
@@ -315,7 +347,11 @@ def test_a_million_numbers_take_seconds(capsys, tmp_path):
     values = np.random.default_rng(0).lognormal(size=1_000_000).astype(np.float32)
     lines = "\n".join(map(repr, values.astype(float).tolist()))
     (tmp_path / "log.csv").write_text(f"batch_loss\n{lines}\n")
-    Recording([Series(values, epochs=np.arange(len(values)) // 1000)]).save(tmp_path / "run.lossaudit")
+    Recording([Series(values, epochs=np.arange(len(values)) // 1000)]).save(
+        tmp_path / "run.lossaudit"
+    )
     started = time.perf_counter()
     assert audited(capsys, "--truth", tmp_path / "run.lossaudit", tmp_path / "log.csv")[0] == 0
-    assert time.perf_counter() - started < 30  # 2 s were seen; whatever is done number by number takes minutes
+    assert (
+        time.perf_counter() - started < 30
+    )  # 2 s were seen; whatever is done number by number takes minutes

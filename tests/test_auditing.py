@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 
 import lossaudit
 from lossaudit import AuditError, Recorder, Recording, Series, audit, diagnose
-from lossaudit.quantities import QUANTITIES
+from lossaudit.predictions.quantities import QUANTITIES
 from tests.runs import by_epoch, run, runs
 
 
 def epoch_means(recording):
-    return [np.average(losses, weights=rows) for losses, rows in by_epoch(recording.find(split="train"))]
+    return [
+        np.average(losses, weights=rows)
+        for losses, rows in by_epoch(recording.find(split="train"))
+    ]
 
 
 def test_a_mapping_a_series_and_a_recording_are_judged_alike():
@@ -27,12 +30,23 @@ def test_a_mapping_a_series_and_a_recording_are_judged_alike():
 
 
 def test_the_names_of_a_mapping_say_the_split_and_what_a_number_covers():
-    report = audit(run(), {"val_batch_losses": run().find(split="validation").values, "train_loss": epoch_means(run())})
-    assert [(one.split, one.covers) for one in report.verdicts] == [("validation", "batch"), ("train", "epoch")]
+    report = audit(
+        run(),
+        {
+            "val_batch_losses": run().find(split="validation").values,
+            "train_loss": epoch_means(run()),
+        },
+    )
+    assert [(one.split, one.covers) for one in report.verdicts] == [
+        ("validation", "batch"),
+        ("train", "epoch"),
+    ]
 
 
 def test_a_name_that_promises_nothing_is_judged_only_if_recognised():
-    report = audit(run(), {"values": run().find(split="train").values, "accuracy": [0.1, 0.2, 0.3]})
+    report = audit(
+        run(), {"values": run().find(split="train").values, "accuracy": [0.1, 0.2, 0.3]}
+    )
     assert [(one.origin, one.quantity) for one in report.verdicts] == [("values", "batch_loss")]
     assert report.not_audited == ("accuracy",)
 
@@ -50,7 +64,9 @@ def test_a_loop_audits_its_own_recorder():
 @pytest.mark.parametrize("argument", ["select", "ignore"])
 def test_a_string_is_one_code_and_a_code_of_no_rule_is_refused(argument):
     truth = Recording([Series([1.0, 2.0, 9.0], weights=[4, 4, 2], epochs=[0, 0, 0])])
-    as_string, as_list = (audit(truth, {"epoch_loss": [4.0]}, **{argument: one}) for one in ("LA102", ["LA102"]))
+    as_string, as_list = (
+        audit(truth, {"epoch_loss": [4.0]}, **{argument: one}) for one in ("LA102", ["LA102"])
+    )
     assert as_string == as_list
     for beside in (truth, None):
         with pytest.raises(ValueError, match="no rule begins with 'LA999'"):
@@ -94,7 +110,7 @@ def test_json_carries_the_names_of_the_attributes_and_a_schema_version():
 
 
 def test_the_function_is_not_shadowed_by_the_module_that_holds_it():
-    from lossaudit.auditing import audit as same
+    from lossaudit.auditing.audits import audit as same
 
     assert lossaudit.audit is same
     assert callable(lossaudit.audit)
@@ -103,7 +119,10 @@ def test_the_function_is_not_shadowed_by_the_module_that_holds_it():
 EXAMPLES = {
     "batch_loss": ([1.0, 2.0, 9.0, 0.5, 0.75, 3.0], ()),
     "running_mean": ([1.0, 1.5, 3.0, 0.5, 0.625, 1.1], ("running-mean-read-as-batch-loss",)),
-    "unweighted_running_mean": ([1.0, 1.5, 4.0, 0.5, 0.625, 17 / 12], ("unweighted-running-mean-read-as-batch-loss",)),
+    "unweighted_running_mean": (
+        [1.0, 1.5, 4.0, 0.5, 0.625, 17 / 12],
+        ("unweighted-running-mean-read-as-batch-loss",),
+    ),
     "cumulative_mean": ([1.0, 1.5, 3.0, 32 / 14, 35 / 18, 2.05], ("state-not-reset",)),
     "epoch_mean": ([3.0, 1.1], ()),
     "mean_of_batch_means": ([4.0, 17 / 12], ("short-last-batch-counted-as-full",)),
@@ -111,11 +130,16 @@ EXAMPLES = {
     "last_batch": ([9.0, 3.0], ("last-batch-shown-as-epoch", "largest-batch-shown-as-epoch")),
     "first_batch": ([1.0, 0.5], ("first-batch-shown-as-epoch", "smallest-batch-shown-as-epoch")),
     "median_batch_loss": ([2.0, 0.75], ("median-shown-as-epoch",)),
-    "moving_average": ([1.0, 1.1, 1.89, 1.751, 1.6509, 1.78581], ("exponential-average-read-as-loss",)),
+    "moving_average": (
+        [1.0, 1.1, 1.89, 1.751, 1.6509, 1.78581],
+        ("exponential-average-read-as-loss",),
+    ),
     "window_mean": ([1.0, 1.5, 5.5, 4.75, 0.625, 1.875], ("window-mean-read-as-loss",)),
     "batch_losses_over_rows": ([1.2, 0.425], ("sum-divided-by-wrong-count",)),
 }
-PROBE = Recording([Series(EXAMPLES["batch_loss"][0], weights=[4, 4, 2] * 2, epochs=[0, 0, 0, 1, 1, 1])])
+PROBE = Recording(
+    [Series(EXAMPLES["batch_loss"][0], weights=[4, 4, 2] * 2, epochs=[0, 0, 0, 1, 1, 1])]
+)
 
 
 @pytest.mark.parametrize("quantity", EXAMPLES)
@@ -140,7 +164,7 @@ def test_diagnose_refuses_a_split_without_truth():
 
 @given(recording=runs(), name=st.sampled_from(sorted(QUANTITIES)))
 def test_every_quantity_is_recognised_as_itself_or_as_what_equals_it(recording, name):
-    from lossaudit.truths import truth_about
+    from lossaudit.predictions.truth import truth_about
 
     about = truth_about(recording, "loss", "train", "float32")
     for prediction in QUANTITIES[name](about, about.batches.values):

@@ -1,4 +1,6 @@
-"""Each planted mistake is named as what it is, and as nothing else; numbers that no mistake gives are unexplained."""
+"""Each planted mistake is named as what it is, and as nothing else; numbers that no mistake gives
+are unexplained.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lossaudit import Recording, Report, Series, audit
-from lossaudit.causes import CAUSES
-from lossaudit.mistakes import expected_of
+from lossaudit.predictions.mistakes import of_stage
+from lossaudit.predictions.quantities import expected_of
+from lossaudit.predictions.truth import truth_about
 from lossaudit.testing.faults import FAULTS
-from lossaudit.truths import truth_about
-from tests.runs import by_epoch, run, run_of_unequal_epochs, run_that_diverged, run_with_parts, runs
+from tests.runs import (
+    by_epoch,
+    run,
+    run_of_unequal_epochs,
+    run_that_diverged,
+    run_with_parts,
+    runs,
+)
 
 RUNS = {
     "plain": run(epochs=4),
@@ -55,7 +64,10 @@ def running(recording: Recording, *, weighted: bool) -> list[float]:
 
 
 def epochs(recording: Recording, report: Callable[[np.ndarray, np.ndarray], float]) -> Series:
-    return Series([report(*epoch) for epoch in by_epoch(recording.find(split="train", tag="loss"))], covers="epoch")
+    return Series(
+        [report(*epoch) for epoch in by_epoch(recording.find(split="train", tag="loss"))],
+        covers="epoch",
+    )
 
 
 def named(report: Report) -> set[str]:
@@ -71,8 +83,12 @@ def test_a_planted_mistake_is_found_and_named(fault: str, name: str) -> None:
     assert set(FAULTS[fault].causes) <= named(report), report
 
 
-@pytest.mark.parametrize(("fault", "name"), [one for one in PLANTED if not MOVED & set(FAULTS[one[0]].causes)])
-def test_a_planted_mistake_is_found_at_the_first_number_that_it_makes_wrong(fault: str, name: str) -> None:
+@pytest.mark.parametrize(
+    ("fault", "name"), [one for one in PLANTED if not MOVED & set(FAULTS[one[0]].causes)]
+)
+def test_a_planted_mistake_is_found_at_the_first_number_that_it_makes_wrong(
+    fault: str, name: str
+) -> None:
     log = FAULTS[fault].plant(RUNS[name])
     assert log is not None
     expected = expected_of(truth_about(RUNS[name], "loss", log.split, "float32"), log.covers)
@@ -84,7 +100,7 @@ def test_a_planted_mistake_is_found_at_the_first_number_that_it_makes_wrong(faul
 
 def test_every_cause_has_a_planted_mistake_that_is_planted_here() -> None:
     planted = {name for fault, _ in PLANTED for name in FAULTS[fault].causes}
-    assert planted == CAUSES.keys() | MOVED
+    assert planted == {one.name for one in of_stage("batches", "mean", "number")} | MOVED
 
 
 def test_most_planted_mistakes_are_named_alone() -> None:
@@ -96,18 +112,26 @@ def test_most_planted_mistakes_are_named_alone() -> None:
 
 
 @given(recording=runs(), fault=st.sampled_from(sorted(FAULTS.keys() - FINITE)))
-def test_a_planted_mistake_is_never_given_a_wrong_name_alone(recording: Recording, fault: str) -> None:
+def test_a_planted_mistake_is_never_given_a_wrong_name_alone(
+    recording: Recording, fault: str
+) -> None:
     try:
         log = FAULTS[fault].plant(recording)
     except ZeroDivisionError:  # there is no batch left to make the mistake with
         return
     report = audit(recording, log) if log is not None else Report()
     for finding in report.findings:
-        assert len(finding.causes) != 1 or finding.cause in FAULTS[fault].causes or _also(recording, fault), report
+        assert (
+            len(finding.causes) != 1
+            or finding.cause in FAULTS[fault].causes
+            or _also(recording, fault)
+        ), report
 
 
 def _also(recording: Recording, fault: str) -> bool:
-    """Whether the mistake is no mistake here, or another one as well: one batch an epoch, or one epoch."""
+    """Whether the mistake is no mistake here, or another one as well: one batch an epoch, or one
+    epoch.
+    """
     return len(recording.find(split="train").values) < 8 or any(
         len(losses) < 6 for losses, _ in by_epoch(recording.find(split="train"))
     )
@@ -116,14 +140,25 @@ def _also(recording: Recording, fault: str) -> bool:
 @pytest.mark.parametrize(
     ("name", "wrong"),
     [
-        ("sum of batch losses / (rows // batch size)", lambda losses, rows: sum(losses) / (rows.sum() // rows[0])),
+        (
+            "sum of batch losses / (rows // batch size)",
+            lambda losses, rows: sum(losses) / (rows.sum() // rows[0]),
+        ),
         ("sum over rows / batches", lambda losses, rows: sum(losses * rows) / len(losses)),
-        ("sum over rows / (batches * batch size)", lambda losses, rows: sum(losses * rows) / (len(losses) * rows[0])),
+        (
+            "sum over rows / (batches * batch size)",
+            lambda losses, rows: sum(losses * rows) / (len(losses) * rows[0]),
+        ),
     ],
 )
-def test_every_wrong_divisor_is_named(name: str, wrong: Callable[[np.ndarray, np.ndarray], float]) -> None:
+def test_every_wrong_divisor_is_named(
+    name: str, wrong: Callable[[np.ndarray, np.ndarray], float]
+) -> None:
     recording = run()
-    assert audit(recording, epochs(recording, wrong)).findings[0].cause == "sum-divided-by-wrong-count", name
+    assert (
+        audit(recording, epochs(recording, wrong)).findings[0].cause
+        == "sum-divided-by-wrong-count"
+    ), name
 
 
 def test_a_number_that_no_mistake_gives_is_unexplained() -> None:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from lossaudit import Recording, Series, audit
-from lossaudit.checks import CHECKS, RULES
-from lossaudit.replays import replay_keras_mean
+from lossaudit.arithmetic.replay import replay_keras_mean
+from lossaudit.auditing.audits import CHECKS
+from lossaudit.rules.catalogue import RULES
 from tests.runs import run
 
 TINY = Recording(
@@ -27,10 +28,14 @@ def test_an_epoch_value_message_says_where_observed_expected_bound_cause_and_rem
     finding = only(audit(TINY, {"loss": [4.0, 17 / 12]}))
     assert finding.message == (
         "loss (train loss), epoch 0: logged 4.0, but its 3 batches average 3.0 weighted by rows "
-        f"(bound {finding.bound:.2g}, float32, 3 additions). It is the unweighted mean of the batch losses: "
+        f"(bound {finding.bound:.2g}, float32, 3 additions). It is the unweighted mean of the "
+        "batch losses: "
         "the last batch, 2 rows, counts as much as the full ones, 4 rows."
     )
-    assert finding.remedy == "Weight each batch by its rows: `mean.update_state(loss, sample_weight=len(x))`."
+    assert (
+        finding.remedy
+        == "Weight each batch by its rows: `mean.update_state(loss, sample_weight=len(x))`."
+    )
     assert (finding.code, finding.epoch, finding.step, finding.observed, finding.expected) == (
         "LA101",
         0,
@@ -43,22 +48,29 @@ def test_an_epoch_value_message_says_where_observed_expected_bound_cause_and_rem
 def test_a_batch_value_message_names_the_first_batch_at_which_the_mistake_shows():
     finding = only(audit(TINY, {"batch_losses": [1.0, 1.5, 3.0, 0.5, 0.625, 1.1]}))
     assert finding.message == (
-        "batch_losses (train loss), epoch 0, batch 1 (step 1): logged 1.5, but the loss of that batch is 2.0 "
-        f"(bound {finding.bound:.2g}, float32). It is the mean of the epoch so far, weighted by rows: "
+        "batch_losses (train loss), epoch 0, batch 1 (step 1): logged 1.5, but the loss of that "
+        "batch is 2.0 "
+        f"(bound {finding.bound:.2g}, float32). It is the mean of the epoch so far, weighted by "
+        "rows: "
         "Keras resets its loss metric once an epoch, so what a callback gets after a batch "
         "is not the loss of that batch."
     )
     assert finding.remedy == (
-        "Take the batch losses from `lossaudit.keras.LossRecorder()`: `recorder.recording.find(split='train').values`."
+        "Take the batch losses from `lossaudit.keras.LossRecorder()`: "
+        "`recorder.recording.find(split='train').values`."
     )
     assert (finding.code, finding.epoch, finding.step) == ("LA102", 0, 1)
 
 
 def test_a_running_value_message_says_what_the_mean_so_far_is():
-    finding = only(audit(TINY, Series([1.0, 1.5, 4.0, 0.5, 0.625, 17 / 12], covers="epoch_so_far")))
+    finding = only(
+        audit(TINY, Series([1.0, 1.5, 4.0, 0.5, 0.625, 17 / 12], covers="epoch_so_far"))
+    )
     assert finding.message == (
-        "train loss, epoch 0, batch 2 (step 2): logged 4.0, but the mean of the epoch so far is 3.0 weighted by rows "
-        f"(bound {finding.bound:.2g}, float32, 3 additions). It is the unweighted mean of the batch losses: "
+        "train loss, epoch 0, batch 2 (step 2): logged 4.0, but the mean of the epoch so far is "
+        "3.0 weighted by rows "
+        f"(bound {finding.bound:.2g}, float32, 3 additions). It is the unweighted mean of the "
+        "batch losses: "
         "the last batch, 2 rows, counts as much as the full ones, 4 rows."
     )
     assert finding.code == "LA103"
@@ -69,9 +81,14 @@ def test_numbers_logged_one_step_late_are_found_with_and_without_steps():
     with_steps = only(audit(run(), Series(losses, steps=range(1, len(losses) + 1))))
     without_steps = only(audit(run(), Series([0.0, *losses[:-1]])))
     assert (
-        (with_steps.code, with_steps.cause) == (without_steps.code, without_steps.cause) == ("LA201", "steps-shifted")
+        (with_steps.code, with_steps.cause)
+        == (without_steps.code, without_steps.cause)
+        == ("LA201", "steps-shifted")
     )
-    assert with_steps.message == "train loss: each number stands 1 place later than it was measured."
+    assert (
+        with_steps.message
+        == "train loss: each number is logged 1 place later than it was measured."
+    )
 
 
 def test_steps_that_restart_with_every_epoch_are_found():
@@ -103,7 +120,9 @@ def test_missing_batches_are_found_and_it_is_said_which(kept, which):
     finding = only(audit(run(), Series(losses[kept])))
     assert (finding.code, finding.cause) == ("LA202", "batches-missing")
     missing = len(losses) - len(losses[kept])
-    assert finding.message == f"train loss: {missing} of {len(losses)} numbers are missing: {which}."
+    assert (
+        finding.message == f"train loss: {missing} of {len(losses)} numbers are missing: {which}."
+    )
 
 
 def test_batches_missing_at_random_are_found_by_their_bits():
@@ -122,7 +141,10 @@ def test_a_running_mean_with_missing_batches_has_two_findings():
     )
     one_epoch = run(epochs=1)
     findings = audit(one_epoch, Series(means[1::2], covers="batch")).findings
-    assert {finding.cause for finding in findings} >= {"batches-missing", "running-mean-read-as-batch-loss"}
+    assert {finding.cause for finding in findings} >= {
+        "batches-missing",
+        "running-mean-read-as-batch-loss",
+    }
 
 
 def test_numbers_older_than_the_truth_are_not_judged_and_that_is_said():
@@ -130,7 +152,7 @@ def test_numbers_older_than_the_truth_are_not_judged_and_that_is_said():
     report = audit(run(), Series([0.1, 0.2, *losses]))
     finding = only(report)
     assert (finding.code, finding.verdict, finding.severity) == ("LA203", "undecidable", "warning")
-    assert finding.message == "train loss: the first 2 of 35 numbers have no truth beside them."
+    assert finding.message == "train loss: the first 2 of 35 numbers have no recorded truth."
     assert (report.status, report.verdicts[0].verdict) == (2, "undecidable")
 
 
@@ -138,7 +160,8 @@ def test_an_absent_key_recorded_as_nan_is_found():
     finding = only(audit(TINY, {"val_loss": [None, float("nan")]}))
     assert (finding.code, finding.cause) == ("LA301", "missing-key-recorded-as-nan")
     assert finding.message == (
-        "val_loss (validation loss): 2 of 2 numbers are NaN or None, the first at position 0, but every true loss is "
+        "val_loss (validation loss): 2 of 2 numbers are NaN or None, the first at position 0, but "
+        "every true loss is "
         "finite. The key was absent from the logs when it was read."
     )
 
@@ -182,7 +205,8 @@ def test_too_few_digits_are_undecidable_with_what_would_tell():
     finding = only(audit(close, Series([1.0], covers="epoch", decimals=2)))
     assert finding.verdict == "undecidable"
     assert finding.message.startswith(
-        "train loss: cannot be judged: the numbers are too coarse: short-last-batch-counted-as-full"
+        "train loss: cannot be judged: the numbers are too coarse: "
+        "short-last-batch-counted-as-full"
     )
     assert finding.message.endswith("A log with more digits would tell them apart.")
 
@@ -211,7 +235,10 @@ def test_an_empty_log_and_a_split_without_truth_are_undecidable_never_a_pass():
 def test_several_causes_that_log_the_same_numbers_are_listed_with_what_tells_them_apart():
     equal = Recording([Series([1.0, 3.0, 5.0], weights=[4, 4, 4], epochs=[0, 0, 0])])
     finding = only(audit(equal, {"batch_losses": [1.0, 2.0, 3.0]}))
-    assert finding.causes == ("running-mean-read-as-batch-loss", "unweighted-running-mean-read-as-batch-loss")
+    assert finding.causes == (
+        "running-mean-read-as-batch-loss",
+        "unweighted-running-mean-read-as-batch-loss",
+    )
     other = "unweighted-running-mean-read-as-batch-loss"
     assert finding.message.endswith(
         f" Indistinguishable on this data: {other}. A short last batch would tell them apart."
@@ -219,7 +246,10 @@ def test_several_causes_that_log_the_same_numbers_are_listed_with_what_tells_the
 
 
 def test_every_rule_has_a_code_of_its_own_and_says_what_it_expects_and_why():
-    assert all(code == rule.code and code[:2] == "LA" and code[2:].isdigit() for code, rule in RULES.items())
+    assert all(
+        code == rule.code and code[:2] == "LA" and code[2:].isdigit()
+        for code, rule in RULES.items()
+    )
     assert all(rule.expects.endswith(".") and rule.why.endswith(".") for rule in RULES.values())
 
 
@@ -229,7 +259,9 @@ def test_every_check_says_in_its_docstring_which_rules_it_holds():
 
 def test_an_accumulator_that_has_lost_a_batch_has_drifted():
     losses = np.full(20_000, np.float32(0.1))
-    long = Recording([Series(losses, weights=[32] * 20_000, epochs=[0] * 20_000, steps=range(20_000))])
+    long = Recording(
+        [Series(losses, weights=[32] * 20_000, epochs=[0] * 20_000, steps=range(20_000))]
+    )
     drifted = float(replay_keras_mean(losses, np.full(20_000, 32.0)).mean[-1])
     report = audit(long, Series([drifted], covers="epoch"))
     assert report.verdicts[0].verdict == "wrong"
@@ -242,7 +274,9 @@ def test_an_accumulator_that_has_lost_a_batch_has_drifted():
 def test_an_accumulator_that_has_rounded_has_not_drifted():
     random = np.random.default_rng(0)
     losses = np.float32(random.lognormal(-1, 0.5, 20_000))
-    long = Recording([Series(losses, weights=[32] * 20_000, epochs=[0] * 20_000, steps=range(20_000))])
+    long = Recording(
+        [Series(losses, weights=[32] * 20_000, epochs=[0] * 20_000, steps=range(20_000))]
+    )
     replayed = replay_keras_mean(losses, np.full(20_000, 32.0)).mean
     assert audit(long, {"History": Series(replayed[-1:], covers="epoch")}).ok
     assert audit(long, {"shown": Series(replayed, covers="epoch_so_far")}).ok

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import lossaudit
-from lossaudit.checks import RULES
-from lossaudit.cli import main
+from lossaudit.cli.commands import main
+from lossaudit.rules.catalogue import RULES
 from tests.terminals import on_a_terminal
 
 SCRIPT = """
@@ -151,7 +151,9 @@ def test_the_demo_names_every_planted_mistake_and_calls_every_correction_right(t
             else verdict in ("exact", "consistent")
         )
     for name in ("fit", "loop"):
-        assert len(lossaudit.read(tmp_path / "demo" / f"{name}.lossaudit").find(split="train")) == 33
+        assert (
+            len(lossaudit.read(tmp_path / "demo" / f"{name}.lossaudit").find(split="train")) == 33
+        )
     assert json.loads((tmp_path / "demo" / "reports.json").read_text()) == examples
 
 
@@ -165,7 +167,9 @@ def test_the_demo_prints_truth_log_verdict_and_cause_side_by_side_in_80_columns(
 
 
 def test_the_demo_shows_its_progress_on_a_terminal_and_nothing_of_it_in_a_pipe():
-    status, shown = on_a_terminal([sys.executable, "-m", "lossaudit.cli", "demo", "--format", "json"])
+    status, shown = on_a_terminal(
+        [sys.executable, "-m", "lossaudit.cli", "demo", "--format", "json"]
+    )
     assert status == 0
     assert "Training, and auditing what was logged" in shown
     assert "Training, and auditing" not in command("demo", "--format", "json").stderr
@@ -212,7 +216,9 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_bench_tells_a_callback_that_is_over_its_budget_and_writes_json(own):
-    done = command("bench", "--budget=1.05", "--rounds=6", "--format=json", "own:Slow", "--model=own:training")
+    done = command(
+        "bench", "--budget=1.05", "--rounds=6", "--format=json", "own:Slow", "--model=own:training"
+    )
     assert done.returncode in (1, 2), done.stderr  # 2 where the machine is too noisy even for this
     content = json.loads(done.stdout)
     assert content["status"] == done.returncode
@@ -224,7 +230,15 @@ def test_bench_tells_a_callback_that_is_over_its_budget_and_writes_json(own):
 
 
 def test_bench_keeps_standard_output_to_itself_and_writes_a_file(own):
-    done = command("bench", "--budget=9", "--rounds=6", "-o", "costs.txt", "--model=own:training", "own:Talking")
+    done = command(
+        "bench",
+        "--budget=9",
+        "--rounds=6",
+        "-o",
+        "costs.txt",
+        "--model=own:training",
+        "own:Talking",
+    )
     assert done.returncode in (0, 2), done.stderr
     assert done.stdout == ""
     assert "what a callback prints" in done.stderr
@@ -243,15 +257,24 @@ def test_bench_without_names_measures_the_callbacks_of_lossaudit():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere:Mine"], "'nowhere:Mine' is not MODULE:NAME of anything: No module named 'nowhere'"),
-        (["own:Mine"], "'own:Mine' is not MODULE:NAME of anything: module 'own' has no attribute 'Mine'"),
+        (
+            ["nowhere:Mine"],
+            "'nowhere:Mine' is not MODULE:NAME of anything: No module named 'nowhere'",
+        ),
+        (
+            ["own:Mine"],
+            "'own:Mine' is not MODULE:NAME of anything: module 'own' has no attribute 'Mine'",
+        ),
         (["own:NOTHING"], "'own:NOTHING' is 3, which makes nothing: it must be callable"),
         (["--rounds=2"], "rounds=2 must be at least 6"),
         (["keras.callbacks:ModelCheckpoint"], "nothing was measured: TypeError: "),
         (["broken:Mine"], "nothing was measured: RuntimeError: broken"),
         (["own:leaving"], "nothing was measured: SystemExit: 1"),
         (["own:Slow", "--model=own:nothing"], "--model=own:nothing gave None, not (model, data)"),
-        (["own:Slow", "--model=own:needing"], "nothing was measured: TypeError: needing() missing 1"),
+        (
+            ["own:Slow", "--model=own:needing"],
+            "nothing was measured: TypeError: needing() missing 1",
+        ),
         (
             ["--model=own:training", "--size=small", "--jit-compile", "--steps-per-execution=1"],
             "--size, --jit-compile, --steps-per-execution cannot be given with --model",

@@ -1,4 +1,6 @@
-"""What no mistake explains is given no name, what is right no finding, and what is wrong its place."""
+"""What no mistake explains is given no name, what is right no finding, and what is wrong its
+place.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +21,16 @@ RUN = Recording([TRAIN])
 def epoch_means(series: Series) -> np.ndarray:
     assert series.epochs is not None
     groups = [series.epochs == epoch for epoch in np.unique(series.epochs)]
-    return np.array([np.average(series.values[one], weights=series.weights[one]) for one in groups])
+    return np.array(
+        [np.average(series.values[one], weights=series.weights[one]) for one in groups]
+    )
 
 
-@given(recording=runs(), seed=st.integers(0, 2**32 - 1), covers=st.sampled_from(["batch", "epoch_so_far", "epoch"]))
+@given(
+    recording=runs(),
+    seed=st.integers(0, 2**32 - 1),
+    covers=st.sampled_from(["batch", "epoch_so_far", "epoch"]),
+)
 def test_random_numbers_are_given_no_name(recording, seed, covers):
     random = np.random.default_rng(seed)
     train = recording.find(split="train")
@@ -32,7 +40,11 @@ def test_random_numbers_are_given_no_name(recording, seed, covers):
         assert finding.causes == (), finding
 
 
-@given(seed=st.integers(0, 2**32 - 1), decimals=st.integers(1, 4), covers=st.sampled_from(["batch", "epoch"]))
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    decimals=st.integers(1, 4),
+    covers=st.sampled_from(["batch", "epoch"]),
+)
 def test_random_numbers_of_few_digits_are_given_no_name(seed, decimals, covers):
     random = np.random.default_rng(seed)
     right = epoch_means(TRAIN) if covers == "epoch" else TRAIN.values
@@ -44,10 +56,20 @@ def test_random_numbers_of_few_digits_are_given_no_name(seed, decimals, covers):
 def test_one_wrong_number_of_an_epoch_with_few_digits_is_not_named():
     one = run(seed=3, epochs=1, validation_rows=0)
     wrong = [
-        audit(one, Series([round(float(epoch_means(one.find())[0]) * factor, 2)], covers="epoch", decimals=2))
+        audit(
+            one,
+            Series(
+                [round(float(epoch_means(one.find())[0]) * factor, 2)], covers="epoch", decimals=2
+            ),
+        )
         for factor in np.linspace(0.94, 1.06, 25)
     ]
-    assert not any(finding.causes for report in wrong for finding in report.findings if finding.verdict == "wrong")
+    assert not any(
+        finding.causes
+        for report in wrong
+        for finding in report.findings
+        if finding.verdict == "wrong"
+    )
 
 
 def test_a_smooth_curve_beside_the_running_mean_is_no_exponential_average():
@@ -70,18 +92,28 @@ def test_a_smooth_curve_beside_the_running_mean_is_no_exponential_average():
     ids=["epochs", "epochs by position", "the second session", "the last of each step", "all"],
 )
 def test_right_logs_of_a_resumed_run_give_no_finding(log):
-    kept = np.append(np.arange(15), np.arange(11, 22))  # broken off in the second epoch, which is begun again
+    kept = np.append(
+        np.arange(15), np.arange(11, 22)
+    )  # broken off in the second epoch, which is begun again
     values = TRAIN.values[kept].copy()
     values[11:15] *= 1.25  # the session that was broken off had other losses
-    truth = Series(values, weights=TRAIN.weights[kept], epochs=TRAIN.epochs[kept], steps=TRAIN.steps[kept])
+    truth = Series(
+        values, weights=TRAIN.weights[kept], epochs=TRAIN.epochs[kept], steps=TRAIN.steps[kept]
+    )
     logged = Series(values, covers="batch") if len(log) == len(values) else log
     report = audit(Recording([truth]), logged)
     assert report.ok, report
 
 
 def test_a_counter_that_stands_still_is_named():
-    assert audit(RUN, Series(TRAIN.values, steps=[7] * len(TRAIN))).findings[0].cause == "steps-restarted"
-    assert audit(RUN, Series(epoch_means(TRAIN), covers="epoch", epochs=[9] * 6)).findings[0].verdict == "wrong"
+    assert (
+        audit(RUN, Series(TRAIN.values, steps=[7] * len(TRAIN))).findings[0].cause
+        == "steps-restarted"
+    )
+    assert (
+        audit(RUN, Series(epoch_means(TRAIN), covers="epoch", epochs=[9] * 6)).findings[0].verdict
+        == "wrong"
+    )
 
 
 def test_epochs_moved_by_one_place_are_no_losses_after_the_update():
@@ -93,7 +125,9 @@ def test_epochs_moved_by_one_place_are_no_losses_after_the_update():
 def test_a_mistake_that_shows_late_is_named():
     values = TRAIN.values.copy()
     values[50] = math.nan
-    diverged = Recording([Series(values, weights=TRAIN.weights, epochs=TRAIN.epochs, steps=TRAIN.steps)])
+    diverged = Recording(
+        [Series(values, weights=TRAIN.weights, epochs=TRAIN.epochs, steps=TRAIN.steps)]
+    )
     finding = audit(diverged, Series(np.nan_to_num(values))).findings[0]
     assert (finding.cause, finding.epoch, finding.step) == ("not-finite-replaced-by-zero", 4, 50)
 
@@ -113,7 +147,11 @@ def test_a_declared_number_of_digits_is_no_mistake():
 def test_a_number_that_nothing_explains_has_its_place_also_in_a_log_with_steps():
     values = TRAIN.values.copy()
     values[33] *= 1.01
-    for log in (Series(values), Series(values, steps=TRAIN.steps), Series(values[1::2], steps=TRAIN.steps[1::2])):
+    for log in (
+        Series(values),
+        Series(values, steps=TRAIN.steps),
+        Series(values[1::2], steps=TRAIN.steps[1::2]),
+    ):
         finding = audit(RUN, log).findings[0]
         assert (finding.epoch, finding.step, finding.causes) == (3, 33, ())
 

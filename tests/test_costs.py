@@ -9,9 +9,17 @@ from dataclasses import replace
 
 import pytest
 
-from lossaudit.costs import Growth, HookTimes, Judgement, Overhead, document, doubts_of, status_of
-from lossaudit.render import costs as rendered
-from lossaudit.timings import Interval, Ratio
+from lossaudit.overhead import cost_table as rendered
+from lossaudit.overhead.costs import (
+    BudgetVerdict,
+    Growth,
+    HookTimes,
+    Overhead,
+    document,
+    doubts_of,
+    status_of,
+)
+from lossaudit.overhead.timings import Interval, Ratio
 
 SETUP = {
     "processor": "a processor",
@@ -25,7 +33,9 @@ SETUP = {
 }
 
 
-def overhead(low: float, high: float, control: tuple[float, float] = (0.995, 1.005), doubts: tuple = ()) -> Overhead:
+def overhead(
+    low: float, high: float, control: tuple[float, float] = (0.995, 1.005), doubts: tuple = ()
+) -> Overhead:
     hooks, growth = HookTimes(3.5e-6, 12e-6, 0.004, 256), Growth(32.2, 3584)
     return Overhead(
         "Mine", (low + high) / 2, Interval(low, high), Interval(*control), 0.0012, 31, 256, 0.01, hooks, growth, doubts,
@@ -36,16 +46,18 @@ def overhead(low: float, high: float, control: tuple[float, float] = (0.995, 1.0
 @pytest.mark.parametrize(
     ("interval", "control", "judgement"),
     [
-        ((1.03, 1.05), (0.99, 1.01), Judgement.OVER),
-        ((1.03, 1.05), (0.90, 1.10), Judgement.OVER),
-        ((0.99, 1.01), (0.99, 1.01), Judgement.WITHIN),
-        ((0.99, 1.01), (0.90, 1.10), Judgement.WITHIN),
-        ((1.01, 1.03), (0.99, 1.01), Judgement.NOT_SHOWN),
-        ((1.01, 1.03), (0.99, 1.03), Judgement.UNDECIDED),
-        ((0.90, 1.10), (0.90, 1.01), Judgement.UNDECIDED),
+        ((1.03, 1.05), (0.99, 1.01), BudgetVerdict.OVER),
+        ((1.03, 1.05), (0.90, 1.10), BudgetVerdict.OVER),
+        ((0.99, 1.01), (0.99, 1.01), BudgetVerdict.WITHIN),
+        ((0.99, 1.01), (0.90, 1.10), BudgetVerdict.WITHIN),
+        ((1.01, 1.03), (0.99, 1.01), BudgetVerdict.NOT_SHOWN),
+        ((1.01, 1.03), (0.99, 1.03), BudgetVerdict.UNDECIDED),
+        ((0.90, 1.10), (0.90, 1.01), BudgetVerdict.UNDECIDED),
     ],
 )
-def test_only_an_interval_beyond_the_budget_or_short_of_it_decides_where_noise_reaches_it(interval, control, judgement):
+def test_only_an_interval_beyond_the_budget_or_short_of_it_decides_where_noise_reaches_it(
+    interval, control, judgement
+):
     assert overhead(*interval, control).judged(1.02) is judgement
 
 
@@ -53,10 +65,11 @@ def test_a_control_that_does_not_hold_1_is_a_doubt_and_decides_nothing():
     control = Ratio(0.95, Interval(0.93, 0.98), 31)
     doubts = doubts_of(Ratio(1.2, Interval(1.1, 1.3), 31), control)
     assert doubts == (
-        "plain fit beside itself took 0.930 to 0.980 times as long, which does not hold 1: the machine is too noisy "
+        "plain fit beside itself took 0.930 to 0.980 times as long, which does not hold 1: the "
+        "machine is too noisy "
         "now",
     )
-    assert overhead(1.1, 1.3, (0.93, 0.98), doubts).judged(1.02) is Judgement.UNDECIDED
+    assert overhead(1.1, 1.3, (0.93, 0.98), doubts).judged(1.02) is BudgetVerdict.UNDECIDED
 
 
 def test_a_clock_that_is_too_coarse_is_a_doubt_once():
@@ -76,7 +89,8 @@ def test_the_exit_status_is_that_of_the_worst():
 
 def test_it_is_told_in_words():
     assert str(overhead(1.0, 1.02, doubts=("the clock is coarse",))) == (
-        "Mine: 1.010 times plain fit (1.000 to 1.020; plain fit beside itself 0.995 to 1.005; 31 pairs of 256 batches, "
+        "Mine: 1.010 times plain fit (1.000 to 1.020; plain fit beside itself 0.995 to 1.005; 31 "
+        "pairs of 256 batches, "
         "1.20 ms a batch)\n"
         "  hooks 3.5 µs a batch, 99th percentile 12.0 µs, 0.4% of the time\n"
         "  10.0 ms longer outside of the epochs of a fit\n"
@@ -121,6 +135,11 @@ def test_the_table_says_ratio_hooks_memory_budget_control_and_machine():
     assert "≤ 1.02" in printed
     assert "over" in printed
     assert "within" in printed
-    assert printed.count("plain fit beside itself: 0.995 to 1.005; 31 pairs of 256 batches, 1.20 ms a batch") == 1
+    assert (
+        printed.count(
+            "plain fit beside itself: 0.995 to 1.005; 31 pairs of 256 batches, 1.20 ms a batch"
+        )
+        == 1
+    )
     assert "a processor, 2 cores, load 0.5, no accelerator; Keras 3.15.1, Python 3.12.1" in printed
     assert json.loads(rendered.document([overhead(0.99, 1.01)], 1.02))["status"] == 0

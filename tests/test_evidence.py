@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from lossaudit import Recording, Series, audit
-from lossaudit.evidence import MOST, Band, Curve, EpochRows, thinned
-from lossaudit.findings import Verdict
+from lossaudit.report.curves import MOST, Band, Curve, EpochRows, thinned
+from lossaudit.report.verdict import Verdict
 from tests.runs import by_epoch, run
 
 NUMBERS = arrays.arrays(np.float64, st.integers(1, 400), elements=st.floats(width=64))
@@ -20,8 +20,12 @@ NUMBERS = arrays.arrays(np.float64, st.integers(1, 400), elements=st.floats(widt
 def test_thinning_keeps_the_extremes_and_both_ends(values, most):
     kept = thinned(values, most)
     finite, left = values[np.isfinite(values)], values[kept][np.isfinite(values[kept])]
-    assert list(finite.min(initial=np.inf, keepdims=True)) == list(left.min(initial=np.inf, keepdims=True))
-    assert list(finite.max(initial=-np.inf, keepdims=True)) == list(left.max(initial=-np.inf, keepdims=True))
+    assert list(finite.min(initial=np.inf, keepdims=True)) == list(
+        left.min(initial=np.inf, keepdims=True)
+    )
+    assert list(finite.max(initial=-np.inf, keepdims=True)) == list(
+        left.max(initial=-np.inf, keepdims=True)
+    )
     assert kept[0] == 0
     assert kept[-1] == len(values) - 1
     assert np.all(np.diff(kept) > 0)
@@ -52,7 +56,10 @@ def test_a_spike_of_a_million_numbers_is_in_the_curve():
     assert curve.places[np.isnan(curve.values)] == [777_777]
 
 
-@given(bounds=arrays.arrays(np.float64, st.integers(1, 200), elements=st.floats(0, 10)), most=st.integers(1, 20))
+@given(
+    bounds=arrays.arrays(np.float64, st.integers(1, 200), elements=st.floats(0, 10)),
+    most=st.integers(1, 20),
+)
 def test_a_thinner_band_holds_the_whole_band(bounds, most):
     whole = Band.of(np.arange(len(bounds)), np.zeros(len(bounds)), bounds)
     thin = whole.thinner(most)
@@ -63,7 +70,9 @@ def test_a_thinner_band_holds_the_whole_band(bounds, most):
 @pytest.mark.parametrize(("epochs", "rows"), [(3, 3), (100, 100), (101, 100), (5000, 100)])
 def test_a_table_holds_the_first_and_the_last_epochs(epochs, rows):
     numbers = np.arange(epochs, dtype=np.float64)
-    table = EpochRows.of(np.arange(epochs), numbers, numbers, numbers, np.full(epochs, Verdict.EXACT))
+    table = EpochRows.of(
+        np.arange(epochs), numbers, numbers, numbers, np.full(epochs, Verdict.EXACT)
+    )
     assert len(table.epochs) == rows
     assert (table.epochs[0], table.epochs[-1], table.left_out) == (0, epochs - 1, epochs - rows)
 
@@ -72,13 +81,19 @@ def test_a_table_holds_wrong_epochs_also_between_and_says_how_many_there_are():
     numbers, verdicts = np.zeros(5000), np.full(5000, Verdict.EXACT)
     verdicts[[7, 1234, 4999]] = Verdict.WRONG
     table = EpochRows.of(np.arange(5000), numbers, numbers, numbers, verdicts)
-    assert [int(one) for one, verdict in zip(table.epochs, table.verdicts, strict=True) if verdict == "wrong"] == [
+    assert [
+        int(one)
+        for one, verdict in zip(table.epochs, table.verdicts, strict=True)
+        if verdict == "wrong"
+    ] == [
         7,
         1234,
         4999,
     ]
     assert (len(table.epochs), table.wrong) == (101, 3)
-    everywhere = EpochRows.of(np.arange(5000), numbers, numbers, numbers, np.full(5000, Verdict.WRONG))
+    everywhere = EpochRows.of(
+        np.arange(5000), numbers, numbers, numbers, np.full(5000, Verdict.WRONG)
+    )
     assert (len(everywhere.epochs), everywhere.wrong, everywhere.left_out) == (300, 5000, 4700)
 
 
@@ -94,7 +109,8 @@ def test_the_evidence_of_a_named_mistake_is_the_log_beside_its_prediction_within
     assert np.all(np.abs(evidence.rest.values) <= evidence.rest_band.high)
     assert evidence.marked == 10
     assert np.all(
-        np.abs(evidence.logged.values - evidence.expected.values) > evidence.band.high - evidence.expected.values
+        np.abs(evidence.logged.values - evidence.expected.values)
+        > evidence.band.high - evidence.expected.values
     )
     assert evidence.rows.verdicts == ("wrong",) * 3
 
@@ -132,7 +148,9 @@ def test_a_log_without_truth_is_its_own_evidence_with_the_place_of_the_finding()
 
 
 def test_batches_of_which_the_steps_repeat_are_counted_through():
-    truth = Recording([Series([1.0, 2.0, 3.0, 4.0], epochs=[0, 0, 1, 1], steps=[0, 1, 0, 1], weights=[1] * 4)])
+    truth = Recording(
+        [Series([1.0, 2.0, 3.0, 4.0], epochs=[0, 0, 1, 1], steps=[0, 1, 0, 1], weights=[1] * 4)]
+    )
     (judgement,) = audit(truth, {"batch_losses": [1.0, 2.0, 3.0, 4.0]}).verdicts
     assert judgement.evidence.unit == "batch"
     assert np.array_equal(judgement.evidence.true.places, [0, 1, 2, 3])

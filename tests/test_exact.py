@@ -50,12 +50,18 @@ def test_a_weighted_mean_is_that_of_rational_arithmetic_rounded_once(stream):
             mean.result()
     else:
         assert mean.fraction() == total / weight
-        assert Fraction(mean.result()) == Fraction(float(total / weight)) if abs(total / weight) < 2**1023 else True
+        assert (
+            Fraction(mean.result()) == Fraction(float(total / weight))
+            if abs(total / weight) < 2**1023
+            else True
+        )
 
 
 @given(stream=STREAMS)
 def test_a_sum_count_is_the_mean_of_the_values_whatever_their_weights(stream):
-    assert filled(SumCount, stream).fraction() == sum(Fraction(value) for value, _ in stream) / len(stream)
+    assert filled(SumCount, stream).fraction() == sum(
+        Fraction(value) for value, _ in stream
+    ) / len(stream)
 
 
 @pytest.mark.parametrize("kind", EXACT)
@@ -110,13 +116,17 @@ def test_the_result_of_nothing_is_an_error_and_so_it_is_after_a_reset(kind):
 @pytest.mark.parametrize("kind", ALL)
 @pytest.mark.parametrize("weight", [-3, math.nan, math.inf])
 def test_a_weight_that_is_none_is_refused_by_name_and_value(kind, weight):
-    with pytest.raises(ValueError, match=f"sample_weight={weight:g} must be finite and not negative"):
+    with pytest.raises(
+        ValueError, match=f"sample_weight={weight:g} must be finite and not negative"
+    ):
         kind().update_state(1.0, sample_weight=weight)
 
 
 @pytest.mark.parametrize("kind", ALL)
 def test_weights_that_do_not_broadcast_and_values_that_are_no_numbers_are_refused(kind):
-    with pytest.raises(ValueError, match=r"shape \(2,\) does not broadcast to values of shape \(3,\)"):
+    with pytest.raises(
+        ValueError, match=r"shape \(2,\) does not broadcast to values of shape \(3,\)"
+    ):
         kind().update_state([1.0, 2.0, 3.0], sample_weight=[1, 2])
     with pytest.raises(TypeError, match="values must be numbers"):
         kind().update_state("loss")
@@ -135,7 +145,9 @@ def test_weights_that_do_not_broadcast_and_values_that_are_no_numbers_are_refuse
 def test_what_is_not_finite_is_what_ieee_says(kind, values, result):
     accumulator = kind()
     accumulator.update_state(values)
-    assert accumulator.result() == result or (math.isnan(result) and math.isnan(accumulator.result()))
+    assert accumulator.result() == result or (
+        math.isnan(result) and math.isnan(accumulator.result())
+    )
 
 
 @pytest.mark.parametrize("kind", [ExactSum, WeightedMean, KerasMean])
@@ -188,7 +200,9 @@ def test_the_state_of_another_class_or_version_or_with_a_wrong_field_is_refused(
     accumulator.update_state(1.5)
     state = json.loads(accumulator.to_json())
     other = next(one for one in ALL if one is not kind)
-    with pytest.raises(StateError, match=f"is a {kind.__name__} of version 1, not a {other.__name__}"):
+    with pytest.raises(
+        StateError, match=f"is a {kind.__name__} of version 1, not a {other.__name__}"
+    ):
         other.from_json(accumulator.to_json())
     with pytest.raises(StateError, match="of version 2"):
         kind.from_json(json.dumps(state | {"version": 2}))
@@ -209,7 +223,9 @@ def test_float32_drifts_where_the_exact_mean_does_not():
     keras_mean.update_state(np.full(1_000_000, 0.1, np.float32))
     exact.update_state(np.float32(0.1), sample_weight=1_000_000)
     assert exact.result() == float(np.float32(0.1))
-    assert keras_mean.result() == 0.10095834732055664  # what keras.metrics.Mean gives after the same million updates
+    assert (
+        keras_mean.result() == 0.10095834732055664
+    )  # what keras.metrics.Mean gives after the same million updates
 
 
 class Accumulating(RuleBasedStateMachine):

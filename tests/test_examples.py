@@ -25,7 +25,13 @@ def test_every_example_is_run():
 
 @pytest.mark.parametrize("name", SAID)
 def test_an_example_runs_without_a_warning_and_says_what_it_should(name, tmp_path):
-    script = [sys.executable, "-W", "error::UserWarning", str(EXAMPLES / f"{name}.py"), str(tmp_path)]
+    script = [
+        sys.executable,
+        "-W",
+        "error::UserWarning",
+        str(EXAMPLES / f"{name}.py"),
+        str(tmp_path),
+    ]
     run = subprocess.run(script, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr[-3000:]
     for line in SAID[name]:

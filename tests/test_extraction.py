@@ -1,4 +1,6 @@
-"""Exact sums of arrays against rational arithmetic: every family of hard numbers, and 10,000 cases of each."""
+"""Exact sums of arrays against rational arithmetic: every family of hard numbers, and 10,000 cases
+of each.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lossaudit import ExactSum, KerasMean, PrecisionError, StateError, SumCount, WeightedMean
-from lossaudit.inputs import CHUNK
+from lossaudit.arithmetic.arguments import CHUNK
 
 CASES = 10_000
 
@@ -77,8 +79,16 @@ def test_ten_thousand_sums_of_a_family_are_those_of_rational_arithmetic(family):
         with np.errstate(over="ignore"):
             values = FAMILIES[family](generator, n).astype(TYPES[case % 3])
         values[~np.isfinite(values)] = 1.0
-        weights = WEIGHTS[list(WEIGHTS)[case % 7 % 6]](generator, n) if case % 7 else np.ones(n, np.int64)
-        assert summed(values, weights if case % 7 else None) == exactly(values, weights), (case, values, weights)
+        weights = (
+            WEIGHTS[list(WEIGHTS)[case % 7 % 6]](generator, n)
+            if case % 7
+            else np.ones(n, np.int64)
+        )
+        assert summed(values, weights if case % 7 else None) == exactly(values, weights), (
+            case,
+            values,
+            weights,
+        )
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -98,11 +108,15 @@ def test_more_than_a_chunk_of_a_family(family, dtype, weight):
 def test_integers_are_added_exactly_also_where_float64_does_not_hold_them(dtype):
     generator = np.random.default_rng(2)
     low, high = (0, 1) if dtype == np.bool_ else (np.iinfo(dtype).min, np.iinfo(dtype).max)
-    values = generator.integers(low, high, CHUNK + 5, dtype=np.int64 if dtype == np.bool_ else dtype, endpoint=True)
+    values = generator.integers(
+        low, high, CHUNK + 5, dtype=np.int64 if dtype == np.bool_ else dtype, endpoint=True
+    )
     values = values.astype(dtype)
     assert summed(values) == sum(values.tolist())
     rows = generator.integers(0, 1000, len(values))
-    assert summed(values, rows) == sum(a * b for a, b in zip(values.tolist(), rows.tolist(), strict=True))
+    assert summed(values, rows) == sum(
+        a * b for a, b in zip(values.tolist(), rows.tolist(), strict=True)
+    )
     assert summed(rows, abs(values.astype(object)).astype(np.uint64)) == sum(
         abs(a) * b for a, b in zip(values.tolist(), rows.tolist(), strict=True)
     )
@@ -110,7 +124,13 @@ def test_integers_are_added_exactly_also_where_float64_does_not_hold_them(dtype)
 
 def test_arrays_of_any_layout_are_the_same_stream():
     base = np.random.default_rng(3).lognormal(size=(60, 70, 20))
-    layouts = [base, np.asfortranarray(base), base[::-1, :, ::-1], base.transpose(2, 0, 1), base.astype(">f8")]
+    layouts = [
+        base,
+        np.asfortranarray(base),
+        base[::-1, :, ::-1],
+        base.transpose(2, 0, 1),
+        base.astype(">f8"),
+    ]
     layouts += [np.repeat(base, 2, axis=1)[:, ::2], base.tolist(), tf.constant(base)]
     assert {summed(layout) for layout in layouts} == {summed(base.ravel())}
     read_only = base.copy()
@@ -130,7 +150,9 @@ def test_tensors_of_half_the_width_are_exact():
 def test_numbers_of_more_than_64_bits_are_refused():
     with pytest.raises(TypeError, match="values must be numbers of at most 64 bits, not "):
         summed(np.ones(3, np.longdouble))
-    with pytest.raises(TypeError, match="values must be numbers of at most 64 bits, not complex128"):
+    with pytest.raises(
+        TypeError, match="values must be numbers of at most 64 bits, not complex128"
+    ):
         summed(np.ones(3, np.complex128))
 
 
@@ -142,7 +164,9 @@ def test_a_bad_weight_among_many_is_refused_before_anything_is_added(kind):
     for bad in (-1.0, math.nan, math.inf):
         weights = np.ones(3 * CHUNK)
         weights[-1] = bad
-        with pytest.raises(ValueError, match=f"sample_weight={bad:g} must be finite and not negative"):
+        with pytest.raises(
+            ValueError, match=f"sample_weight={bad:g} must be finite and not negative"
+        ):
             accumulator.update_state(np.ones(3 * CHUNK), sample_weight=weights)
     assert accumulator.to_json() == before
 
@@ -178,7 +202,8 @@ def test_weights_are_broadcast_as_keras_does(shape, weights):
 
 
 @given(
-    stream=st.lists(st.tuples(st.floats(), st.sampled_from([None, 0, 1, 2, 0.5, 3])), max_size=60), seed=st.integers()
+    stream=st.lists(st.tuples(st.floats(), st.sampled_from([None, 0, 1, 2, 0.5, 3])), max_size=60),
+    seed=st.integers(),
 )
 def test_a_stream_with_nan_and_infinities_has_one_state_whatever_its_order(stream, seed):
     for kind in (ExactSum, SumCount, WeightedMean):
@@ -188,13 +213,19 @@ def test_a_stream_with_nan_and_infinities_has_one_state_whatever_its_order(strea
         for value, weight in random.Random(seed).sample(stream, len(stream)):
             other.update_state(np.float64(value), sample_weight=weight)
         if stream:
-            at_once.update_state([v for v, _ in stream], sample_weight=[1 if w is None else w for _, w in stream])
+            at_once.update_state(
+                [v for v, _ in stream], sample_weight=[1 if w is None else w for _, w in stream]
+            )
         assert one.to_json() == other.to_json() == at_once.to_json()
 
 
 def test_a_stream_of_many_weights_and_lengths_is_exact():
     generator = np.random.default_rng(5)
-    for weights in (generator.integers(1, 5000, 20_000), generator.uniform(0, 9, 20_000), np.full(20_000, 32)):
+    for weights in (
+        generator.integers(1, 5000, 20_000),
+        generator.uniform(0, 9, 20_000),
+        np.full(20_000, 32),
+    ):
         values = generator.lognormal(size=20_000)
         streamed, at_once = WeightedMean(), WeightedMean()
         for value, weight in zip(values.tolist(), weights.tolist(), strict=True):
@@ -261,7 +292,12 @@ def test_a_thread_that_flushes_subnormal_numbers_is_exact_or_says_that_it_cannot
         return np.int64(0)
 
     ordinary = np.random.default_rng(6).lognormal(size=1000)
-    for values in (ordinary, np.append(ordinary, 5e-324), np.append(ordinary, 1e-300), np.float32([1e-40, 1.0])):
+    for values in (
+        ordinary,
+        np.append(ordinary, 5e-324),
+        np.append(ordinary, 1e-300),
+        np.float32([1e-40, 1.0]),
+    ):
         tf.function(lambda v: tf.numpy_function(update, [v], tf.int64))(tf.constant(values))
     assert all(flushed), "TensorFlow's threads no longer flush: this test shows nothing"
     assert sums == [summed(ordinary)]
@@ -279,7 +315,11 @@ def test_weighted_numbers_next_to_zero_are_refused_in_a_thread_that_flushes():
             refused.append(type(error))
         return np.int64(0)
 
-    for values, weights in (([1.0, 5e-324], [3, 4]), ([1.0, 2.0], [3.0, 5e-324]), ([1.0, 2.0], [3.0, 4.0])):
+    for values, weights in (
+        ([1.0, 5e-324], [3, 4]),
+        ([1.0, 2.0], [3.0, 5e-324]),
+        ([1.0, 2.0], [3.0, 4.0]),
+    ):
         columns = tf.constant(values, tf.float64), tf.constant(np.array(weights))
         tf.function(lambda v, w: tf.numpy_function(update, [v, w], tf.int64))(*columns)
     assert refused == [PrecisionError, PrecisionError, 11]
@@ -300,7 +340,10 @@ def test_a_float_that_waited_is_refused_in_a_thread_that_flushes_and_is_not_lost
 
 def test_a_sum_of_many_numbers_needs_little_memory_beside_them():
     values, weights = np.ones(4_000_000, np.float32)[::2], np.ones((2_000_000, 1), np.int64)
-    for update in (lambda m: m.update_state(values), lambda m: m.update_state(values, sample_weight=weights)):
+    for update in (
+        lambda m: m.update_state(values),
+        lambda m: m.update_state(values, sample_weight=weights),
+    ):
         for kind in (ExactSum, WeightedMean, SumCount, KerasMean):
             accumulator = kind()
             tracemalloc.start()
@@ -313,7 +356,10 @@ def test_a_sum_of_many_numbers_needs_little_memory_beside_them():
 def test_accumulators_of_two_threads_do_not_disturb_each_other():
     values = np.random.default_rng(7).normal(size=300_000)
     found = []
-    threads = [threading.Thread(target=lambda: found.extend(summed(values) for _ in range(10))) for _ in range(4)]
+    threads = [
+        threading.Thread(target=lambda: found.extend(summed(values) for _ in range(10)))
+        for _ in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -408,8 +454,12 @@ SCALARS = {
     "a small number of large weight": lambda: ExactSum().update_state(1e-310, sample_weight=2**60),
     "a small weight": lambda: WeightedMean().update_state(1.0, sample_weight=1e-310),
     "a small weight of an integer": lambda: WeightedMean().update_state(3, sample_weight=1e-310),
-    "a small weight of many": lambda: WeightedMean().update_state([1.0, 2.0], sample_weight=1e-310),
-    "a small weight beside infinity": lambda: WeightedMean().update_state([1.0, math.inf], sample_weight=[1e-310, 1.0]),
+    "a small weight of many": lambda: WeightedMean().update_state(
+        [1.0, 2.0], sample_weight=1e-310
+    ),
+    "a small weight beside infinity": lambda: WeightedMean().update_state(
+        [1.0, math.inf], sample_weight=[1e-310, 1.0]
+    ),
     "a small result": lambda: mean_of([2.0**-1000, 0.0], [1, 2**40 - 1]).result(),
 }
 

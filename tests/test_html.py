@@ -13,16 +13,19 @@ import numpy as np
 import pytest
 
 from lossaudit import Recording, Report, Series, audit
-from lossaudit.cli import main
-from lossaudit.findings import Finding, Verdict
-from lossaudit.render import html
-from lossaudit.render.plots import KEYS, PAPER
+from lossaudit.cli.commands import main
+from lossaudit.report import html
+from lossaudit.report.findings import Finding
+from lossaudit.report.plots import KEYS, PAPER
+from lossaudit.report.verdict import Verdict
 from tests.runs import by_epoch, run
 from tests.test_readme import README, ROOT
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>&amp;$\\frac{$]]><!--\x1b[31m\x00\u202e\udcff"
 MEANS = [float(np.mean(values)) for values, _ in by_epoch(run().find(split="train"))]
-RIGHT = [float(np.average(values, weights=rows)) for values, rows in by_epoch(run().find(split="train"))]
+RIGHT = [
+    float(np.average(values, weights=rows)) for values, rows in by_epoch(run().find(split="train"))
+]
 
 
 class Elements(HTMLParser):
@@ -56,8 +59,15 @@ class Elements(HTMLParser):
 
 def report():
     """Three findings: a mistake with a name, numbers without one, and numbers that are absent."""
-    claims = {"train_loss": MEANS, "val_loss": [4.0, 4.0, 4.0], "batch_losses": [None] * 33, "loss": RIGHT}
-    truth = Recording(run().series, metadata={"keras": "3.15.1", "set_up": {"replicas": 2}, "files": ["a.csv"]})
+    claims = {
+        "train_loss": MEANS,
+        "val_loss": [4.0, 4.0, 4.0],
+        "batch_losses": [None] * 33,
+        "loss": RIGHT,
+    }
+    truth = Recording(
+        run().series, metadata={"keras": "3.15.1", "set_up": {"replicas": 2}, "files": ["a.csv"]}
+    )
     return audit(truth, claims)
 
 
@@ -70,15 +80,21 @@ def test_the_page_is_one_file_that_needs_no_network_and_no_script(page):
     elements = Elements(page)
     assert not {"script", "link", "img", "iframe", "object", "image"} & set(elements.tags)
     assert not {"src", "srcset", "onload", "onerror"} & {name for name, _ in elements.attributes}
-    assert all(value.startswith("#") for name, value in elements.attributes if name.endswith("href"))
+    assert all(
+        value.startswith("#") for name, value in elements.attributes if name.endswith("href")
+    )
     assert not re.search(r"https?:|//\w|@import|url\((?!#)", page)
     assert "default-src 'none'" in page
 
 
 def test_the_verdict_is_at_the_top_and_every_finding_has_a_card_with_a_plot(page):
     elements = Elements(page)
-    assert elements.text.index("3 of 4 logs are not what they promise to be.") < elements.text.index("Findings")
-    assert page.count("<article") == page.count('class="wide"') == page.count('class="narrow"') == 3
+    assert elements.text.index(
+        "3 of 4 logs are not what they promise to be."
+    ) < elements.text.index("Findings")
+    assert (
+        page.count("<article") == page.count('class="wide"') == page.count('class="narrow"') == 3
+    )
     assert elements.tags.count("svg") == 6
     for finding in report().findings:
         assert finding.message.replace("`", "") in elements.text
@@ -114,7 +130,9 @@ def test_ids_are_unique_and_the_page_is_the_same_every_time(page):
 
 def test_epochs_have_a_table_with_both_numbers_the_bound_and_the_verdict(page):
     text = Elements(page).text
-    assert re.search(rf"0\s*{MEANS[0]:.9g}\s*{RIGHT[0]:.9g}\s*{MEANS[0] - RIGHT[0]:.2g}\s*\S+\s*wrong", text)
+    assert re.search(
+        rf"0\s*{MEANS[0]:.9g}\s*{RIGHT[0]:.9g}\s*{MEANS[0] - RIGHT[0]:.2g}\s*\S+\s*wrong", text
+    )
     assert page.count('class="epochs"') == 3
 
 
@@ -130,8 +148,16 @@ def hostile():
     logged = Series([4.0], covers="epoch", tag=HOSTILE, origin=HOSTILE)
     found = audit(Recording([true], metadata={HOSTILE: {HOSTILE: [HOSTILE]}}), logged)
     finding = found.findings[0]
-    texts = {"message": HOSTILE, "remedy": f"`{HOSTILE}`", "cause": HOSTILE, "causes": (HOSTILE,), "split": HOSTILE}
-    other = Finding(**{**{name: getattr(finding, name) for name in ("code", "verdict", "evidence")}, **texts})
+    texts = {
+        "message": HOSTILE,
+        "remedy": f"`{HOSTILE}`",
+        "cause": HOSTILE,
+        "causes": (HOSTILE,),
+        "split": HOSTILE,
+    }
+    other = Finding(
+        **{**{name: getattr(finding, name) for name in ("code", "verdict", "draw")}, **texts}
+    )
     return Report(found.verdicts, (finding, other), (HOSTILE,), found.metadata, (HOSTILE,))
 
 
@@ -160,13 +186,20 @@ def test_a_million_numbers_make_a_page_of_less_than_two_megabytes(tmp_path):
     truth = Recording([Series(losses, weights=rows, epochs=np.repeat(np.arange(epochs), batches))])
     logged = losses.copy()
     logged[123_456], logged[777_777] = 5e4, np.nan
-    found = audit(truth, {"batch_losses": logged, "loss": losses.reshape(epochs, batches).mean(axis=1)})
+    found = audit(
+        truth, {"batch_losses": logged, "loss": losses.reshape(epochs, batches).mean(axis=1)}
+    )
     assert {one.code for one in found.findings} == {"LA101", "LA102", "LA301"}
     found.to_html(tmp_path / "report.html")
     assert (tmp_path / "report.html").stat().st_size < 2_000_000
     for finding in found.findings[:2]:
-        assert finding.evidence.logged.values[np.isfinite(finding.evidence.logged.values)].max() == 5e4
-        assert list(finding.evidence.logged.places[np.isnan(finding.evidence.logged.values)]) == [777_777]
+        assert (
+            finding.evidence.logged.values[np.isfinite(finding.evidence.logged.values)].max()
+            == 5e4
+        )
+        assert list(finding.evidence.logged.places[np.isnan(finding.evidence.logged.values)]) == [
+            777_777
+        ]
 
 
 @pytest.mark.slow
@@ -219,7 +252,12 @@ def test_a_figure_has_a_plot_for_each_finding_with_labelled_axes():
     for part in figure.subfigs:
         assert {axes.get_xlabel() for axes in part.axes} >= {"step"}
         assert all(axes.get_xlabel() or axes.get_ylabel() for axes in part.axes)
-        labels = [one.get_text() for axes in part.axes if axes.get_legend() for one in axes.get_legend().get_texts()]
+        labels = [
+            one.get_text()
+            for axes in part.axes
+            if axes.get_legend()
+            for one in axes.get_legend().get_texts()
+        ]
         assert KEYS["logged"] in labels
 
 
@@ -241,13 +279,15 @@ def test_a_notebook_gets_the_report_with_a_style_that_touches_nothing_else():
     shown = report()._repr_html_()
     style = re.search(r"<style>(.*?)</style>", shown, re.DOTALL).group(1)
     selectors = re.findall(r"([^{}]+)\{", re.sub(r"@media[^{]*\{", "", style))
-    assert all(one.strip().startswith(".lossaudit") for rule in selectors for one in rule.split(","))
+    assert all(
+        one.strip().startswith(".lossaudit") for rule in selectors for one in rule.split(",")
+    )
     assert "<html" not in shown
     assert shown.count("<svg") == 6
 
 
 def test_the_demo_writes_the_page_and_says_where(tmp_path, monkeypatch, capsys):
-    from lossaudit import demo
+    from lossaudit.cli import demo
 
     monkeypatch.setattr(demo, "mkdtemp", lambda prefix: str(tmp_path / prefix))
     assert demo.main() == 0
@@ -259,7 +299,19 @@ def test_the_demo_writes_the_page_and_says_where(tmp_path, monkeypatch, capsys):
 
 def test_a_command_writes_the_page_where_it_is_told_to(tmp_path):
     (tmp_path / "idle.py").write_text("")
-    assert main(["run", "--format", "html", "-o", str(tmp_path / "report.html"), str(tmp_path / "idle.py")]) == 2
+    assert (
+        main(
+            [
+                "run",
+                "--format",
+                "html",
+                "-o",
+                str(tmp_path / "report.html"),
+                str(tmp_path / "idle.py"),
+            ]
+        )
+        == 2
+    )
     assert "Nothing to audit" in (tmp_path / "report.html").read_text("utf-8")
 
 
@@ -272,8 +324,14 @@ def test_the_pictures_of_the_page_are_small_and_in_the_readme(scheme):
 
 def test_the_page_is_made_of_files_that_the_package_ships(tmp_path):
     build = pytest.importorskip("hatchling.builders.wheel")
-    wheel = next(build.WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"]))
+    wheel = next(
+        build.WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
+    )
     shipped = set(zipfile.ZipFile(wheel).namelist())
-    needed = [one.name for one in files("lossaudit.render").iterdir() if not one.name.endswith((".py", "__"))]
+    needed = [
+        one.name
+        for one in files("lossaudit.render").iterdir()
+        if not one.name.endswith((".py", "__"))
+    ]
     assert len(needed) == 4
-    assert {f"lossaudit/render/{name}" for name in needed} <= shipped
+    assert {f"lossaudit/report/{name}" for name in needed} <= shipped

@@ -17,11 +17,15 @@ SHOW = "import sys, json; print(json.dumps([name for name in {heavy!r} if name i
 def loaded_after(statement: str) -> list[str]:
     program = f"{statement}; {SHOW.format(heavy=HEAVY)}"
     return json.loads(
-        subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
+        subprocess.run(
+            [sys.executable, "-c", program], check=True, capture_output=True, text=True
+        ).stdout
     )
 
 
-@pytest.mark.parametrize("module", ["lossaudit", "lossaudit.pytest_plugin", "lossaudit.keras", "lossaudit.cli"])
+@pytest.mark.parametrize(
+    "module", ["lossaudit", "lossaudit.pytest_plugin", "lossaudit.keras", "lossaudit.cli"]
+)
 def test_importing_loads_no_heavy_package(module):
     assert loaded_after(f"import {module}") == []
 
@@ -32,11 +36,12 @@ def test_the_test_can_fail():
 
 def test_a_pytest_run_that_does_not_use_the_plugin_loads_no_heavy_package(pytester):
     pytester.makepyfile(
-        f"def test_nothing(): {SHOW.format(heavy=HEAVY[:3]).replace('print(', 'found = (')}; assert found == '[]'"
+        f"def test_nothing(): {SHOW.format(heavy=HEAVY[:3]).replace('print(', 'found = (')}; "
+        "assert found == '[]'"
     )
-    pytester.runpytest_subprocess("-p", "lossaudit.pytest_plugin", "-p", "no:hypothesispytest").assert_outcomes(
-        passed=1
-    )
+    pytester.runpytest_subprocess(
+        "-p", "lossaudit.pytest_plugin", "-p", "no:hypothesispytest"
+    ).assert_outcomes(passed=1)
 
 
 @pytest.mark.parametrize("name", lossaudit.__all__)

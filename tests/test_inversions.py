@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 
 from lossaudit import invert_running_mean
-from lossaudit.replays import replay_keras_mean
+from lossaudit.arithmetic.replay import replay_keras_mean
 from tests.test_tolerances import exact_means, streams
 
 SEEDS = range(64)
 
 
 def assert_recovered(inversion, values):
-    for true, found, error in zip(values.tolist(), inversion.values.tolist(), inversion.errors.tolist(), strict=True):
+    for true, found, error in zip(
+        values.tolist(), inversion.values.tolist(), inversion.errors.tolist(), strict=True
+    ):
         assert abs(Fraction(true) - Fraction(found)) <= Fraction(error)
 
 
@@ -24,7 +26,9 @@ def assert_recovered(inversion, values):
 def test_a_loss_recovered_from_the_mean_of_keras_lies_within_its_error(seed, fused):
     values, weights = streams(seed)
     values, weights = values[:400], weights[:400]
-    assert_recovered(invert_running_mean(replay_keras_mean(values, weights, fused=fused).mean, weights), values)
+    assert_recovered(
+        invert_running_mean(replay_keras_mean(values, weights, fused=fused).mean, weights), values
+    )
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
@@ -33,8 +37,15 @@ def test_a_loss_recovered_from_an_exact_mean_lies_within_its_error(seed, dtype):
     values, weights = streams(seed)
     values, weights = values[:400], weights[:400]
     means = np.array([float(mean) for mean in exact_means(values, weights)]).astype(dtype)
-    if dtype != "float64":  # rounded twice, which may differ from once where the first rounding made a tie
-        ties = np.array([abs(Fraction(float(m)) - e) for m, e in zip(means, exact_means(values, weights), strict=True)])
+    if (
+        dtype != "float64"
+    ):  # rounded twice, which may differ from once where the first rounding made a tie
+        ties = np.array(
+            [
+                abs(Fraction(float(m)) - e)
+                for m, e in zip(means, exact_means(values, weights), strict=True)
+            ]
+        )
         assert np.all(ties <= np.abs(means.astype(np.float64)))
     assert_recovered(invert_running_mean(means, weights, source="exact", dtype=dtype), values)
 
@@ -80,7 +91,10 @@ def test_an_unweighted_batch_and_a_mean_that_is_not_finite_are_unknown_and_do_no
 def test_bad_input_is_refused_by_name_and_value():
     with pytest.raises(ValueError, match="source='csv' must be one of 'keras', 'exact'"):
         invert_running_mean([1.0], source="csv")
-    with pytest.raises(ValueError, match=r"of shape \(2,\) and weights of shape \(1,\) must both be of shape \(n,\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"of shape \(2,\) and weights of shape \(1,\) must both be of shape \(n,\)",
+    ):
         invert_running_mean([1.0, 2.0], [1])
     with pytest.raises(ValueError, match="weights=-1 must be finite and not negative"):
         invert_running_mean([1.0], [-1])
@@ -89,7 +103,11 @@ def test_bad_input_is_refused_by_name_and_value():
 def test_losses_next_to_zero_lie_within_their_errors_where_keras_flushes_what_becomes_of_them():
     random = np.random.default_rng(0)
     for _ in range(300):
-        values = np.float32(random.uniform(-1, 1, 12) * 2.0 ** random.integers(-130, -115, 12)).astype(np.float64)
+        values = np.float32(
+            random.uniform(-1, 1, 12) * 2.0 ** random.integers(-130, -115, 12)
+        ).astype(np.float64)
         values[np.abs(values) < 2.0**-126] = 0.0
         weights = random.integers(1, 9, 12).astype(np.float64)
-        assert_recovered(invert_running_mean(replay_keras_mean(values, weights).mean, weights), values)
+        assert_recovered(
+            invert_running_mean(replay_keras_mean(values, weights).mean, weights), values
+        )

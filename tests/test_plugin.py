@@ -13,9 +13,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from lossaudit import AuditError, Recorder, Recording, Series, suites
-from lossaudit.findings import Report
-from lossaudit.testing import assert_faithful
+from lossaudit import AuditError, Recorder, Recording, Series
+from lossaudit.report.report import Report
+from lossaudit.testing import assert_faithful, session
 
 ROOT = Path(__file__).parent.parent
 TRUTH = Recording([Series([1.0, 2.0, 9.0], weights=[4, 4, 2], epochs=[0, 0, 0])])
@@ -41,12 +41,12 @@ def test_twice(marked):
     assert_faithful([3.0], TRUTH, covers="epoch")
 """
 ASKED = """
-from lossaudit import suites
+from lossaudit.testing import session
 
-EXAMPLES = suites.running().max_examples
+EXAMPLES = session.running().max_examples
 
 def test_examples():
-    assert EXAMPLES == suites.running().max_examples == 7
+    assert EXAMPLES == session.running().max_examples == 7
 """
 OUTCOMES = {"passed": 3, "failed": 2}
 PLUGIN = ("-p", "lossaudit.pytest_plugin", "-p", "no:cacheprovider")
@@ -59,15 +59,20 @@ def by_hand(pytester):
     return lambda *arguments: pytester.runpytest_inprocess(*PLUGIN, *arguments)
 
 
-# --- assert_faithful -------------------------------------------------------------------------------------------------
+# --- assert_faithful
+# -------------------------------------------------------------------------------------------------
 
 
 def test_right_numbers_give_the_report():
     report = assert_faithful([1.0, 2.0, 9.0], TRUTH)
-    assert [str(one) for one in report.verdicts] == ["logged: exact as batch_loss (3 of train loss)"]
+    assert [str(one) for one in report.verdicts] == [
+        "logged: exact as batch_loss (3 of train loss)"
+    ]
 
 
-@pytest.mark.parametrize(("numbers", "covers"), [([1.0, 1.5, 3.0], "epoch_so_far"), ([3.0], "epoch")])
+@pytest.mark.parametrize(
+    ("numbers", "covers"), [([1.0, 1.5, 3.0], "epoch_so_far"), ([3.0], "epoch")]
+)
 def test_numbers_are_held_to_what_they_are_said_to_cover(numbers, covers):
     assert assert_faithful(numbers, TRUTH, covers=covers).ok
     with pytest.raises(AssertionError):
@@ -90,14 +95,17 @@ def test_a_code_of_no_rule_is_refused(argument):
 def test_numbers_that_differ_stand_beside_those_of_their_own_steps():
     with pytest.raises(AuditError) as raised:
         assert_faithful(Series([9.0, 2.0, 1.5], steps=[2, 1, 0]), TRUTH)
-    assert str(raised.value).endswith("1 of 3 numbers differ:\n  [2] logged 1.5, expected 1.0 (epoch 0, step 0)")
+    assert str(raised.value).endswith(
+        "1 of 3 numbers differ:\n  [2] logged 1.5, expected 1.0 (epoch 0, step 0)"
+    )
 
 
 def test_a_number_at_a_step_that_was_not_recorded_is_not_compared():
     with pytest.raises(AuditError) as raised:
         assert_faithful(Series([1.0, 2.5, 7.0], steps=[0, 1, 5]), TRUTH)
     assert str(raised.value).endswith(
-        "1 of 2 numbers that have a counterpart differ:\n  [1] logged 2.5, expected 2.0 (epoch 0, step 1)"
+        "1 of 2 numbers that have a counterpart differ:\n  [1] logged 2.5, expected 2.0 (epoch 0, "
+        "step 1)"
     )
 
 
@@ -105,8 +113,10 @@ def test_the_message_is_the_report_and_the_numbers_that_differ():
     with pytest.raises(AuditError) as failure:
         assert_faithful([1.0, 1.5, 3.0], TRUTH, covers="batch")
     assert str(failure.value) == (
-        "LA102 logged (train loss), epoch 0, batch 1 (step 1): logged 1.5, but the loss of that batch is 2.0 (bound "
-        "7.2e-07, float32). It is the mean of the epoch so far, weighted by rows: Keras resets its loss metric once an "
+        "LA102 logged (train loss), epoch 0, batch 1 (step 1): logged 1.5, but the loss of that "
+        "batch is 2.0 (bound "
+        "7.2e-07, float32). It is the mean of the epoch so far, weighted by rows: Keras resets "
+        "its loss metric once an "
         "epoch, so what a callback gets after a batch is not the loss of that batch.\n"
         "  Remedy: Take the batch losses from `lossaudit.keras.LossRecorder()`: "
         "`recorder.recording.find(split='train').values`.\n"
@@ -119,7 +129,9 @@ def test_the_message_is_the_report_and_the_numbers_that_differ():
 
 def test_of_many_numbers_that_differ_the_first_three_are_shown():
     truth = Recording([Series([1.0, 2.0, 4.0, 8.0, 16.0])])
-    with pytest.raises(AuditError, match=r"5 of 5 numbers differ, the first:\n  \[0\].*\n  \[1\].*\n  \[2\].*$"):
+    with pytest.raises(
+        AuditError, match=r"5 of 5 numbers differ, the first:\n  \[0\].*\n  \[1\].*\n  \[2\].*$"
+    ):
         assert_faithful([5.0, 6.0, 7.0, 9.0, 10.0], truth)
 
 
@@ -149,7 +161,9 @@ def test_a_recorder_is_a_truth():
 @pytest.mark.parametrize("logged", [Series([3.0], covers="epoch"), {"epoch_loss": [3.0]}])
 def test_what_says_itself_what_it_is_cannot_be_called_another_thing(logged):
     assert assert_faithful(logged, TRUTH).ok
-    with pytest.raises(TypeError, match=r"covers='batch', tag='loss': a \w+ says itself what its numbers are"):
+    with pytest.raises(
+        TypeError, match=r"covers='batch', tag='loss': a \w+ says itself what its numbers are"
+    ):
         assert_faithful(logged, TRUTH, covers="batch", tag="loss")
 
 
@@ -166,16 +180,21 @@ def test_rules_can_be_left_out_of_one_assertion():
 
 def test_assertions_work_without_pytest_and_also_where_asserts_are_switched_off():
     program = (
-        "import sys\nfrom lossaudit import Recording, Series\nfrom lossaudit.testing import assert_faithful\n"
+        "import sys\nfrom lossaudit import Recording, Series\nfrom lossaudit.testing import "
+        "assert_faithful\n"
         "truth = Recording([Series([1.0, 2.0])])\nassert_faithful([1.0, 2.0], truth)\n"
         "try: assert_faithful([1.0, 3.0], truth)\n"
-        "except AssertionError as error: print('pytest' in sys.modules, 'keras' in sys.modules, str(error)[:5])"
+        "except AssertionError as error: print('pytest' in sys.modules, 'keras' in sys.modules, "
+        "str(error)[:5])"
     )
-    done = subprocess.run([sys.executable, "-O", "-c", program], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-O", "-c", program], check=True, capture_output=True, text=True
+    )
     assert done.stdout == "False False LA102\n"
 
 
-# --- A run of pytest -------------------------------------------------------------------------------------------------
+# --- A run of pytest
+# -------------------------------------------------------------------------------------------------
 
 
 def test_a_failed_assertion_ends_at_the_line_of_the_test(by_hand):
@@ -184,7 +203,8 @@ def test_a_failed_assertion_ends_at_the_line_of_the_test(by_hand):
     result.stdout.fnmatch_lines(
         [
             '>       assert_faithful([[]1.0, 1.5, 3.0], TRUTH, covers="batch")',
-            "E       *AuditError: LA102 logged (train loss), epoch 0, batch 1 (step 1): logged 1.5, but *",
+            "E       *AuditError: LA102 logged (train loss), epoch 0, batch 1 (step 1): logged "
+            "1.5, but *",
         ]
     )
     result.stdout.no_fnmatch_line("*assertions.py*")
@@ -192,7 +212,9 @@ def test_a_failed_assertion_ends_at_the_line_of_the_test(by_hand):
 
 def test_the_summary_has_a_line_for_each_test_that_is_not_right_and_a_total(by_hand):
     lines = by_hand().outlines
-    start = next(number for number, line in enumerate(lines) if re.fullmatch("=+ lossaudit =+", line))
+    start = next(
+        number for number, line in enumerate(lines) if re.fullmatch("=+ lossaudit =+", line)
+    )
     assert lines[start + 1 : start + 4] == [
         "test_it.py::test_wrong: wrong, LA102 running-mean-read-as-batch-loss",
         "test_it.py::test_empty: undecidable, LA101",
@@ -205,26 +227,37 @@ def test_a_run_that_does_not_use_the_plugin_says_nothing(pytester):
     result = pytester.runpytest_subprocess(*PLUGIN, "-v")
     result.assert_outcomes(passed=1)
     section = [
-        line for line in result.outlines if "lossaudit" in line and not line.startswith(("plugins:", "rootdir:"))
+        line
+        for line in result.outlines
+        if "lossaudit" in line and not line.startswith(("plugins:", "rootdir:"))
     ]
     assert section == []
 
 
 def test_the_json_report_has_every_test_and_reads_back(by_hand, pytester):
     by_hand("--lossaudit-report=made/for/it/audits.json")
-    content = json.loads((pytester.path / "made" / "for" / "it" / "audits.json").read_text("utf-8"))
+    content = json.loads(
+        (pytester.path / "made" / "for" / "it" / "audits.json").read_text("utf-8")
+    )
     assert (content["schema"], content["ok"], content["status"]) == (1, False, 1)
     tests = {one["test"].partition("::")[2]: one for one in content["tests"]}
     assert [len(one["verdicts"]) for one in tests.values()] == [1, 1, 1, 2, 2]
     wrong = Report.from_json(json.dumps(tests["test_wrong"]))
-    assert (wrong.findings[0].observed, wrong.findings[0].expected, wrong.verdict) == (1.5, 2.0, "wrong")
+    assert (wrong.findings[0].observed, wrong.findings[0].expected, wrong.verdict) == (
+        1.5,
+        2.0,
+        "wrong",
+    )
 
 
 def test_the_text_report_has_every_test(by_hand, pytester):
     result = by_hand("--lossaudit-report=audits.txt")
     text = (pytester.path / "audits.txt").read_text("utf-8")
     assert text.count("lossaudit: 1 right, 0 wrong, 0 undecided") == 1
-    assert text.count("LA102 running-mean-read-as-batch-loss\nlogged (train loss), epoch 0, batch 1") == 1
+    assert (
+        text.count("LA102 running-mean-read-as-batch-loss\nlogged (train loss), epoch 0, batch 1")
+        == 1
+    )
     assert "::test_twice[[red]]\n====" in text
     assert text.endswith("\n5 tests audited: 3 right, 1 wrong, 1 undecided\n")
     result.stdout.fnmatch_lines(["written to audits.txt"])
@@ -236,17 +269,34 @@ def test_the_html_report_is_written_or_refused_before_any_test_runs(by_hand, pyt
         assert "test_wrong" in (pytester.path / "audits.html").read_text("utf-8")
     else:
         assert result.ret == pytest.ExitCode.USAGE_ERROR
-        result.stderr.fnmatch_lines(["ERROR: --lossaudit-report=audits.html: the name must end in .txt or .json"])
+        result.stderr.fnmatch_lines(
+            ["ERROR: --lossaudit-report=audits.html: the name must end in .txt or .json"]
+        )
 
 
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("--lossaudit-report=audits.pdf", "ERROR: --lossaudit-report=audits.pdf: the name must end in .txt or *"),
-        ("--lossaudit-select=LA1,LA9", "ERROR: --lossaudit-select: no rule begins with 'LA9'; see `lossaudit rule`"),
-        ("--lossaudit-ignore=la1", "ERROR: --lossaudit-ignore: no rule begins with 'la1'; see `lossaudit rule`"),
-        ("--lossaudit-max-examples=0", "*--lossaudit-max-examples: '0' must be a whole number above zero"),
-        ("--lossaudit-max-examples=many", "*--lossaudit-max-examples: 'many' must be a whole number above zero"),
+        (
+            "--lossaudit-report=audits.pdf",
+            "ERROR: --lossaudit-report=audits.pdf: the name must end in .txt or *",
+        ),
+        (
+            "--lossaudit-select=LA1,LA9",
+            "ERROR: --lossaudit-select: no rule begins with 'LA9'; see `lossaudit rule`",
+        ),
+        (
+            "--lossaudit-ignore=la1",
+            "ERROR: --lossaudit-ignore: no rule begins with 'la1'; see `lossaudit rule`",
+        ),
+        (
+            "--lossaudit-max-examples=0",
+            "*--lossaudit-max-examples: '0' must be a whole number above zero",
+        ),
+        (
+            "--lossaudit-max-examples=many",
+            "*--lossaudit-max-examples: 'many' must be a whole number above zero",
+        ),
     ],
 )
 def test_an_option_that_means_nothing_is_a_usage_error(by_hand, argument, message):
@@ -259,7 +309,9 @@ def test_a_report_that_cannot_be_written_is_said_and_fails_the_run(by_hand, pyte
     (pytester.path / "file").touch()
     result = by_hand("--lossaudit-report=file/audits.txt", "-k", "right")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert "--lossaudit-report=file/audits.txt: [Errno" in "\n".join(result.outlines + result.errlines)
+    assert "--lossaudit-report=file/audits.txt: [Errno" in "\n".join(
+        result.outlines + result.errlines
+    )
 
 
 def test_a_report_without_audits_says_that_there_was_nothing(pytester):
@@ -278,10 +330,17 @@ def test_junit_has_the_verdict_and_the_codes_of_each_test(by_hand, pytester):
     by_hand("--junitxml=junit.xml")
     cases = ElementTree.parse(pytester.path / "junit.xml").iter("testcase")
     properties = {
-        case.get("name"): [(one.get("name"), one.get("value")) for one in case.iter("property")] for case in cases
+        case.get("name"): [(one.get("name"), one.get("value")) for one in case.iter("property")]
+        for case in cases
     }
-    assert properties["test_wrong"] == [("lossaudit.verdict", "wrong"), ("lossaudit.codes", "LA102")]
-    assert properties["test_empty"] == [("lossaudit.verdict", "undecidable"), ("lossaudit.codes", "LA101")]
+    assert properties["test_wrong"] == [
+        ("lossaudit.verdict", "wrong"),
+        ("lossaudit.codes", "LA102"),
+    ]
+    assert properties["test_empty"] == [
+        ("lossaudit.verdict", "undecidable"),
+        ("lossaudit.codes", "LA101"),
+    ]
     assert properties["test_right"] == [("lossaudit.verdict", "exact"), ("lossaudit.codes", "")]
 
 
@@ -291,7 +350,9 @@ def test_two_workers_are_told_the_options_and_send_what_one_process_has(pytester
     found = []
     for workers in ([], ["-p", "xdist", "-n", "2"]):
         run = pytester.runpytest_subprocess if workers else pytester.runpytest_inprocess
-        result = run(*PLUGIN, "--lossaudit-max-examples=7", "--lossaudit-report=audits.json", *workers)
+        result = run(
+            *PLUGIN, "--lossaudit-max-examples=7", "--lossaudit-report=audits.json", *workers
+        )
         result.assert_outcomes(passed=OUTCOMES["passed"] + 1, failed=OUTCOMES["failed"])
         result.stdout.fnmatch_lines(["5 tests audited: 3 right, 1 wrong, 1 undecided"])
         tests = json.loads((pytester.path / "audits.json").read_text("utf-8"))["tests"]
@@ -351,19 +412,20 @@ def test_a_test_that_runs_again_counts_once(pytester):
     result.stdout.fnmatch_lines(["5 tests audited: 3 right, 1 wrong, 1 undecided"])
 
 
-# --- Marker, select, ignore, examples --------------------------------------------------------------------------------
+# --- Marker, select, ignore, examples
+# --------------------------------------------------------------------------------
 
 
 MARKED = """
 import pytest
-from lossaudit import suites
+from lossaudit.testing import session
 
 pytestmark = pytest.mark.lossaudit(ignore=["LA514"])
 
 @pytest.mark.lossaudit("LA1")
 class TestValues:
     def test_all(self):
-        assert suites.running().ignore[0] == "LA514"
+        assert session.running().ignore[0] == "LA514"
 
     @pytest.mark.lossaudit("LA102", "LA204")
     def test_closer(self):
@@ -371,7 +433,7 @@ class TestValues:
 
 @pytest.mark.lossaudit("LA101", ignore=())
 def test_other():
-    assert "LA514" not in suites.running().ignore
+    assert "LA514" not in session.running().ignore
 
 def test_plain():
     pass
@@ -397,7 +459,9 @@ def test_select_and_ignore_pick_tests_by_the_codes_of_their_marker(pytester, opt
     assert re.findall(r"(test_\w+) PASSED", result.stdout.str()) == kept
 
 
-def test_rules_left_out_by_marker_or_option_are_not_looked_for_and_the_summary_still_says_wrong(pytester):
+def test_rules_left_out_by_marker_or_option_are_not_looked_for_and_the_summary_still_says_wrong(
+    pytester,
+):
     pytester.makepyfile(
         BY_HAND.partition("def test_right")[0]
         + "@pytest.mark.lossaudit(ignore=['LA102'])\ndef test_marked():\n    assert_faithful([1.0, 1.5, 3.0], TRUTH)\n"
@@ -405,39 +469,57 @@ def test_rules_left_out_by_marker_or_option_are_not_looked_for_and_the_summary_s
     )
     result = pytester.runpytest_inprocess(*PLUGIN, "--lossaudit-ignore=LA101")
     result.assert_outcomes(passed=2)
-    result.stdout.fnmatch_lines(["*::test_marked: wrong, by rules that were left out", "2 tests audited: 0 right, 2 *"])
+    result.stdout.fnmatch_lines(
+        ["*::test_marked: wrong, by rules that were left out", "2 tests audited: 0 right, 2 *"]
+    )
 
 
 @pytest.mark.parametrize(
-    "marker", ["'102'", "'LA1x'", "'LA1020'", "'LA9'", "''", "102", "code='LA1'", "ignore='LA1'", "ignore=['x']"]
+    "marker",
+    [
+        "'102'",
+        "'LA1x'",
+        "'LA1020'",
+        "'LA9'",
+        "''",
+        "102",
+        "code='LA1'",
+        "ignore='LA1'",
+        "ignore=['x']",
+    ],
 )
 def test_a_marker_that_means_nothing_is_an_error_that_names_it(pytester, marker):
-    pytester.makepyfile(f"import pytest\n@pytest.mark.lossaudit({marker})\ndef test_marked(): pass")
+    pytester.makepyfile(
+        f"import pytest\n@pytest.mark.lossaudit({marker})\ndef test_marked(): pass"
+    )
     result = pytester.runpytest_inprocess(*PLUGIN)
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines([f"*::test_marked: lossaudit({marker.replace('[', '[[]')}) must be as in lossaudit(*"])
+    result.stdout.fnmatch_lines(
+        [f"*::test_marked: lossaudit({marker.replace('[', '[[]')}) must be as in lossaudit(*"]
+    )
     result = pytester.runpytest_inprocess(*PLUGIN, "--lossaudit-select=LA1")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
 
 
 def test_tests_that_run_tests_keep_their_own_suite(by_hand):
-    outside = suites.running()
+    outside = session.running()
     by_hand()
-    assert suites.running() is outside
+    assert session.running() is outside
     assert not any("by_hand" in test or "test_wrong" in test for test in outside.audits)
 
 
 def test_the_suite_that_ends_is_that_very_one():
-    outside, outer, inner = suites.running(), suites.Suite(), suites.Suite()
-    suites.begin(outer)
-    suites.begin(inner)
-    suites.end(inner)
-    assert suites.running() is outer
-    suites.end(outer)
-    assert suites.running() is outside
+    outside, outer, inner = session.running(), session.Suite(), session.Suite()
+    session.begin(outer)
+    session.begin(inner)
+    session.end(inner)
+    assert session.running() is outer
+    session.end(outer)
+    assert session.running() is outside
 
 
-# --- The fixture, in real trainings ----------------------------------------------------------------------------------
+# --- The fixture, in real trainings
+# ----------------------------------------------------------------------------------
 
 
 TRAININGS = """
@@ -486,7 +568,9 @@ def test_fails_by_itself(loss_audit):
 
 @pytest.fixture(scope="session")
 def loaded_keras():
-    """TensorFlow is imported before pytester remembers which modules are loaded: a second import of it aborts."""
+    """TensorFlow is imported before pytester remembers which modules are loaded: a second import
+    of it aborts.
+    """
     import tests.keras.test_audits  # noqa: F401
 
 
@@ -501,7 +585,12 @@ def test_findings_of_a_training_fail_the_test_and_are_shown_with_it(trainings, p
     result.assert_outcomes(passed=4, failed=4, xfailed=1, skipped=1)
     printed = result.stdout.str()
     failed = re.findall(r"^FAILED test_it.py::(\w+)", printed, flags=re.MULTILINE)
-    assert failed == ["test_wrong", "test_wrong_then_right", "test_nothing", "test_fails_by_itself"]
+    assert failed == [
+        "test_wrong",
+        "test_wrong_then_right",
+        "test_nothing",
+        "test_fails_by_itself",
+    ]
     assert "nothing to audit: loss_audit saw no training. Pass it to the training" in printed
     assert "LA102 fit 1: BatchLossHistory.losses" in printed
     assert "pytest_plugin.py" not in printed
@@ -526,17 +615,24 @@ def test_findings_of_a_training_fail_the_test_and_are_shown_with_it(trainings, p
     assert "LA102 BatchLossHistory.losses (train loss), epoch 0" in failures["test_wrong"]
 
 
-def test_the_report_of_a_test_that_fails_by_itself_or_passes_is_a_section_beside_its_output(trainings):
+def test_the_report_of_a_test_that_fails_by_itself_or_passes_is_a_section_beside_its_output(
+    trainings,
+):
     result = trainings("-rP", "test_it.py::test_clean", "test_it.py::test_fails_by_itself")
     assert result.stdout.str().count("Captured lossaudit call") == 2
-    result.stdout.fnmatch_lines(["E*KeyError: 'mine'", "*Captured lossaudit call*", "LA102 BatchLossHistory.losses*"])
+    result.stdout.fnmatch_lines(
+        ["E*KeyError: 'mine'", "*Captured lossaudit call*", "LA102 BatchLossHistory.losses*"]
+    )
 
 
 def test_select_reaches_the_audit_of_a_training(trainings):
-    trainings("-k", "test_wrong", "--lossaudit-select=LA2,LA4").assert_outcomes(passed=2, deselected=8)
+    trainings("-k", "test_wrong", "--lossaudit-select=LA2,LA4").assert_outcomes(
+        passed=2, deselected=8
+    )
 
 
-# --- What it costs ---------------------------------------------------------------------------------------------------
+# --- What it costs
+# ---------------------------------------------------------------------------------------------------
 
 STARTUP_LIMIT = 20
 """Milliseconds of the processor, in which other programs of the machine do not count."""
@@ -552,21 +648,28 @@ print(1000 * (time.process_time() - start))
 
 
 def test_a_run_that_does_not_use_the_plugin_starts_less_than_20_ms_later(pytester, monkeypatch):
-    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # as where the package is installed
+    monkeypatch.delenv(
+        "PYTHONDONTWRITEBYTECODE", raising=False
+    )  # as where the package is installed
     monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(pytester.path / "bytecode"))
     pytester.makepyfile(test_it="def test_nothing(): pass", plugin_that_does_nothing="")
-    nothing = "plugin_that_does_nothing"  # pytest looks through all that is installed for any plugin named by -p
+    # Pytest looks through all that is installed for any plugin named by -p
+    nothing = "plugin_that_does_nothing"
 
     def cost(plugin):
         program = [sys.executable, "-c", CLOCK, "test_it.py", "-p", plugin]
-        done = subprocess.run(program, cwd=pytester.path, check=True, capture_output=True, text=True)
+        done = subprocess.run(
+            program, cwd=pytester.path, check=True, capture_output=True, text=True
+        )
         return float(done.stdout)
 
     cost("lossaudit.pytest_plugin")
     rounds = [(cost(nothing), cost("lossaudit.pytest_plugin"), cost(nothing)) for _ in range(5)]
     later = statistics.median(with_plugin - without for without, with_plugin, _ in rounds)
     control = statistics.median(again - without for without, _, again in rounds)
-    assert later < STARTUP_LIMIT, f"{later:.1f} ms, where the same run differs from itself by {control:.1f} ms"
+    assert later < STARTUP_LIMIT, (
+        f"{later:.1f} ms, where the same run differs from itself by {control:.1f} ms"
+    )
 
 
 def test_options_assertions_and_reports_load_neither_tensorflow_nor_keras_nor_hypothesis(pytester):
@@ -579,19 +682,27 @@ def test_options_assertions_and_reports_load_neither_tensorflow_nor_keras_nor_hy
             print("loaded:", [name for name in ("tensorflow", "keras", "hypothesis") if name in sys.modules])
         """
     )
-    options = ["--lossaudit-report=audits.json", "--lossaudit-select=LA1", "--lossaudit-max-examples=5", "-v"]
+    options = [
+        "--lossaudit-report=audits.json",
+        "--lossaudit-select=LA1",
+        "--lossaudit-max-examples=5",
+        "-v",
+    ]
     result = pytester.runpytest_subprocess(*PLUGIN, "-p", "no:hypothesispytest", *options)
     result.assert_outcomes(**OUTCOMES)
     result.stdout.fnmatch_lines(["loaded: [[]]"])
 
 
-# --- The page, and other versions ------------------------------------------------------------------------------------
+# --- The page, and other versions
+# ------------------------------------------------------------------------------------
 
 
 def test_every_test_of_the_page_ends_as_it_says(loaded_keras, pytester):
     page = (ROOT / "docs" / "pytest.md").read_text("utf-8")
     blocks = re.findall(r"```python\n((?!>>>).*?)```", page, flags=re.DOTALL)
-    setting = "import numpy as np\nfrom tests.keras.programs import model as build\nmodel = build()\n"
+    setting = (
+        "import numpy as np\nfrom tests.keras.programs import model as build\nmodel = build()\n"
+    )
     setting += "x = np.arange(40, dtype='float32').reshape(10, 4) / 40\ny = x[:, :1]\n"
     pytester.makepyfile(test_page=setting + "".join(blocks))
     result = pytester.runpytest_inprocess(*PLUGIN, "-v")
@@ -605,7 +716,17 @@ def test_every_test_of_the_page_ends_as_it_says(loaded_keras, pytester):
 @pytest.fixture(scope="session")
 def pytest_8_4(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pytest84")
-    install = [sys.executable, "-m", "pip", "install", "-q", "--target", str(folder), "pytest==8.4.*", "pytest-xdist"]
+    install = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--target",
+        str(folder),
+        "pytest==8.4.*",
+        "pytest-xdist",
+    ]
     done = subprocess.run(install, capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.skip(f"pytest 8.4 cannot be installed: {done.stderr.strip().splitlines()[-1]}")
@@ -615,7 +736,16 @@ def pytest_8_4(tmp_path_factory):
 @pytest.mark.slow
 def test_these_tests_pass_with_pytest_8_4(pytest_8_4):
     path = os.pathsep.join([str(pytest_8_4), str(ROOT), os.environ.get("PYTHONPATH", "")])
-    here = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow", "tests/test_plugin.py"]
+    here = [
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "not slow",
+        "tests/test_plugin.py",
+    ]
     program = [sys.executable, *here]
     version = subprocess.run(
         [sys.executable, "-m", "pytest", "--version"],
@@ -626,6 +756,11 @@ def test_these_tests_pass_with_pytest_8_4(pytest_8_4):
     )
     assert version.stdout.startswith("pytest 8.4.")
     done = subprocess.run(
-        program, cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False
+        program,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout

@@ -30,7 +30,9 @@ def blocks(language: str) -> list[str]:
 
 def test_every_python_block_runs_and_prints_what_its_comments_say():
     program = SETTING + "\n".join(blocks("python"))
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     promised = ["False", *re.findall(r"print\(.*\)  # (\S+)", README)]
     assert [line for line in done.stdout.splitlines() if line in promised] == promised
@@ -46,8 +48,12 @@ def test_the_printed_finding_is_the_one_that_this_training_gives():
     namespace = {"keras": keras}
     exec(blocks("python")[0], namespace)
     targets = np.sqrt(np.repeat([1.0, 2.0, 9.0], [4, 4, 2]))[:, None]
-    data = tf.data.Dataset.from_tensor_slices((np.zeros((10, 1), np.float32), targets.astype(np.float32))).batch(4)
-    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="zeros")])
+    data = tf.data.Dataset.from_tensor_slices(
+        (np.zeros((10, 1), np.float32), targets.astype(np.float32))
+    ).batch(4)
+    model = keras.Sequential(
+        [keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="zeros")]
+    )
     model.compile(keras.optimizers.SGD(0.0), "mse")
     history, audit = namespace["BatchLossHistory"](), LossAudit("ignore")
     model.fit(data, verbose=0, shuffle=False, callbacks=[history, audit])
@@ -63,7 +69,9 @@ def test_ci_runs_exactly_the_two_commands():
     for name in ("test", "run"):
         assert f"eval \"$(readme_command 'command: {name}')\"" in ci
         program = f"cd '{ROOT}'; {function}; readme_command 'command: {name}'"
-        command = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=True).stdout
+        command = subprocess.run(
+            ["bash", "-c", program], capture_output=True, text=True, check=True
+        ).stdout
         assert command.startswith("python -m pip install -e")
         assert len(command.strip().splitlines()) == 1
 

@@ -21,7 +21,10 @@ def test_columns_are_copies_that_nobody_can_change():
     ("arguments", "message"),
     [
         ({"weights": [1]}, "weights has 1 entries, but there are 2 values"),
-        ({"weights": [1, -3]}, r"weights\[1\]=-3.0 must be finite and not negative \(tag='loss', split='train'\)"),
+        (
+            {"weights": [1, -3]},
+            r"weights\[1\]=-3.0 must be finite and not negative \(tag='loss', split='train'\)",
+        ),
         ({"weights": [1, np.nan]}, r"weights\[1\]=nan must be finite"),
         ({"epochs": [0.5, 1]}, "epochs must be whole numbers"),
         ({"split": "valid"}, "split='valid' must be one of 'train', 'validation'"),
@@ -48,7 +51,9 @@ def test_half_precision_types_are_held_exactly():
 
 
 def test_take_picks_the_same_rows_of_every_column():
-    series = Series([1.0, 2.0, 9.0], weights=[4, 4, 2], epochs=[0, 0, 1], steps=[5, 6, 7], tag="kl").take([2, 0])
+    series = Series(
+        [1.0, 2.0, 9.0], weights=[4, 4, 2], epochs=[0, 0, 1], steps=[5, 6, 7], tag="kl"
+    ).take([2, 0])
     assert (series.values.tolist(), series.weights.tolist()) == ([9.0, 1.0], [2.0, 4.0])
     assert (series.epochs.tolist(), series.steps.tolist(), series.tag) == ([1, 0], [7, 5], "kl")
 
@@ -57,7 +62,9 @@ def test_find_names_what_there_is_if_it_finds_none_or_several():
     recording = Recording([Series([1.0]), Series([2.0], covers="epoch")])
     assert recording.find(covers="epoch").values.tolist() == [2.0]
     for arguments in ({"tag": "kl"}, {"split": "train"}):
-        with pytest.raises(LookupError, match="the recording holds loss of train by batch, loss of train by epoch"):
+        with pytest.raises(
+            LookupError, match="the recording holds loss of train by batch, loss of train by epoch"
+        ):
             recording.find(**arguments)
 
 
@@ -68,7 +75,9 @@ def test_a_recording_holds_series_only():
 
 def test_a_data_frame_has_a_row_for_every_number():
     pytest.importorskip("pandas")
-    frame = Recording([Series([1.0, 2.0], weights=[4, 2]), Series([3.0], covers="epoch", epochs=[0])]).to_pandas()
+    frame = Recording(
+        [Series([1.0, 2.0], weights=[4, 2]), Series([3.0], covers="epoch", epochs=[0])]
+    ).to_pandas()
     assert frame["values"].tolist() == [1.0, 2.0, 3.0]
     assert frame["covers"].tolist() == ["batch", "batch", "epoch"]
     assert frame["weights"].isna().tolist() == [False, False, True]
@@ -97,7 +106,12 @@ def test_a_run_file_is_read_back_column_for_column(tmp_path_factory, series, run
     again = read(path)
     assert (again.run, dict(again.metadata)) == (run, dict(recording.metadata))
     for one, other in zip(recording.series, again.series, strict=True):
-        assert (one.tag, one.split, one.covers, one.decimals) == (other.tag, other.split, other.covers, other.decimals)
+        assert (one.tag, one.split, one.covers, one.decimals) == (
+            other.tag,
+            other.split,
+            other.covers,
+            other.decimals,
+        )
         for name in ("values", "weights", "epochs", "steps"):
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
@@ -152,7 +166,9 @@ def test_a_recorder_keeps_batches_components_and_reports_apart():
 def test_a_recorder_refuses_a_bad_weight_with_the_place():
     recorder = Recorder()
     recorder.batch(1.0, weight=4)
-    with pytest.raises(ValueError, match=r"weight=-3 must be finite and not negative \(tag='loss', step=1\)"):
+    with pytest.raises(
+        ValueError, match=r"weight=-3 must be finite and not negative \(tag='loss', step=1\)"
+    ):
         recorder.batch(1.0, weight=-3)
     with pytest.raises(ValueError, match="weight=None: give it for every batch or for none"):
         recorder.batch(1.0)

@@ -9,8 +9,9 @@ import sys
 import pytest
 
 from lossaudit import Recording, Report, Series, audit
-from lossaudit.findings import Finding, Verdict
-from lossaudit.render import github, text
+from lossaudit.report import github, text
+from lossaudit.report.findings import Finding
+from lossaudit.report.verdict import Verdict
 
 TRUTH = Recording([Series([1.0, 2.0, 9.0], weights=[4, 4, 2], epochs=[0, 0, 0])])
 
@@ -21,11 +22,16 @@ class Terminal(io.StringIO):
 
 
 def test_a_report_has_a_row_for_every_claim_and_every_finding_in_full():
-    report = audit(TRUTH, {"epoch_loss": [4.0], "batch_losses": [1.0, 2.0, 9.0], "accuracy": [0.5]})
+    report = audit(
+        TRUTH, {"epoch_loss": [4.0], "batch_losses": [1.0, 2.0, 9.0], "accuracy": [0.5]}
+    )
     printed = text.as_text(report)
     assert "epoch_loss     train   mean_of_batch_means         1   wrong" in printed
     assert "batch_losses   train   batch_loss                  3   exact" in printed
-    assert "LA101 short-last-batch-counted-as-full\nepoch_loss (train loss), epoch 0: logged 4.0, but its 3" in printed
+    assert (
+        "LA101 short-last-batch-counted-as-full\nepoch_loss (train loss), epoch 0: logged 4.0, "
+        "but its 3" in printed
+    )
     assert "Remedy: Weight each batch by its rows" in printed
     assert "not audited: accuracy" in printed
     assert printed.endswith("lossaudit: 1 right, 1 wrong, 0 undecided\n")
@@ -34,14 +40,20 @@ def test_a_report_has_a_row_for_every_claim_and_every_finding_in_full():
 def test_a_pipe_gets_no_colours_and_findings_on_lines_of_their_own():
     printed = text.as_text(audit(TRUTH, {"epoch_loss": [4.0]}))
     assert "\x1b" not in printed
-    assert any(line.startswith("epoch_loss (train loss)") and len(line) > 150 for line in printed.splitlines())
+    assert any(
+        line.startswith("epoch_loss (train loss)") and len(line) > 150
+        for line in printed.splitlines()
+    )
 
 
 def test_a_terminal_of_80_columns_is_not_overrun(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("TERM", "dumb")
     terminal = Terminal()
-    text.write(audit(TRUTH, {"a_very_long_name_of_a_list_of_losses_of_every_epoch_loss" * 2: [4.0]}), terminal)
+    text.write(
+        audit(TRUTH, {"a_very_long_name_of_a_list_of_losses_of_every_epoch_loss" * 2: [4.0]}),
+        terminal,
+    )
     assert max(map(len, terminal.getvalue().splitlines())) <= 80
 
 
@@ -75,7 +87,8 @@ def test_nothing_to_audit_says_so():
 def test_metrics_that_were_not_audited_stand_in_one_line_by_file():
     names = ("a.csv: mae", "a.csv: val_mae", "logs/train: epoch_mae", "times")
     assert text.not_audited(Report(not_audited=names)) == [
-        "not audited: a.csv: mae, val_mae; logs/train: epoch_mae; times (neither recognised nor named as a loss that "
+        "not audited: a.csv: mae, val_mae; logs/train: epoch_mae; times (neither recognised nor "
+        "named as a loss that "
         "was recorded)"
     ]
     assert text.not_audited(Report()) == []
@@ -91,12 +104,25 @@ def test_a_finding_is_one_annotation_in_which_nothing_can_pose_as_a_command(tmp_
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a,b.csv").write_text("")
     message = "50 % of a\n::error::b\rwere lost"
-    error = Finding("LA101", Verdict.WRONG, message, causes=("a:b", "c"), remedy="Mend it.", origin="a,b.csv: loss")
-    warning = Finding("LA401", Verdict.UNDECIDABLE, "unknown", severity="warning", origin="History: loss")
-    assert annotated(Report(findings=(error, warning), not_audited=("mae",), explanations=("a note",))) == [
-        "::error title=LA101 a%3Ab c,file=a%2Cb.csv::50 %25 of a%0A::error::b%0Dwere lost%0ARemedy: Mend it.",
+    error = Finding(
+        "LA101",
+        Verdict.WRONG,
+        message,
+        causes=("a:b", "c"),
+        remedy="Mend it.",
+        origin="a,b.csv: loss",
+    )
+    warning = Finding(
+        "LA401", Verdict.UNDECIDABLE, "unknown", severity="warning", origin="History: loss"
+    )
+    assert annotated(
+        Report(findings=(error, warning), not_audited=("mae",), explanations=("a note",))
+    ) == [
+        "::error title=LA101 a%3Ab c,file=a%2Cb.csv::50 %25 of a%0A::error::b%0Dwere "
+        "lost%0ARemedy: Mend it.",
         "::warning title=LA401::unknown",
         "::notice title=lossaudit::a note",
-        "::notice title=lossaudit::not audited: mae (neither recognised nor named as a loss that was recorded)",
+        "::notice title=lossaudit::not audited: mae (neither recognised nor named as a loss that "
+        "was recorded)",
         "lossaudit: 0 right, 0 wrong, 0 undecided",
     ]

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from lossaudit import Recording, Series
-from lossaudit.cli import main
+from lossaudit.cli.commands import main
+from lossaudit.cli.settings import Settings, settings_of
 from lossaudit.errors import SettingsError
-from lossaudit.settings import Settings, settings_of
 
 
 def project(folder: Path, text: str) -> Path:
@@ -25,7 +25,9 @@ def test_every_key_is_read_and_the_truth_stands_beside_the_file(tmp_path):
         '[tool.lossaudit]\nselect = ["LA1", "LA3"]\nignore = ["LA302"]\nfail-on = "warning"\nformat = "github"\n'
         'truth = "runs/run.lossaudit"\n',
     )
-    expected = Settings(("LA1", "LA3"), ("LA302",), "warning", "github", tmp_path / "runs" / "run.lossaudit")
+    expected = Settings(
+        ("LA1", "LA3"), ("LA302",), "warning", "github", tmp_path / "runs" / "run.lossaudit"
+    )
     assert settings_of(tmp_path) == expected
 
 
@@ -41,12 +43,21 @@ def test_the_nearest_file_upwards_counts_and_none_is_no_setting(tmp_path):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("selct = ['LA1']", "selct=['LA1'] in [tool.lossaudit] is no setting; there are select, ignore, fail-on"),
+        (
+            "selct = ['LA1']",
+            "selct=['LA1'] in [tool.lossaudit] is no setting; there are select, ignore, fail-on",
+        ),
         ("select = 'LA1'", "select='LA1' in [tool.lossaudit]: must be a list of strings"),
         ("ignore = [1]", "ignore=[1] in [tool.lossaudit]: must be a list of strings"),
         ("ignore = ['LA9']", "ignore=['LA9'] in [tool.lossaudit]: no rule begins with 'LA9'"),
-        ("fail-on = 'always'", "fail-on='always' in [tool.lossaudit]: must be one of 'error', 'warning', 'never'"),
-        ("format = ['json']", "format=['json'] in [tool.lossaudit]: must be one of 'text', 'json', 'github'"),
+        (
+            "fail-on = 'always'",
+            "fail-on='always' in [tool.lossaudit]: must be one of 'error', 'warning', 'never'",
+        ),
+        (
+            "format = ['json']",
+            "format=['json'] in [tool.lossaudit]: must be one of 'text', 'json', 'github'",
+        ),
         ("truth = true", "truth=True in [tool.lossaudit]: must be a path, as a string"),
     ],
 )
@@ -81,16 +92,24 @@ def logged(tmp_path, monkeypatch) -> Path:
 
 
 def test_commands_use_the_settings_and_the_command_line_wins(logged, capsys):
-    project(logged, '[tool.lossaudit]\ntruth = "run.lossaudit"\nformat = "json"\nfail-on = "never"\nignore = ["LA101"]')
+    project(
+        logged,
+        '[tool.lossaudit]\ntruth = "run.lossaudit"\nformat = "json"\nfail-on = "never"\nignore = ["LA101"]',
+    )
     assert main(["audit", "log.csv"]) == 0
     assert json.loads(capsys.readouterr().out)["findings"] == []
-    assert main(["audit", "--fail-on", "error", "--ignore", "LA5", "--format", "text", "log.csv"]) == 1
+    assert (
+        main(["audit", "--fail-on", "error", "--ignore", "LA5", "--format", "text", "log.csv"])
+        == 1
+    )
     assert "LA101 short-last-batch-counted-as-full" in capsys.readouterr().out
     assert main(["audit", "--truth", "nowhere", "log.csv"]) == 2
 
 
 @pytest.mark.parametrize("arguments", [["audit", "log.csv"], ["run", "script.py"]])
-def test_a_bad_setting_stops_audit_and_run_with_2_before_anything_is_done(logged, capsys, arguments):
+def test_a_bad_setting_stops_audit_and_run_with_2_before_anything_is_done(
+    logged, capsys, arguments
+):
     project(logged, "[tool.lossaudit]\nformat = 'xml'\n")
     (logged / "inside" / "script.py").write_text("print('ran')")
     assert main(arguments) == 2

@@ -10,13 +10,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lossaudit.timings import FEWEST, LEVEL, Interval, interleaved, ratio_of, resolution_of, timed
+from lossaudit.overhead.timings import (
+    FEWEST,
+    LEVEL,
+    Interval,
+    interleaved,
+    ratio_of,
+    resolution_of,
+    timed,
+)
 
 DURATIONS = st.lists(st.tuples(st.floats(0.5, 2), st.floats(0.5, 2)), min_size=FEWEST, max_size=40)
 
 
 def surely(trials: int, chance: float) -> int:
-    """So often at least something of such a chance happens, but for one in a million (2^-20) such tests."""
+    """So often at least something of such a chance happens, but for one in a million (2^-20) such
+    tests.
+    """
     below, count = 0.0, -1
     while below <= 2**-20:
         count += 1
@@ -50,7 +60,9 @@ def test_the_unit_of_time_does_not_matter(pairs, unit):
 @given(DURATIONS, st.floats(0.001, 0.4))
 def test_a_coarser_clock_never_makes_the_interval_tighter(pairs, resolution):
     seconds, baseline = np.array(pairs).T
-    fine, coarse = (ratio_of(seconds, baseline, resolution=step).interval for step in (0.0, resolution))
+    fine, coarse = (
+        ratio_of(seconds, baseline, resolution=step).interval for step in (0.0, resolution)
+    )
     assert coarse.low <= fine.low <= fine.high <= coarse.high
 
 
@@ -66,7 +78,9 @@ def test_the_interval_reaches_as_far_as_that_of_the_sign_test(pairs):
     seconds, baseline = noisy(0, pairs)
     interval = ratio_of(seconds, baseline, resolution=0.0).interval
     for outside in (seconds / baseline < interval.low, seconds / baseline > interval.high):
-        assert 2 * sum(math.comb(pairs, k) for k in range(outside.sum() + 1)) / 2**pairs <= 1 - LEVEL
+        assert (
+            2 * sum(math.comb(pairs, k) for k in range(outside.sum() + 1)) / 2**pairs <= 1 - LEVEL
+        )
 
 
 def test_a_drift_that_both_share_cancels():
@@ -77,7 +91,9 @@ def test_a_drift_that_both_share_cancels():
 
 
 def test_the_seed_gives_the_same_interval_again():
-    assert ratio_of(*noisy(3), resolution=0.0, seed=5) == ratio_of(*noisy(3), resolution=0.0, seed=5)
+    assert ratio_of(*noisy(3), resolution=0.0, seed=5) == ratio_of(
+        *noisy(3), resolution=0.0, seed=5
+    )
 
 
 @pytest.mark.parametrize("step", [0.01, 0.1, 1.0])
@@ -94,12 +110,15 @@ def test_durations_of_a_coarse_clock_tie_and_the_interval_is_as_wide_as_its_step
 def test_the_rounding_of_differences_of_readings_is_no_step_of_the_clock(resolution):
     started = 12345.6 + np.cumsum(np.random.default_rng(0).random(100))
     seconds, baseline = (
-        np.ceil((started + one) / 0.016) * 0.016 - np.ceil(started / 0.016) * 0.016 for one in noisy(1, 100, 1.004)
+        np.ceil((started + one) / 0.016) * 0.016 - np.ceil(started / 0.016) * 0.016
+        for one in noisy(1, 100, 1.004)
     )
     assert len(np.unique(seconds)) > len(np.unique(np.rint(seconds / 0.016)))
     found = ratio_of(seconds, baseline, resolution=resolution)
     assert found.doubt is not None
-    assert found.doubt.endswith("% of the durations are equal: the clock moves in steps of 0.016 s")
+    assert found.doubt.endswith(
+        "% of the durations are equal: the clock moves in steps of 0.016 s"
+    )
     assert found.interval.high - found.interval.low >= 0.016 / np.median(baseline)
 
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lossaudit import WeightedMean
-from lossaudit.replays import replay_keras_mean
-from lossaudit.tolerances import decimals_bound, half_ulp, mean_bound
+from lossaudit.arithmetic.bounds import decimals_bound, half_ulp, mean_bound
+from lossaudit.arithmetic.replay import replay_keras_mean
 
 TYPES = {"float16": np.float16, "float32": np.float32, "float64": np.float64}
 
@@ -47,10 +47,15 @@ def streams(seed):
         2: 2.3 / np.sqrt(1 + np.arange(n)),
         3: random.normal(size=n),
     }[seed % 4]
-    weights = {0: np.ones(n), 1: random.integers(1, 65, n), 2: np.full(n, 32), 3: random.uniform(0.1, 3, n)}[
-        seed // 4 % 4
-    ]
-    return losses.astype(np.float32).astype(np.float64), weights.astype(np.float32).astype(np.float64)
+    weights = {
+        0: np.ones(n),
+        1: random.integers(1, 65, n),
+        2: np.full(n, 32),
+        3: random.uniform(0.1, 3, n),
+    }[seed // 4 % 4]
+    return losses.astype(np.float32).astype(np.float64), weights.astype(np.float32).astype(
+        np.float64
+    )
 
 
 def exact_means(values, weights):
@@ -93,7 +98,10 @@ def test_the_probable_band_is_never_wider_than_the_proof():
 
 def test_a_float64_log_has_a_bound_of_its_own():
     values, weights = streams(0)
-    assert np.all(mean_bound(values, weights, dtype="float64").proven * 2.0**20 < mean_bound(values, weights).proven)
+    assert np.all(
+        mean_bound(values, weights, dtype="float64").proven * 2.0**20
+        < mean_bound(values, weights).proven
+    )
 
 
 LOSSES = {
@@ -116,7 +124,9 @@ STREAMS = 2000
 
 
 def checked_alarms(seed):
-    """How many means of one random stream of up to 10⁵ updates lie beyond the bound of their order, of how many."""
+    """How many means of one random stream of up to 10⁵ updates lie beyond the bound of their
+    order, of how many.
+    """
     random = np.random.default_rng(seed)
     n = int(10 ** random.uniform(1, 5))
     families = list(LOSSES.values()), list(ROWS.values())
@@ -124,7 +134,10 @@ def checked_alarms(seed):
     values, weights = np.float32(values), np.float32(weights)
     fused = seed % 2 == 1 and n < 2000
     logged = replay_keras_mean(values, weights, fused=fused).mean
-    bounds = {order: mean_bound(values, weights, order=order).proven for order in ("any", "sequential", "pairwise")}
+    bounds = {
+        order: mean_bound(values, weights, order=order).proven
+        for order in ("any", "sequential", "pairwise")
+    }
     alarms = []
     for k in {n, n // 2, n // 7 + 1, min(n, 3)}:
         mean = WeightedMean()
@@ -132,8 +145,14 @@ def checked_alarms(seed):
         pairwise = float(np.sum(values[:k] * weights[:k]) / np.sum(weights[:k]))
         shuffled = random.permutation(k)
         backward = replay_keras_mean(values[:k][shuffled], weights[:k][shuffled]).mean[-1]
-        for order, found in (("sequential", logged[k - 1]), ("pairwise", pairwise), ("any", backward)):
-            alarms.append(abs(Fraction(found) - mean.fraction()) > Fraction(float(bounds[order][k - 1])))
+        for order, found in (
+            ("sequential", logged[k - 1]),
+            ("pairwise", pairwise),
+            ("any", backward),
+        ):
+            alarms.append(
+                abs(Fraction(found) - mean.fraction()) > Fraction(float(bounds[order][k - 1]))
+            )
     return sum(alarms), len(alarms)
 
 
@@ -147,7 +166,10 @@ def test_two_thousand_correct_streams_raise_no_alarm():
 @pytest.mark.parametrize("seed", range(8))
 def test_the_bound_of_a_known_order_is_the_tighter_one(seed):
     values, weights = streams(seed)
-    bounds = {order: mean_bound(values, weights, order=order).proven for order in ("any", "sequential", "pairwise")}
+    bounds = {
+        order: mean_bound(values, weights, order=order).proven
+        for order in ("any", "sequential", "pairwise")
+    }
     assert np.all(bounds["sequential"] <= bounds["any"])
     assert np.all(bounds["pairwise"] <= bounds["any"])
     assert len(values) < 200 or bounds["pairwise"][-1] < 0.5 * bounds["any"][-1]
@@ -167,11 +189,15 @@ def test_values_that_were_means_of_rows_have_a_wider_bound_that_holds():
 
 
 def test_an_unknown_order_is_refused():
-    with pytest.raises(ValueError, match="order='random' must be one of 'any', 'sequential', 'pairwise'"):
+    with pytest.raises(
+        ValueError, match="order='random' must be one of 'any', 'sequential', 'pairwise'"
+    ):
         mean_bound([1.0], [1.0], order="random")
 
 
-@pytest.mark.parametrize(("dtype", "n"), [("bfloat16", 300), ("float16", 5000), ("float32", 2**24 + 2**10)])
+@pytest.mark.parametrize(
+    ("dtype", "n"), [("bfloat16", 300), ("float16", 5000), ("float32", 2**24 + 2**10)]
+)
 def test_a_count_that_stood_still_is_part_of_the_bound(dtype, n):
     values, weights = np.full(n, 0.5), np.ones(n)
     logged = replay_keras_mean(values, weights, dtype=dtype).mean
@@ -189,7 +215,12 @@ def test_there_is_no_bound_where_a_sum_may_overflow():
 @pytest.mark.parametrize(
     ("values", "weights", "options", "message"),
     [
-        ([1.0, 2.0], [1.0], {}, r"values of shape \(2,\) and weights of shape \(1,\) must both be of shape \(n,\)"),
+        (
+            [1.0, 2.0],
+            [1.0],
+            {},
+            r"values of shape \(2,\) and weights of shape \(1,\) must both be of shape \(n,\)",
+        ),
         ([1.0, 2.0], [1.0, -2.0], {}, "weights=-2 must be finite and not negative"),
         ([1.0], [1.0], {"dtype": "int8"}, "dtype='int8' must be one of 'float16', 'bfloat16'"),
         ([2**60 + 1], [1], {}, r"values holds integers beyond 2\^53"),

@@ -1,4 +1,6 @@
-"""What the training itself did, whatever was logged: each check has its fault, its clean run and its near miss."""
+"""What the training itself did, whatever was logged: each check has its fault, its clean run and
+its near miss.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,11 @@ def on_replicas(values, weights, optimised):
         sum(v * w for v, w in zip(vs, ws, strict=True)) / sum(ws)
         for vs, ws in zip(zip(*values, strict=True), zip(*weights, strict=True), strict=True)
     ]
-    series = [Series(whole, weights=rows), Series(optimised, tag="optimised_loss", weights=rows), *parts]
+    series = [
+        Series(whole, weights=rows),
+        Series(optimised, tag="optimised_loss", weights=rows),
+        *parts,
+    ]
     return Recording(series, metadata={"replicas": len(values)})
 
 
@@ -53,7 +59,8 @@ def test_replicas_of_unequal_rows_minimise_another_loss_than_is_logged():
     recording = on_replicas([[1.0, 8.0], [3.0, 2.0]], [[4, 2], [4, 1]], [2.0, 5.0])
     (finding,) = lossaudit.audit(recording, {}).findings
     assert finding.message == (
-        "train loss, step 1: 6 is the mean over its rows, which is logged, but 5 was minimised: the replicas had 2, 1 "
+        "train loss, step 1: 6 is the mean over its rows, which is logged, but 5 was minimised: "
+        "the replicas had 2, 1 "
         "rows, and each counted alike (1 of 2 batches)."
     )
     assert (finding.code, finding.severity) == ("LA403", "warning")

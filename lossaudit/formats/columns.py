@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lossaudit.arithmetic.arrays import Floats
 from lossaudit.errors import LogFileError
-from lossaudit.recordings import Floats
 
 if TYPE_CHECKING:
     import pandas
 
 _NOTHING = {"", "na", "n/a", "null", "none"}
-"""What a cell holds where nothing was logged; "nan" is not among them, for NaN is a number that was logged."""
+"""What a cell holds where nothing was logged; "nan" is not among them, for NaN is a number that
+was logged.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +81,12 @@ def joined(parts: Sequence[Column]) -> Column:
     if len(parts) == 1:
         return parts[0]
     if any(part.values is None for part in parts):
-        return Column(None, words=[word for part in parts for word in part.words or map(str, part.numbers.tolist())])
+        return Column(
+            None,
+            words=[
+                word for part in parts for word in part.words or map(str, part.numbers.tolist())
+            ],
+        )
     empty = np.concatenate([part.gaps for part in parts])
     return Column(np.concatenate([part.numbers for part in parts]), empty if empty.any() else None)
 
@@ -94,7 +101,10 @@ def stacked(tables: Sequence[Columns], lengths: Sequence[int]) -> Columns:
     """Tables one below the other; a table without a column has empty cells there."""
     names = dict.fromkeys(name for table in tables for name in table)
     pairs = list(zip(tables, lengths, strict=True))
-    return {name: joined([table.get(name) or _blank(length) for table, length in pairs]) for name in names}
+    return {
+        name: joined([table.get(name) or _blank(length) for table, length in pairs])
+        for name in names
+    }
 
 
 def _blank(length: int) -> Column:
@@ -102,7 +112,8 @@ def _blank(length: int) -> Column:
 
 
 def from_frame(frame: pandas.DataFrame) -> Columns:
-    """The columns of a DataFrame; its missing values are empty cells, for pandas makes no difference to NaN.
+    """The columns of a DataFrame; its missing values are empty cells, for pandas makes no
+    difference to NaN.
 
     Raises:
         LogFileError: two columns have one name.
@@ -110,7 +121,10 @@ def from_frame(frame: pandas.DataFrame) -> Columns:
     names = [str(name) for name in frame.columns]
     doubled = {name for name in names if names.count(name) > 1}
     if doubled:
-        raise LogFileError(f"the DataFrame has several columns of the name {', '.join(map(repr, sorted(doubled)))}")
+        raise LogFileError(
+            "the DataFrame has several columns of the name "
+            f"{', '.join(map(repr, sorted(doubled)))}"
+        )
     return {name: _of_frame(frame.iloc[:, place].to_numpy()) for place, name in enumerate(names)}
 
 
@@ -131,10 +145,16 @@ def numeric(columns: Columns, source: object, needed: Container[str], notes: lis
     for name, column in columns.items():
         if column.words is None:
             continue
-        row, word = next((row, word) for row, word in enumerate(column.words) if column_of([word]).words)
+        row, word = next(
+            (row, word) for row, word in enumerate(column.words) if column_of([word]).words
+        )
         if name in needed:
             raise LogFileError(
-                f"row {row + 1} of the column {name!r} of {source} holds {word!r:.40}, which is no number"
+                f"row {row + 1} of the column {name!r} of {source} holds {word!r:.40}, which is "
+                "no number"
             )
-        notes.append(f"{name or 'unnamed'}: left out, as row {row + 1} holds {word!r:.40}, which is no number")
+        notes.append(
+            f"{name or 'unnamed'}: left out, as row {row + 1} holds {word!r:.40}, which is no "
+            "number"
+        )
     return {name: column for name, column in columns.items() if column.values is not None}

@@ -1,4 +1,6 @@
-"""The file of `keras.callbacks.CSVLogger`: one row for each epoch, numbered from 0, under the keys of the first."""
+"""The file of `keras.callbacks.CSVLogger`: one row for each epoch, numbered from 0, under the keys
+of the first.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +11,16 @@ from pathlib import Path
 from lossaudit.formats import delimited
 from lossaudit.formats.points import recording_of
 from lossaudit.formats.table import Roles, points_of
-from lossaudit.recordings import Covers, Recording
+from lossaudit.recording.names import Covers
+from lossaudit.recording.recording import Recording
 
 
 def is_header(names: Sequence[str]) -> bool:
-    """Whether names of columns are those that CSVLogger writes: the epoch, then the keys of the logs, sorted.
+    """Whether names of columns are those that CSVLogger writes: the epoch, then the keys of the
+    logs, sorted.
 
-    Where the logs of the first epoch have no validation, Keras adds the keys of validation after the sorted ones.
+    Where the logs of the first epoch have no validation, Keras adds the keys of validation after
+    the sorted ones.
 
     >>> is_header(["epoch", "loss", "val_loss"]), is_header(["epoch", "val_loss", "loss"])
     (True, False)

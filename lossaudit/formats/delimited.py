@@ -35,15 +35,19 @@ class Layout(NamedTuple):
 def read(path: Path, notes: list[str]) -> tuple[Layout, Columns]:
     """Read the columns of a text.
 
-    A text of nothing but numbers is read by numpy at once. What has empty cells, words, or lines that are not like the
-    others is read by `csv`, in chunks.
+    A text of nothing but numbers is read by numpy at once. What has empty cells, words, or lines
+    that are not like the others is read by `csv`, in chunks.
 
     Raises:
-        LogFileError: a line in the middle has another number of cells; the message has the number of good ones.
+        LogFileError: a line in the middle has another number of cells; the message has the number
+            of good ones.
     """
     layout = layout_of(path)
     if not _ends_with_a_line_end(path):
-        notes.append("the last line has no line end: if its writer was interrupted, its last number may be cut")
+        notes.append(
+            "the last line has no line end: if its writer was interrupted, its last number may be "
+            "cut"
+        )
     try:
         return layout, _all_numbers(path, layout)
     except ValueError:
@@ -61,13 +65,17 @@ def layout_of(path: Path) -> Layout:
     if not head:
         raise LogFileError(f"{path} has no line with text in it")
     delimiter = _delimiter(*head[:2])
-    cells = next(csv.reader([head[0].lstrip("#").strip("\r\n")], delimiter=delimiter, skipinitialspace=True))
+    cells = next(
+        csv.reader([head[0].lstrip("#").strip("\r\n")], delimiter=delimiter, skipinitialspace=True)
+    )
     cells = [cell.strip() for cell in cells]
     if column_of(cells).values is not None and any(cells):
         return Layout(delimiter, [str(position) for position in range(len(cells))], False)
     doubled = {cell for cell in cells if cells.count(cell) > 1}
     if doubled:
-        raise LogFileError(f"{path} has several columns of the name {', '.join(map(repr, sorted(doubled)))}")
+        raise LogFileError(
+            f"{path} has several columns of the name {', '.join(map(repr, sorted(doubled)))}"
+        )
     return Layout(delimiter, cells, True)
 
 
@@ -99,12 +107,17 @@ def _all_numbers(path: Path, layout: Layout) -> Columns:
     )
     if table.shape[1] != len(layout.names):
         raise ValueError(f"{table.shape[1]} columns")
-    return {name: Column(np.ascontiguousarray(values)) for name, values in zip(layout.names, table.T, strict=True)}
+    return {
+        name: Column(np.ascontiguousarray(values))
+        for name, values in zip(layout.names, table.T, strict=True)
+    }
 
 
 def _has_data(path: Path, layout: Layout) -> bool:
     with path.open(encoding=_ENCODING, newline="") as file:
-        return sum(1 for _ in islice((line for line in file if line.strip()), 2)) > layout.has_header
+        return (
+            sum(1 for _ in islice((line for line in file if line.strip()), 2)) > layout.has_header
+        )
 
 
 def _cell_by_cell(path: Path, layout: Layout, notes: list[str]) -> Columns:
@@ -113,13 +126,23 @@ def _cell_by_cell(path: Path, layout: Layout, notes: list[str]) -> Columns:
         rows = _rows(file, path, layout, notes)
         while chunk := list(islice(rows, _CHUNK)):
             cells = zip(*chunk, strict=True)
-            tables.append({name: column_of(one) for name, one in zip(layout.names, cells, strict=True)})
+            tables.append(
+                {name: column_of(one) for name, one in zip(layout.names, cells, strict=True)}
+            )
             lengths.append(len(chunk))
-    return stacked(tables, lengths) if tables else {name: Column(np.empty(0)) for name in layout.names}
+    return (
+        stacked(tables, lengths)
+        if tables
+        else {name: Column(np.empty(0)) for name in layout.names}
+    )
 
 
-def _rows(file: Iterator[str], path: Path, layout: Layout, notes: list[str]) -> Iterator[Sequence[str]]:
-    """The rows below the header; a repeated header is passed over, and a last line that is torn is left out."""
+def _rows(
+    file: Iterator[str], path: Path, layout: Layout, notes: list[str]
+) -> Iterator[Sequence[str]]:
+    """The rows below the header; a repeated header is passed over, and a last line that is torn is
+    left out.
+    """
     reader = csv.reader(file, delimiter=layout.delimiter, skipinitialspace=True)
     rows = (row for row in reader if row)
     good, headers = 0, 0
@@ -129,24 +152,39 @@ def _rows(file: Iterator[str], path: Path, layout: Layout, notes: list[str]) -> 
                 line = reader.line_num
                 _explain(row, next(rows, None) is None, path, layout, good, line, notes)
                 break
-            if row[0].strip() == layout.names[0] and [cell.strip() for cell in row] == layout.names:
+            if (
+                row[0].strip() == layout.names[0]
+                and [cell.strip() for cell in row] == layout.names
+            ):
                 headers += 1
                 continue
             good += 1
             yield row
     except csv.Error as error:
-        raise LogFileError(f"{path}, line {reader.line_num}: {error}; the {good:,} rows before it are good") from error
+        raise LogFileError(
+            f"{path}, line {reader.line_num}: {error}; the {good:,} rows before it are good"
+        ) from error
     if headers:
-        notes.append(f"the header is repeated {headers} times: several programs wrote one after the other")
+        notes.append(
+            f"the header is repeated {headers} times: several programs wrote one after the other"
+        )
 
 
 def _explain(
-    row: Sequence[str], last: bool, path: Path, layout: Layout, good: int, line: int, notes: list[str]
+    row: Sequence[str],
+    last: bool,
+    path: Path,
+    layout: Layout,
+    good: int,
+    line: int,
+    notes: list[str],
 ) -> None:
     """Say of a line with too few or too many cells that it is torn, or refuse the file."""
     if last and len(row) < len(layout.names) and not _ends_with_a_line_end(path):
         text = layout.delimiter.join(row)
-        notes.append(f"the last line is torn, and left out: {text!r}; {good:,} rows before it were read")
+        notes.append(
+            f"the last line is torn, and left out: {text!r}; {good:,} rows before it were read"
+        )
         return
     raise LogFileError(
         f"{path}, line {line} has {len(row)} cells where {len(layout.names)} are expected: "

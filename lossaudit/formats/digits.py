@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lossaudit.recordings import Floats
+from lossaudit.arithmetic.arrays import Floats
 
 _MOST_DECIMALS = 6
 _MOST_DIGITS = 6
@@ -15,9 +15,10 @@ _SAMPLE = 4096
 def decimals_of(values: Floats) -> int | None:
     """Digits after the point to which numbers were evidently rounded; None where they were not.
 
-    They were rounded if all have at most six decimals or six significant digits while some is no float32: a loss that
-    was printed with all its digits would have more. Of numbers with equally many significant digits, the largest has
-    the fewest decimals, and these are given; where both ways of printing fit, the one whose digits are mostly used.
+    They were rounded if all have at most six decimals or six significant digits while some is no
+    float32: a loss that was printed with all its digits would have more. Of numbers with equally
+    many significant digits, the largest has the fewest decimals, and these are given; where both
+    ways of printing fit, the one whose digits are mostly used.
 
     >>> decimals_of(np.array([0.1234, 0.5])), decimals_of(np.array([0.5, 2.0])), decimals_of(np.array([1 / 3]))
     (4, None, None)
@@ -26,7 +27,9 @@ def decimals_of(values: Floats) -> int | None:
     if _are_float32(numbers):
         return None
     decimals = next((n for n in range(_MOST_DECIMALS + 1) if _all_have(numbers, 10.0**n)), None)
-    digits = next((n for n in range(1, _MOST_DIGITS + 1) if _all_have(numbers, _scales(numbers, n))), None)
+    digits = next(
+        (n for n in range(1, _MOST_DIGITS + 1) if _all_have(numbers, _scales(numbers, n))), None
+    )
     if digits is None:
         return decimals
     of_digits = digits - 1 - int(np.floor(np.log10(numbers.max())))
@@ -38,7 +41,8 @@ def decimals_of(values: Floats) -> int | None:
 
 
 def widened(values: Floats) -> Floats | None:
-    """The float32 numbers of which the shortest digits were printed, as numpy prints them; None where they were not.
+    """The float32 numbers of which the shortest digits were printed, as numpy prints them; None
+    where they were not.
 
     >>> widened(np.array([0.12345679])).item() == float(np.float32(0.12345679))
     True
@@ -80,7 +84,8 @@ def _used(numbers: Floats, scale: Floats | float) -> int:
 def _all_have(numbers: Floats, scale: Floats | float) -> bool:
     """Whether numbers are integers over a scale; a few are looked at first.
 
-    A decimal k/10ⁿ is read as the nearest float64, which is what dividing the two exact integers gives (n ≤ 22).
+    A decimal k/10ⁿ is read as the nearest float64, which is what dividing the two exact integers
+    gives (n ≤ 22).
     """
     few = scale[:_SAMPLE] if isinstance(scale, np.ndarray) else scale
     head = numbers[:_SAMPLE]

@@ -71,7 +71,9 @@ def _chunks(file: Iterator[str], path: Path, notes: list[str]) -> Iterator[list[
             yield rows
 
 
-def _line_by_line(lines: list[str], before: int, last: bool, path: Path, notes: list[str]) -> Iterator[dict[str, Any]]:
+def _line_by_line(
+    lines: list[str], before: int, last: bool, path: Path, notes: list[str]
+) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(lines, before + 1):
         if not line.strip():
             continue
@@ -79,9 +81,13 @@ def _line_by_line(lines: list[str], before: int, last: bool, path: Path, notes: 
         if isinstance(row, dict):
             yield row
         elif last and number == before + len(lines) and not line.endswith("\n"):
-            notes.append(f"the last line is torn, and left out: {line!r:.80}; {number - 1:,} lines before it were read")
+            notes.append(
+                f"the last line is torn, and left out: {line!r:.80}; {number - 1:,} lines before "
+                "it were read"
+            )
         else:
             raise LogFileError(
-                f"{path}, line {number} is no JSON object: {line.strip()!r:.80}; the {number - 1:,} lines before it "
+                f"{path}, line {number} is no JSON object: {line.strip()!r:.80}; the "
+                f"{number - 1:,} lines before it "
                 "are good"
             )

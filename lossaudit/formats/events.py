@@ -1,8 +1,9 @@
 """Events: the scalars of one event file, all of them.
 
-TensorFlow reads the records, checks their checksums, and decodes the messages, a batch at a time. A file that ends
-inside a record was written by a program that was interrupted, or is still being written: everything before it is read.
-A record whose checksum does not fit is damage, and an error.
+TensorFlow reads the records, checks their checksums, and decodes the messages, a batch at a time.
+A file that ends inside a record was written by a program that was interrupted, or is still being
+written: everything before it is read. A record whose checksum does not fit is damage, and an
+error.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from lossaudit.arithmetic.arrays import Floats, Ints
 from lossaudit.errors import LogFileError
-from lossaudit.recordings import Floats, Ints
 
 _BATCH = 1024
 _FRAME = 16
@@ -47,7 +48,11 @@ class Scan:
         """Tag, steps and values of all points of each tag, in the order of the files."""
         if not self.tags:
             return
-        tags, steps, values = np.concatenate(self.tags), np.concatenate(self.steps), np.concatenate(self.values)
+        tags, steps, values = (
+            np.concatenate(self.tags),
+            np.concatenate(self.steps),
+            np.concatenate(self.values),
+        )
         order = np.argsort(tags, kind="stable")
         ends = np.cumsum(np.bincount(tags, minlength=len(self.names)))
         for name, rows in zip(self.names, np.split(order, ends), strict=False):
@@ -64,7 +69,10 @@ def scan_file(path: Path, scan: Scan) -> None:
     tf = _tensorflow(path)
     size = path.stat().st_size
     records = length = 0
-    for batch_size in (_BATCH, 1):  # an error hides the records of its batch, so that these are read one by one
+    for batch_size in (
+        _BATCH,
+        1,
+    ):  # an error hides the records of its batch, so that these are read one by one
         try:
             for batch in _batches(tf, path, records, batch_size):
                 _take(batch, scan)
@@ -76,11 +84,13 @@ def scan_file(path: Path, scan: Scan) -> None:
     else:
         if "truncated record" not in damage.message:
             raise LogFileError(
-                f"{path} is damaged: the {records:,} records before byte {length:,} are good, and the next is not"
+                f"{path} is damaged: the {records:,} records before byte {length:,} are good, and "
+                "the next is not"
             ) from damage
     if length < size:
         scan.notes.append(
-            f"the last record of {path.name} is torn, as its program was interrupted or still writes: "
+            f"the last record of {path.name} is torn, as its program was interrupted or still "
+            "writes: "
             f"{records:,} records before it were read"
         )
 
@@ -88,7 +98,9 @@ def scan_file(path: Path, scan: Scan) -> None:
 def _batches(tf: Any, path: Path, first: int, size: int) -> Iterator[dict[str, Any]]:
     """The records of a file from the first one on, decoded, so many at a time."""
     decode = _decoder()
-    for records in tf.data.TFRecordDataset(str(path), buffer_size=2**20).skip(first).batch(size).prefetch(2):
+    for records in (
+        tf.data.TFRecordDataset(str(path), buffer_size=2**20).skip(first).batch(size).prefetch(2)
+    ):
         yield decode(records)
 
 
@@ -97,7 +109,9 @@ def _decoder() -> Callable[[Any], dict[str, Any]]:
     """The decoding of a batch as a graph, which is traced once in a program."""
     import tensorflow as tf
 
-    return tf.function(lambda records: _decoded(tf, records), input_signature=[tf.TensorSpec([None], tf.string)])
+    return tf.function(
+        lambda records: _decoded(tf, records), input_signature=[tf.TensorSpec([None], tf.string)]
+    )
 
 
 def _decoded(tf: Any, records: Any) -> dict[str, Any]:
@@ -124,20 +138,31 @@ def _decoded(tf: Any, records: Any) -> dict[str, Any]:
 
 def _floats(tf: Any, tensors: Any) -> tuple[Any, Any]:
     """Which serialised tensors hold one float32, and that float, shape (n,) each."""
-    kinds = {"dtype": tf.int32, "tensor_shape": tf.string, "float_val": tf.float32, "tensor_content": tf.string}
+    kinds = {
+        "dtype": tf.int32,
+        "tensor_shape": tf.string,
+        "float_val": tf.float32,
+        "tensor_content": tf.string,
+    }
     counts, (types, shapes, listed, contents) = _fields(tf, tensors, "TensorProto", kinds)
     is_scalar = (counts[:, 1] > 0) & (_only(tf, shapes, "") == b"")
     is_float = is_scalar & (_only(tf, types, 0) == tf.float32.as_datatype_enum)
     content = _only(tf, contents, "")
     is_raw = is_float & (tf.strings.length(content) == 4)
     raw = tf.io.decode_raw(tf.where(is_raw, content, b"\0\0\0\0"), tf.float32)
-    return is_raw | (is_float & (counts[:, 2] == 1)), tf.where(is_raw, tf.reshape(raw, [-1]), _only(tf, listed, 0))
+    return is_raw | (is_float & (counts[:, 2] == 1)), tf.where(
+        is_raw, tf.reshape(raw, [-1]), _only(tf, listed, 0)
+    )
 
 
 def _fields(tf: Any, messages: Any, kind: str, fields: dict[str, Any]) -> tuple[Any, list[Any]]:
-    """How often each message has each field, shape (n, fields), and the entries of each field, shape (n, most)."""
+    """How often each message has each field, shape (n, fields), and the entries of each field,
+    shape (n, most).
+    """
     some = tf.concat([messages, [""]], 0)  # TensorFlow decodes no empty batch
-    counts, entries = tf.io.decode_proto(some, f"tensorflow.{kind}", list(fields), list(fields.values()))
+    counts, entries = tf.io.decode_proto(
+        some, f"tensorflow.{kind}", list(fields), list(fields.values())
+    )
     return counts[:-1], [one[:-1] for one in entries]
 
 
@@ -152,7 +177,11 @@ def _take(batch: dict[str, Any], scan: Scan) -> None:
     columns = {name: column.numpy() for name, column in batch.items()}
     names = [name.decode() for name in columns["names"].tolist()]
     indices = np.array([scan.names.setdefault(name, len(scan.names)) for name in names], np.int64)
-    tags, values, known = columns["tags"], columns["values"].astype(np.float64), columns["known"].copy()
+    tags, values, known = (
+        columns["tags"],
+        columns["values"].astype(np.float64),
+        columns["known"].copy(),
+    )
     for row, value in zip(np.flatnonzero(~known).tolist(), columns["rest"].tolist(), strict=True):
         number = _scalar(value)
         if number is None:
@@ -165,7 +194,9 @@ def _take(batch: dict[str, Any], scan: Scan) -> None:
 
 
 def _scalar(serialised: bytes) -> float | None:
-    """The number in a value of a summary; None where it holds no number, or another count of them than one."""
+    """The number in a value of a summary; None where it holds no number, or another count of them
+    than one.
+    """
     import tensorflow as tf
 
     value = tf.compat.v1.Summary.Value.FromString(serialised)
@@ -181,6 +212,7 @@ def _tensorflow(path: Path) -> Any:
         import tensorflow as tf
     except ImportError as error:
         raise LogFileError(
-            f"{path} is an event file, and reading it needs TensorFlow: pip install 'lossaudit[tensorflow]'"
+            f"{path} is an event file, and reading it needs TensorFlow: pip install "
+            "'lossaudit[tensorflow]'"
         ) from error
     return tf

@@ -1,4 +1,6 @@
-"""`History.history` as JSON: an object with a list of numbers, one for each epoch, under each key of the logs."""
+"""`History.history` as JSON: an object with a list of numbers, one for each epoch, under each key
+of the logs.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from lossaudit.arithmetic.arrays import Ints
 from lossaudit.errors import LogFileError
 from lossaudit.formats.columns import Column, Columns, column_of, numeric
-from lossaudit.formats.names import name_of
 from lossaudit.formats.points import Points, recording_of
-from lossaudit.recordings import Covers, Ints, Recording
+from lossaudit.recording.names import Covers, Name
+from lossaudit.recording.recording import Recording
 
 
 def is_history(document: Any) -> bool:
@@ -22,7 +25,8 @@ def is_history(document: Any) -> bool:
 
 
 def read(path: Path, document: Any, *, covers: Covers | None = None) -> Recording:
-    """Read the lists of a document; `epoch` beside `history` has the epochs, which else are unknown.
+    """Read the lists of a document; `epoch` beside `history` has the epochs, which else are
+    unknown.
 
     Raises:
         LogFileError: no list holds numbers.
@@ -30,8 +34,10 @@ def read(path: Path, document: Any, *, covers: Covers | None = None) -> Recordin
     notes: list[str] = []
     epochs = document.get("epoch") if "history" in document else None
     lists = lists_of(document)
-    losses = {name for name in lists if name_of(name).tag == "loss"}
-    columns = numeric({name: column_of(cells) for name, cells in lists.items()}, path, losses, notes)
+    losses = {name for name in lists if Name(name).tag == "loss"}
+    columns = numeric(
+        {name: column_of(cells) for name, cells in lists.items()}, path, losses, notes
+    )
     if not columns:
         raise LogFileError(f"{path} holds no list of numbers under {', '.join(map(repr, lists))}")
     points = [_points(path, name, column, epochs) for name, column in columns.items()]
@@ -58,7 +64,7 @@ def _points(path: Path, name: str, column: Column, epochs: list[int] | None) -> 
         column.numbers,
         f"{path.name}: {name}",
         epochs=_epochs(epochs, len(column.numbers)),
-        covers=name_of(name).covers or "epoch",
+        covers=Name(name).covers or "epoch",
         printed=True,
     )
 
@@ -71,4 +77,7 @@ def _epochs(epochs: list[int] | None, length: int) -> Ints | None:
 def _say_empty(columns: Columns, notes: list[str]) -> None:
     for name, column in columns.items():
         if column.gaps.any():
-            notes.append(f"{name}: {column.gaps.sum():,} of {len(column.gaps):,} numbers are null: read as NaN")
+            notes.append(
+                f"{name}: {column.gaps.sum():,} of {len(column.gaps):,} numbers are null: read as "
+                "NaN"
+            )

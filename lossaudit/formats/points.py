@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from lossaudit.arithmetic.arrays import Floats, Ints
 from lossaudit.formats.digits import decimals_of, widened
-from lossaudit.formats.names import name_of
-from lossaudit.recordings import Covers, Floats, Ints, Recording, Series, Split
+from lossaudit.recording.names import Covers, Name, Split
+from lossaudit.recording.recording import Recording
+from lossaudit.recording.series import Series
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +63,8 @@ def recording_of(
         form: the name of the format.
         points: what the log holds.
         notes: what the reader has to say.
-        covers: what each number covers, by the user's word; else the format, the name and the shape decide.
+        covers: what each number covers, by the user's word; else the format, the name and the
+            shape decide.
         run: the run that was read, where the log holds several.
     """
     said = list(notes)
@@ -69,17 +72,26 @@ def recording_of(
     shaped = [_shaped(one, named) for one in named]
     said += _guesses(named, shaped)
     series = [_series(one, said) for one in shaped]
-    return Recording(series, run=run, metadata={"source": str(source), "format": form, "notes": said})
+    return Recording(
+        series, run=run, metadata={"source": str(source), "format": form, "notes": said}
+    )
 
 
 def _named(points: Points, covers: Covers | None) -> Points:
-    name = name_of(points.name)
+    name = Name(points.name)
     split = points.split or name.split or "train"
-    return replace(points, tag=points.tag or name.tag, split=split, covers=covers or points.covers or name.covers)
+    return replace(
+        points,
+        tag=points.tag or name.tag,
+        split=split,
+        covers=covers or points.covers or name.covers,
+    )
 
 
 def _shaped(points: Points, others: Sequence[Points]) -> Points:
-    """The points with what they cover, by their shape where their name is silent, and with the axis in its place."""
+    """The points with what they cover, by their shape where their name is silent, and with the
+    axis in its place.
+    """
     if points.covers is None:
         points = replace(points, covers="epoch" if _is_by_epoch(points, others) else "batch")
     if points.axis is None:
@@ -90,16 +102,22 @@ def _shaped(points: Points, others: Sequence[Points]) -> Points:
 
 
 def _is_by_epoch(points: Points, others: Sequence[Points]) -> bool:
-    """Whether there is one number for each epoch: no two in a row of one epoch, or as many as were held out."""
+    """Whether there is one number for each epoch: no two in a row of one epoch, or as many as were
+    held out.
+    """
     if points.epochs is not None and np.array_equal(points.epochs, np.trunc(points.epochs)):
         return bool(np.all(np.diff(points.epochs) != 0))
     held_out = [one for one in others if one.split != "train" and one.tag == points.tag]
-    return points.split != "train" or any(len(one.values) == len(points.values) for one in held_out)
+    return points.split != "train" or any(
+        len(one.values) == len(points.values) for one in held_out
+    )
 
 
 def _counts_epochs(points: Points) -> bool:
-    """Whether the axis of one number an epoch counts them: by its name, or from 0 or 1 on, one by one."""
-    if points.axis is None or name_of(points.name).covers == "epoch":
+    """Whether the axis of one number an epoch counts them: by its name, or from 0 or 1 on, one by
+    one.
+    """
+    if points.axis is None or Name(points.name).covers == "epoch":
         return points.axis is not None and not points.name.endswith("_vs_iterations")
     first = points.axis[:1]
     return bool(np.all(np.diff(points.axis) == 1) and np.all((first == 0) | (first == 1)))
@@ -111,7 +129,8 @@ def _guesses(named: Sequence[Points], shaped: Sequence[Points]) -> list[str]:
         if before.covers is None and after.covers:
             guessed.setdefault(after.covers, {})[after.name] = None
     return [
-        f"{', '.join(names)}: nothing says what each number covers; by shape, an {found}; covers=… says otherwise"
+        f"{', '.join(names)}: nothing says what each number covers; by shape, an {found}; "
+        "covers=… says otherwise"
         if found == "epoch"
         else f"{', '.join(names)}: nothing says what each number covers; taken for a {found}; covers=… says otherwise"
         for found, names in guessed.items()
@@ -145,7 +164,10 @@ def _series(points: Points, notes: list[str]) -> Series:
 def _count_not_finite(points: Points, notes: list[str]) -> None:
     nans, infinite = int(np.isnan(points.values).sum()), int(np.isinf(points.values).sum())
     if nans or infinite:
-        notes.append(f"{points.name}: {nans:,} NaN and {infinite:,} infinite among {len(points.values):,} numbers")
+        notes.append(
+            f"{points.name}: {nans:,} NaN and {infinite:,} infinite among {len(points.values):,} "
+            "numbers"
+        )
 
 
 def _whole(points: Points, name: str, notes: list[str]) -> Ints | None:

@@ -7,22 +7,34 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from lossaudit import store
 from lossaudit.errors import LogFileError
-from lossaudit.formats import csvlog, delimited, documents, history, mlflow, table, tfevents, trainer_state
+from lossaudit.formats import (
+    csvlog,
+    delimited,
+    documents,
+    history,
+    mlflow,
+    table,
+    tfevents,
+    trainer_state,
+)
 from lossaudit.formats.table import Roles
-from lossaudit.recordings import Covers, Recording
+from lossaudit.recording import recording
+from lossaudit.recording.names import Covers
+from lossaudit.recording.recording import Recording
 
 if TYPE_CHECKING:
     import pandas
 
 _HEAD = 4096
 _KNOWN = (
-    "a run file, an event file of TensorBoard or a folder of them, an mlflow.db, a CSV file, JSON lines, "
+    "a run file, an event file of TensorBoard or a folder of them, an mlflow.db, a CSV file, JSON "
+    "lines, "
     "History.history as JSON, or a trainer_state.json"
 )
 _PICKLE = (
-    "holds a pickle, and reading one runs whatever program its writer put into it: write numbers instead, for example "
+    "holds a pickle, and reading one runs whatever program its writer put into it: write numbers "
+    "instead, for example "
     "json.dump(history.history, file)"
 )
 
@@ -41,13 +53,16 @@ def read(
 ) -> Recording:
     r"""Read what was recorded or logged; the content decides how, not the name.
 
-    `metadata["format"]` of the recording says what was read, and `metadata["notes"]` what was guessed, left out or
-    found torn. Steps and epochs are those of the log, also where it counts from 1.
+    `metadata["format"]` of the recording says what was read, and `metadata["notes"]` what was
+    guessed, left out or found torn. Steps and epochs are those of the log, also where it counts
+    from 1.
 
     Args:
         source: a path, or a DataFrame.
-        run: the run to read where there are several: its name or id in MLflow and W&B, its folder in TensorBoard.
-        covers: what each number covers: `"batch"`, `"epoch_so_far"` or `"epoch"`; else names and shape decide.
+        run: the run to read where there are several: its name or id in MLflow and W&B, its folder
+            in TensorBoard.
+        covers: what each number covers: `"batch"`, `"epoch_so_far"` or `"epoch"`; else names and
+            shape decide.
         loss: the column of a table that has the loss of training.
         val_loss: the column of a table that has the loss of validation.
         step: the column of a table that has the step of each row.
@@ -68,7 +83,9 @@ def read(
     array([1. , 0.5])
     """
     if covers is not None and covers not in get_args(Covers):
-        raise ValueError(f"covers={covers!r} must be one of {', '.join(map(repr, get_args(Covers)))}")
+        raise ValueError(
+            f"covers={covers!r} must be one of {', '.join(map(repr, get_args(Covers)))}"
+        )
     roles = Roles(loss, val_loss, step, epoch, weight, split)
     if not isinstance(source, (str, PathLike)):
         return table.read_frame(_frame(source), roles, covers=covers)
@@ -80,7 +97,10 @@ def read(
 
 def _frame(source: Any) -> pandas.DataFrame:
     if not (hasattr(source, "columns") and hasattr(source, "iloc")):
-        raise TypeError(f"source must be a path or a pandas DataFrame, not {type(source).__name__}: {source!r:.80}")
+        raise TypeError(
+            f"source must be a path or a pandas DataFrame, not {type(source).__name__}: "
+            f"{source!r:.80}"
+        )
     return source
 
 
@@ -92,9 +112,15 @@ def _read_path(path: Path, roles: Roles, run: str | None, covers: Covers | None)
         except UnicodeDecodeError as error:
             raise LogFileError(f"{path} is text, but not in UTF-8: {error}") from error
     _refuse(roles, path)
-    if path.is_dir() or tfevents.is_event_file(head) or (len(head) < 64 and "tfevents" in path.name):
+    if (
+        path.is_dir()
+        or tfevents.is_event_file(head)
+        or (len(head) < 64 and "tfevents" in path.name)
+    ):
         if path.is_dir() and not tfevents.files_in(path):
-            raise LogFileError(f"{path} is a folder without event files (named …tfevents…) in it or below it")
+            raise LogFileError(
+                f"{path} is a folder without event files (named …tfevents…) in it or below it"
+            )
         return tfevents.read(path, run=run, covers=covers)
     if head.startswith(b"SQLite format 3\0"):
         return _read_database(path, run, covers)
@@ -115,7 +141,9 @@ def _head(path: Path) -> bytes:
 
 
 def _is_text(path: Path, head: bytes) -> bool:
-    """Whether a file has text: no NUL, and UTF-8 but for a character that the end of the head cuts."""
+    """Whether a file has text: no NUL, and UTF-8 but for a character that the end of the head
+    cuts.
+    """
     if not head.strip() or b"\0" in head or _is_pickle(path, head):
         return False
     try:
@@ -129,7 +157,9 @@ def _is_pickle(path: Path, head: bytes) -> bool:
     """Whether a file is a pickle, of any protocol, by itself or inside of what numpy saved."""
     if head.startswith(b"\x93NUMPY"):
         return b"O'" in head
-    return head.startswith((b"(dp", b"(lp", b"ccopy_reg\n")) or (b"\0" in head and _has_opcodes_only(path))
+    return head.startswith((b"(dp", b"(lp", b"ccopy_reg\n")) or (
+        b"\0" in head and _has_opcodes_only(path)
+    )
 
 
 def _has_opcodes_only(path: Path) -> bool:
@@ -143,10 +173,12 @@ def _has_opcodes_only(path: Path) -> bool:
 def _read_database(path: Path, run: str | None, covers: Covers | None) -> Recording:
     if {"runs", "metrics"} <= mlflow.tables_of(path):
         return mlflow.read(path, run=run, covers=covers)
-    return store.read(path)
+    return recording.read(path)
 
 
-def _read_text(path: Path, head: bytes, roles: Roles, run: str | None, covers: Covers | None) -> Recording:
+def _read_text(
+    path: Path, head: bytes, roles: Roles, run: str | None, covers: Covers | None
+) -> Recording:
     if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"["):
         return _read_json(path, roles, covers)
     names = delimited.layout_of(path).names
@@ -170,6 +202,7 @@ def _read_json(path: Path, roles: Roles, covers: Covers | None) -> Recording:
     if isinstance(document, list) and document and all(isinstance(row, dict) for row in document):
         return table.read_rows(path, document, roles, covers=covers)
     raise LogFileError(
-        f"{path} is JSON, but neither an object of lists, as History.history is, nor a list of objects, nor has it a "
+        f"{path} is JSON, but neither an object of lists, as History.history is, nor a list of "
+        "objects, nor has it a "
         "log_history, as a trainer_state.json has"
     )

@@ -1,4 +1,6 @@
-"""A table that a user made: CSV, JSON lines or a DataFrame, its columns named by the user or guessed by their names."""
+"""A table that a user made: CSV, JSON lines or a DataFrame, its columns named by the user or
+guessed by their names.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +12,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lossaudit.arithmetic.arrays import Floats
 from lossaudit.errors import LogFileError
 from lossaudit.formats import delimited, documents, wandb
 from lossaudit.formats.columns import Column, Columns, column_of, from_frame, from_rows, numeric
-from lossaudit.formats.names import name_of, split_of
 from lossaudit.formats.points import Points, recording_of
-from lossaudit.recordings import Covers, Floats, Recording, Split
+from lossaudit.recording.names import Covers, Name, Split, split_of
+from lossaudit.recording.recording import Recording
 
 if TYPE_CHECKING:
     import pandas
 
-_STEPS = ("step", "steps", "global_step", "_step", "trainer/global_step", "iteration", "iterations", "iter")
+_STEPS = (
+    "step",
+    "steps",
+    "global_step",
+    "_step",
+    "trainer/global_step",
+    "iteration",
+    "iterations",
+    "iter",
+)
 _WITHIN_AN_EPOCH = ("batch", "batches", "batch_idx")
 _GUESSED: Mapping[str, tuple[str, ...]] = {
     "step": (*_STEPS, *_WITHIN_AN_EPOCH),
@@ -28,7 +40,17 @@ _GUESSED: Mapping[str, tuple[str, ...]] = {
     "weight": ("weight", "weights", "rows", "batch_size", "samples", "num_samples"),
     "split": ("split", "phase", "stage", "mode", "subset", "set"),
 }
-_CLOCKS = {"time", "timestamp", "_timestamp", "_runtime", "runtime", "wall_time", "walltime", "date", "elapsed"}
+_CLOCKS = {
+    "time",
+    "timestamp",
+    "_timestamp",
+    "_runtime",
+    "runtime",
+    "wall_time",
+    "walltime",
+    "date",
+    "elapsed",
+}
 
 
 @dataclass(frozen=True)
@@ -60,7 +82,9 @@ class Roles:
 _GUESS = Roles()
 
 
-def read_csv(path: Path, roles: Roles = _GUESS, *, run: str | None = None, covers: Covers | None = None) -> Recording:
+def read_csv(
+    path: Path, roles: Roles = _GUESS, *, run: str | None = None, covers: Covers | None = None
+) -> Recording:
     """Read a table of delimited text; that of a W&B chart too, of which `run` picks one run.
 
     Raises:
@@ -72,10 +96,14 @@ def read_csv(path: Path, roles: Roles = _GUESS, *, run: str | None = None, cover
         run, columns = wandb.run_of(columns, path, run, notes)
         points = points_of(columns, path.name, path, roles, notes, empty_is_nan=False)
         return recording_of(path, "wandb-csv", points, notes, covers=covers, run=run)
-    return recording_of(path, "csv", points_of(columns, path.name, path, roles, notes), notes, covers=covers)
+    return recording_of(
+        path, "csv", points_of(columns, path.name, path, roles, notes), notes, covers=covers
+    )
 
 
-def read_json_lines(path: Path, roles: Roles = _GUESS, *, covers: Covers | None = None) -> Recording:
+def read_json_lines(
+    path: Path, roles: Roles = _GUESS, *, covers: Covers | None = None
+) -> Recording:
     """Read a table that has a JSON object on each line.
 
     Raises:
@@ -83,24 +111,35 @@ def read_json_lines(path: Path, roles: Roles = _GUESS, *, covers: Covers | None 
     """
     notes: list[str] = []
     columns = documents.read_lines(path, notes)
-    return recording_of(path, "json-lines", points_of(columns, path.name, path, roles, notes), notes, covers=covers)
+    return recording_of(
+        path, "json-lines", points_of(columns, path.name, path, roles, notes), notes, covers=covers
+    )
 
 
 def is_table(document: Any) -> bool:
     """Whether a JSON document is an object of equally long lists of which one has steps or epochs."""
-    if not isinstance(document, dict) or not all(isinstance(cells, list) for cells in document.values()):
+    if not isinstance(document, dict) or not all(
+        isinstance(cells, list) for cells in document.values()
+    ):
         return False
     places = {*_GUESSED["step"], *_GUESSED["epoch"]}
-    return len({len(cells) for cells in document.values()}) == 1 and any(name.lower() in places for name in document)
+    return len({len(cells) for cells in document.values()}) == 1 and any(
+        name.lower() in places for name in document
+    )
 
 
 def read_lists(
-    path: Path, lists: Mapping[str, list[Any]], roles: Roles = _GUESS, *, covers: Covers | None = None
+    path: Path,
+    lists: Mapping[str, list[Any]],
+    roles: Roles = _GUESS,
+    *,
+    covers: Covers | None = None,
 ) -> Recording:
     """Take a table whose columns are the lists of a JSON object.
 
     Raises:
-        LogFileError: the lists are of several lengths, none holds numbers, or none has a given name.
+        LogFileError: the lists are of several lengths, none holds numbers, or none has a given
+            name.
     """
     lengths = {name: len(cells) for name, cells in lists.items()}
     if len(set(lengths.values())) > 1:
@@ -124,7 +163,9 @@ def read_rows(
     return recording_of(path, "json", points, notes, covers=covers)
 
 
-def read_frame(frame: pandas.DataFrame, roles: Roles = _GUESS, *, covers: Covers | None = None) -> Recording:
+def read_frame(
+    frame: pandas.DataFrame, roles: Roles = _GUESS, *, covers: Covers | None = None
+) -> Recording:
     """Take the columns of a DataFrame.
 
     Raises:
@@ -136,7 +177,13 @@ def read_frame(frame: pandas.DataFrame, roles: Roles = _GUESS, *, covers: Covers
 
 
 def points_of(
-    columns: Columns, origin: str, source: str | Path, roles: Roles, notes: list[str], *, empty_is_nan: bool = True
+    columns: Columns,
+    origin: str,
+    source: str | Path,
+    roles: Roles,
+    notes: list[str],
+    *,
+    empty_is_nan: bool = True,
 ) -> list[Points]:
     """Every column of numbers as points, but for the columns that say where and how much.
 
@@ -154,13 +201,21 @@ def points_of(
     found = _roles(columns, source, roles)
     splits = _splits(columns, found)
     others = {name: one for name, one in columns.items() if name != found.get("split")}
-    needed = {name for name in others if name in roles.given().values() or name_of(name).tag == "loss"}
+    needed = {
+        name for name in others if name in roles.given().values() or Name(name).tag == "loss"
+    }
     table = numeric(others, source, needed, notes)
     table = _without_counters(table, found, notes)
     places = {role: table.get(found.get(role, "")) for role in ("step", "epoch", "weight")}
-    metrics = {name: one for name, one in table.items() if name not in {found.get(role) for role in places}}
+    metrics = {
+        name: one
+        for name, one in table.items()
+        if name not in {found.get(role) for role in places}
+    }
     if not metrics:
-        raise LogFileError(f"{source} has no column of logged numbers; its columns are {_listed(columns)}")
+        raise LogFileError(
+            f"{source} has no column of logged numbers; its columns are {_listed(columns)}"
+        )
     _say(found, roles, notes)
     has_places = bool(places["step"] or places["epoch"])
     rows = _logged(metrics, empty_is_nan=empty_is_nan, has_places=has_places, notes=notes)
@@ -177,9 +232,16 @@ def _roles(columns: Columns, source: str | Path, roles: Roles) -> dict[str, str]
     given = roles.given()
     for role, name in given.items():
         if name not in columns:
-            raise LogFileError(f"{role}={name!r} is no column of {source}; its columns are {_listed(columns)}")
+            raise LogFileError(
+                f"{role}={name!r} is no column of {source}; its columns are {_listed(columns)}"
+            )
     by_name = {name.strip().lower(): name for name in columns if name not in given.values()}
-    guessed = {role: by_name[word] for role, words in _GUESSED.items() for word in reversed(words) if word in by_name}
+    guessed = {
+        role: by_name[word]
+        for role, words in _GUESSED.items()
+        for word in reversed(words)
+        if word in by_name
+    }
     if "split" not in given and _words_for_splits(columns, guessed.get("split")) is None:
         guessed.pop("split", None)
     return {**guessed, **given}
@@ -200,13 +262,19 @@ def _splits(columns: Columns, found: dict[str, str]) -> list[Split] | None:
         return None
     splits = _words_for_splits(columns, found["split"])
     if splits is None:
-        raise LogFileError(f"split={found['split']!r} must be a column of words such as 'train' and 'val'")
+        raise LogFileError(
+            f"split={found['split']!r} must be a column of words such as 'train' and 'val'"
+        )
     return splits
 
 
 def _without_counters(table: Columns, found: dict[str, str], notes: list[str]) -> Columns:
-    """The table without clocks, which are no metric, and without the index that pandas writes before its columns."""
-    clocks = [name for name in table if name.strip().lower() in _CLOCKS and name not in found.values()]
+    """The table without clocks, which are no metric, and without the index that pandas writes
+    before its columns.
+    """
+    clocks = [
+        name for name in table if name.strip().lower() in _CLOCKS and name not in found.values()
+    ]
     if clocks:
         notes.append(f"{', '.join(clocks)}: left out, as a time is no metric")
     index = [name for name in table if not name.strip() or name.startswith("Unnamed: ")]
@@ -216,7 +284,9 @@ def _without_counters(table: Columns, found: dict[str, str], notes: list[str]) -
 
 
 def _say(found: dict[str, str], roles: Roles, notes: list[str]) -> None:
-    guessed = [f"{role} from {name!r}" for role, name in found.items() if role not in roles.given()]
+    guessed = [
+        f"{role} from {name!r}" for role, name in found.items() if role not in roles.given()
+    ]
     if guessed:
         notes.append(f"guessed by the names of the columns: {', '.join(guessed)}")
 
@@ -226,9 +296,10 @@ def _logged(
 ) -> dict[str, NDArray[np.bool_]]:
     """The rows in which each metric was logged, as a mask.
 
-    An empty cell beside a number of another metric was not logged: a program that validates once an epoch leaves the
-    cells between empty. One in a row without any number is a NaN, as pandas writes it, if the metric has numbers
-    everywhere else. Without steps or epochs the position counts, so that nothing is left out.
+    An empty cell beside a number of another metric was not logged: a program that validates once
+    an epoch leaves the cells between empty. One in a row without any number is a NaN, as pandas
+    writes it, if the metric has numbers everywhere else. Without steps or epochs the position
+    counts, so that nothing is left out.
     """
     gaps = {name: column.gaps for name, column in metrics.items()}
     blank = np.logical_and.reduce(list(gaps.values()))
@@ -242,7 +313,9 @@ def _logged(
     return rows
 
 
-def _parts(rows: NDArray[np.bool_], splits: list[Split] | None) -> Iterator[tuple[Split | None, NDArray[np.bool_]]]:
+def _parts(
+    rows: NDArray[np.bool_], splits: list[Split] | None
+) -> Iterator[tuple[Split | None, NDArray[np.bool_]]]:
     if splits is None:
         yield None, rows
     else:
@@ -264,10 +337,16 @@ def _points(
         return None if column is None else column.numbers[rows]
 
     steps = taken("step")
-    if steps is not None and found["step"].strip().lower() in _WITHIN_AN_EPOCH and np.any(np.diff(steps) < 0):
+    if (
+        steps is not None
+        and found["step"].strip().lower() in _WITHIN_AN_EPOCH
+        and np.any(np.diff(steps) < 0)
+    ):
         steps = None  # it counts the batches of each epoch anew, which is no step
     asked = {found.get("loss"): "train", found.get("val_loss"): "validation"}
-    role: Split | None = "validation" if name == found.get("val_loss") else "train" if name in asked else None
+    role: Split | None = (
+        "validation" if name == found.get("val_loss") else "train" if name in asked else None
+    )
     return Points(
         name,
         column.numbers[rows],
@@ -276,6 +355,6 @@ def _points(
         epochs=taken("epoch"),
         weights=taken("weight"),
         tag="loss" if role else None,
-        split=split or role or name_of(name).split,
+        split=split or role or Name(name).split,
         printed=True,
     )

@@ -1,4 +1,5 @@
-"""Event files, as Keras' TensorBoard callback, `tf.summary` and other writers of TensorBoard make them: every point.
+"""Event files, as Keras' TensorBoard callback, `tf.summary` and other writers of TensorBoard make
+them: every point.
 
 The folders say which run and which split the points are of; `events` reads the files.
 """
@@ -11,9 +12,9 @@ from pathlib import Path
 
 from lossaudit.errors import LogFileError
 from lossaudit.formats.events import Scan, scan_file
-from lossaudit.formats.names import split_of
 from lossaudit.formats.points import Points, recording_of
-from lossaudit.recordings import Covers, Recording, Split
+from lossaudit.recording.names import Covers, Split, split_of
+from lossaudit.recording.recording import Recording
 
 
 def is_event_file(head: bytes) -> bool:
@@ -29,11 +30,12 @@ def files_in(folder: Path) -> list[Path]:
 def read(path: Path, *, run: str | None = None, covers: Covers | None = None) -> Recording:
     """Read an event file, or all those of one run in a folder.
 
-    A folder named like a split ("train", "validation", "eval", …) has what was logged of that split; any other folder
-    is a run of that name.
+    A folder named like a split ("train", "validation", "eval", …) has what was logged of that
+    split; any other folder is a run of that name.
 
     Raises:
-        LogFileError: a file is damaged, the folder has several runs and none is asked for, or TensorFlow is missing.
+        LogFileError: a file is damaged, the folder has several runs and none is asked for, or
+            TensorFlow is missing.
     """
     files = files_in(path) if path.is_dir() else [path]
     run, chosen = _run_of(path, files, run)
@@ -52,10 +54,14 @@ def _begun(path: Path) -> tuple[int, list[tuple[int, str]]]:
     """The second in a file's name, and what follows it with its numbers as numbers."""
     found = re.search(r"tfevents\.(\d+)", path.name)
     parts = re.split(r"(\d+)", path.name)
-    return int(found[1]) if found else 0, [(int(part), "") if part.isdigit() else (0, part) for part in parts]
+    return int(found[1]) if found else 0, [
+        (int(part), "") if part.isdigit() else (0, part) for part in parts
+    ]
 
 
-def _run_of(path: Path, files: Sequence[Path], run: str | None) -> tuple[str | None, dict[Path, list[Path]]]:
+def _run_of(
+    path: Path, files: Sequence[Path], run: str | None
+) -> tuple[str | None, dict[Path, list[Path]]]:
     """The run to read, and its event files by folder."""
     runs: dict[str, dict[Path, list[Path]]] = {}
     for file in files:
@@ -75,7 +81,11 @@ def _run_of(path: Path, files: Sequence[Path], run: str | None) -> tuple[str | N
 
 def _points(scan: Scan, folder: Path, path: Path) -> Iterator[Points]:
     split: Split | None = split_of(folder.name)
-    place = path.name if folder in (path, path.parent) else f"{path.name}/{folder.relative_to(path).as_posix()}"
+    place = (
+        path.name
+        if folder in (path, path.parent)
+        else f"{path.name}/{folder.relative_to(path).as_posix()}"
+    )
     for name, steps, values in scan.series():
         yield Points(name, values, f"{place}: {name}", axis=steps, split=split)
 

@@ -1,35 +1,35 @@
 """For Keras: what records the truth inside the training step, and what audits a run.
 
-`LossRecorder` and `LossAudit` are callbacks, and so is `Summaries`, which writes what is true to TensorBoard.
-`explain_gap` says why `evaluate` does not give what `fit` reported. `RecordingMean` replaces `keras.metrics.Mean` in
-steps of your own, `CompensatedMean` in long runs, and `fit_loop` is `fit` as a hand-written loop. Keras is imported
-when one of these names is first used.
+`LossRecorder` and `LossAudit` are callbacks, and so is `Summaries`, which writes what is true to
+TensorBoard. `explain_gap` says why `evaluate` does not give what `fit` reported. `RecordingMean`
+replaces `keras.metrics.Mean` in steps of your own, `CompensatedMean` in long runs, and `fit_loop`
+is `fit` as a hand-written loop. Keras is imported when one of these names is first used.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lossaudit.exports import exported
+from lossaudit._exports import exported
 
 if TYPE_CHECKING:
-    from lossaudit.keras.audits import LossAudit, LossAuditWarning
-    from lossaudit.keras.callbacks import LossRecorder
-    from lossaudit.keras.gaps import Gap, explain_gap
-    from lossaudit.keras.loops import fit_loop
-    from lossaudit.keras.metrics import CompensatedMean, RecordingMean
+    from lossaudit.keras.capture.loss_recorder import LossRecorder
+    from lossaudit.keras.capture.recording_mean import CompensatedMean, RecordingMean
+    from lossaudit.keras.gap.explain import Gap, explain_gap
+    from lossaudit.keras.loop import fit_loop
+    from lossaudit.keras.loss_audit import LossAudit, LossAuditWarning
     from lossaudit.keras.summaries import Summaries
 
 _HOME = {
-    "CompensatedMean": "metrics",
-    "Gap": "gaps",
-    "LossAudit": "audits",
-    "LossAuditWarning": "audits",
-    "LossRecorder": "callbacks",
-    "RecordingMean": "metrics",
+    "CompensatedMean": "capture.recording_mean",
+    "Gap": "gap.explain",
+    "LossAudit": "loss_audit",
+    "LossAuditWarning": "loss_audit",
+    "LossRecorder": "capture.loss_recorder",
+    "RecordingMean": "capture.recording_mean",
     "Summaries": "summaries",
-    "explain_gap": "gaps",
-    "fit_loop": "loops",
+    "explain_gap": "gap.explain",
+    "fit_loop": "loop",
 }
 
 __all__ = [

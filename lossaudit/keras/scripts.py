@@ -13,15 +13,17 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-from lossaudit.findings import Report
+from lossaudit.report.report import Report
 
 
 @contextmanager
 def every_fit_audited() -> Iterator[list[Report]]:
-    """Add a LossAudit to the callbacks of every `fit` while the context lasts, and collect their reports, in order.
+    """Add a LossAudit to the callbacks of every `fit` while the context lasts, and collect their
+    reports, in order.
 
-    Keras is not imported here but watched for, so that a program may choose its back end and devices before it does.
-    A `fit` that has a LossAudit among its callbacks already keeps that one.
+    Keras is not imported here but watched for, so that a program may choose its back end and
+    devices before it does. A `fit` that has a LossAudit among its callbacks already keeps that
+    one.
     """
     reports: list[Report] = []
     undo: list[Callable[[], None]] = []
@@ -60,7 +62,7 @@ def _with_audit(callbacks: Any, model: Any) -> tuple[Any, Any]:
     """The callbacks of a `fit` with a LossAudit among them, and that one."""
     from keras.callbacks import CallbackList
 
-    from lossaudit.keras.audits import LossAudit
+    from lossaudit.keras.loss_audit import LossAudit
 
     ready = isinstance(callbacks, CallbackList)
     listed = callbacks.callbacks if ready else _flat(callbacks)
@@ -90,7 +92,9 @@ class _Watch(importlib.abc.MetaPathFinder):
         self.name, self.found = name, found
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        """Find the module as usual, with a loader that reports when it is done; many only look whether it is there."""
+        """Find the module as usual, with a loader that reports when it is done; many only look
+        whether it is there.
+        """
         if fullname != self.name:
             return None
         self.leave()

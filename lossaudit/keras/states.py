@@ -1,4 +1,6 @@
-"""State: all that a training leaves in a model, to be put back after the model was used for a measurement."""
+"""State: all that a training leaves in a model, to be put back after the model was used for a
+measurement.
+"""
 
 from __future__ import annotations
 
@@ -9,29 +11,40 @@ from typing import Any
 
 import numpy as np
 from keras import ops
-from keras.src.backend.common import global_state  # the generator of layers that were given no seed is nowhere public
+from keras.src.backend.common import (
+    global_state,  # the generator of layers that were given no seed is nowhere public
+)
 
-from lossaudit.keras.rings import ON_TENSORFLOW
+from lossaudit.keras.capture.ring import ON_TENSORFLOW
 
 Values = list[tuple[Any, Any]]
 """Variables of Keras, each with its value as an array."""
 
 _ABSENT = object()
-_ATTRIBUTES = ("history", "stop_training", "stop_evaluating", "_initial_epoch", "_eval_epoch_iterator")
+_ATTRIBUTES = (
+    "history",
+    "stop_training",
+    "stop_evaluating",
+    "_initial_epoch",
+    "_eval_epoch_iterator",
+)
 """What `fit` and `evaluate` set on a model, beside what they compile."""
 
 
 class State:
-    """Values of all variables of a model, its metrics and its optimizer, and of the generators of random numbers.
+    """Values of all variables of a model, its metrics and its optimizer, and of the generators of
+    random numbers.
 
-    Among the variables are moving statistics and the states of seed generators. Of Python and numpy it is the
-    generators that a data pipeline may draw from.
+    Among the variables are moving statistics and the states of seed generators. Of Python and
+    numpy it is the generators that a data pipeline may draw from.
     """
 
     def __init__(self, model: Any) -> None:
         self._model = model
         optimizer = getattr(model.optimizer, "variables", [])
-        self._values = values_of([*model.variables, *model.metrics_variables, *optimizer, *_unseeded()])
+        self._values = values_of(
+            [*model.variables, *model.metrics_variables, *optimizer, *_unseeded()]
+        )
         self._attributes = {name: vars(model).get(name, _ABSENT) for name in _ATTRIBUTES}
         self._random = random.getstate(), np.random.get_state()  # noqa: NPY002 - it is this one that is in use
 
@@ -59,7 +72,9 @@ class State:
     def holds(self, variables: Iterable[Any]) -> bool:
         """Whether some of the variables still have the values that they had, bit for bit."""
         before = {id(variable): value for variable, value in self._values}
-        return all(value.tobytes() == before[id(one)].tobytes() for one, value in values_of(variables))
+        return all(
+            value.tobytes() == before[id(one)].tobytes() for one, value in values_of(variables)
+        )
 
 
 def seeds_of(model: Any) -> Values:
@@ -110,4 +125,6 @@ def _unseeded() -> list[Any]:
 
 def _read(variable: Any) -> Any:
     # Keras 3.15 reads TensorFlow variables in a way of which numpy 2 warns.
-    return variable.value.numpy() if ON_TENSORFLOW else np.array(ops.convert_to_numpy(variable.value))
+    return (
+        variable.value.numpy() if ON_TENSORFLOW else np.array(ops.convert_to_numpy(variable.value))
+    )

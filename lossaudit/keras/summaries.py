@@ -11,22 +11,26 @@ from typing import Any, Self
 
 import tensorflow as tf
 
-from lossaudit.keras.callbacks import LossRecorder
-from lossaudit.recordings import Series, Split
+from lossaudit.keras.capture.loss_recorder import LossRecorder
+from lossaudit.recording.names import Split, of_keras
+from lossaudit.recording.series import Series
 
 
 class Summaries(LossRecorder):
-    """Writes scalars for TensorBoard, by train and validation writers, from `fit` or from a loop of your own.
+    """Writes scalars for TensorBoard, by train and validation writers, from `fit` or from a loop
+    of your own.
 
-    As a callback it writes the true loss of every batch as "batch_loss" at its step, whatever else it was asked to
-    record ("batch_mae", "batch_gradient_variance/…"), and the logs of every epoch as "epoch_loss", … at the epoch. A
-    loop of your own calls `batch` and `epoch`.
+    As a callback it writes the true loss of every batch as "batch_loss" at its step, whatever else
+    it was asked to record ("batch_mae", "batch_gradient_variance/…"), and the logs of every epoch
+    as "epoch_loss", … at the epoch. A loop of your own calls `batch` and `epoch`.
 
-    All is flushed at the end of an epoch, when a `with` block is left in whatever way, and when the program ends.
+    All is flushed at the end of an epoch, when a `with` block is left in whatever way, and when
+    the program ends.
 
     Args:
         log_dir: the folder of the run; the splits are folders in it.
-        recording: what `LossRecorder` is to record, in its words: `metrics`, `components`, `gradients`, …
+        recording: what `LossRecorder` is to record, in its words: `metrics`, `components`,
+            `gradients`, …
 
     >>> import tempfile
     >>> with Summaries(tempfile.mkdtemp()) as summaries:
@@ -45,14 +49,22 @@ class Summaries(LossRecorder):
         atexit.register(lambda: (method := closing()) and method())
 
     def batch(self, *, split: Split = "train", **scalars: Any) -> None:
-        """Write numbers of the next batch of a split, as "batch_…"; batches count from 0 over all epochs."""
+        """Write numbers of the next batch of a split, as "batch_…"; batches count from 0 over all
+        epochs.
+        """
         step = self._steps[split] = self._steps.get(split, -1) + 1
-        self._write_scalars(split, step, {f"batch_{name}": value for name, value in scalars.items()})
+        self._write_scalars(
+            split, step, {f"batch_{name}": value for name, value in scalars.items()}
+        )
 
     def epoch(self, *, split: Split = "train", **scalars: Any) -> None:
-        """Write numbers of the next epoch of a split, as "epoch_…", and flush; epochs count from 0."""
+        """Write numbers of the next epoch of a split, as "epoch_…", and flush; epochs count from
+        0.
+        """
         epoch = self._epochs[split] = self._epochs.get(split, -1) + 1
-        self._write_scalars(split, epoch, {f"epoch_{name}": value for name, value in scalars.items()})
+        self._write_scalars(
+            split, epoch, {f"epoch_{name}": value for name, value in scalars.items()}
+        )
         self.flush()
 
     def on_recorded(self, added: list[Series]) -> None:
@@ -66,7 +78,7 @@ class Summaries(LossRecorder):
         """Write the logs of the epoch, those of validation without their prefix, and flush."""
         super().on_epoch_end(epoch, logs)
         for name, value in (logs or {}).items():
-            split, tag = ("validation", name[4:]) if name.startswith("val_") else ("train", name)
+            split, tag = of_keras(name)
             self._write_scalars(split, epoch, {f"epoch_{tag}": value})
         self.flush()
 
@@ -89,7 +101,10 @@ class Summaries(LossRecorder):
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None:
         self.close()
 

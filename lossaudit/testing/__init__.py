@@ -1,30 +1,44 @@
-"""For tests of one's own: assertions, conformance suites, strategies, planted mistakes, and trainings that are known.
+"""For tests of one's own: assertions, conformance suites, strategies, planted mistakes, and
+trainings that are known.
 
-`assert_faithful` asserts that logged numbers are the losses that there were. `conformance` makes a class of tests for a
-callback, an accumulator or a loop; `parametrize_with_checks` and `run_checks` try the same without a class and without
-pytest, and `Subject` says what is tested. Hypothesis, Keras and pytest are imported when they are first needed.
+`assert_faithful` asserts that logged numbers are the losses that there were. `conformance` makes a
+class of tests for a callback, an accumulator or a loop; `parametrize_with_checks` and `run_checks`
+try the same without a class and without pytest, and `Subject` says what is tested. Hypothesis,
+Keras and pytest are imported when they are first needed.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lossaudit.exports import exported
+from lossaudit._exports import exported
 
 if TYPE_CHECKING:
     from lossaudit.testing.assertions import assert_faithful
-    from lossaudit.testing.subjects import Subject
-    from lossaudit.testing.suites import checks_of, conformance, parametrize_with_checks, run_checks
+    from lossaudit.testing.suites.subject import Subject
+    from lossaudit.testing.suites.suite import (
+        checks_of,
+        conformance,
+        parametrize_with_checks,
+        run_checks,
+    )
 
 _HOME = {
-    "Subject": "subjects",
+    "Subject": "suites.subject",
     "assert_faithful": "assertions",
-    "checks_of": "suites",
-    "conformance": "suites",
-    "parametrize_with_checks": "suites",
-    "run_checks": "suites",
+    "checks_of": "suites.suite",
+    "conformance": "suites.suite",
+    "parametrize_with_checks": "suites.suite",
+    "run_checks": "suites.suite",
 }
 
-__all__ = ["Subject", "assert_faithful", "checks_of", "conformance", "parametrize_with_checks", "run_checks"]
+__all__ = [
+    "Subject",
+    "assert_faithful",
+    "checks_of",
+    "conformance",
+    "parametrize_with_checks",
+    "run_checks",
+]
 
 __getattr__, __dir__ = exported(__name__, _HOME)

@@ -7,18 +7,21 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from lossaudit import suites
-from lossaudit.alignments import NOWHERE, agreeing, side_by_side
-from lossaudit.auditing import audit
+from lossaudit.auditing.alignment import NOWHERE, agreeing, side_by_side
+from lossaudit.auditing.audits import audit
 from lossaudit.errors import AuditError
-from lossaudit.findings import Report
-from lossaudit.mistakes import expected_of
-from lossaudit.recordings import Recording, Series
-from lossaudit.settings import codes_of
-from lossaudit.truths import truth_about
+from lossaudit.predictions.quantities import expected_of
+from lossaudit.predictions.truth import truth_about
+from lossaudit.recording.recording import Recording
+from lossaudit.recording.series import Series
+from lossaudit.report.report import Report
+from lossaudit.rules.catalogue import codes_of
+from lossaudit.testing import session
 
 _SHOWN = 3
-"""Numbers that are shown beside what they should be; the report has the first wrong one in any case."""
+"""Numbers that are shown beside what they should be; the report has the first wrong one in any
+case.
+"""
 
 
 class Recorded(Protocol):
@@ -42,21 +45,25 @@ def assert_faithful(
     """Assert that logged numbers are the losses that there were.
 
     Args:
-        logged: the numbers, shape (n,); or a Series, a Recording, or a mapping of names to numbers, which say
-            themselves what they are.
+        logged: the numbers, shape (n,); or a Series, a Recording, or a mapping of names to
+            numbers, which say themselves what they are.
         truth: a recording of the true batch losses, or what has one.
         covers: what each number covers: `"batch"` (if not given), `"epoch_so_far"` or `"epoch"`.
         split: the split that they are from; `"train"` if not given.
         tag: what they are called; `"loss"` if not given.
-        select: beginnings of the rule codes to look for; those of the test's marker and options if empty.
-        ignore: beginnings of the rule codes to leave out, beside those of the test's marker and options.
+        select: beginnings of the rule codes to look for; those of the test's marker and options if
+            empty.
+        ignore: beginnings of the rule codes to leave out, beside those of the test's marker and
+            options.
 
     Returns:
         The report, in which nothing is wrong or undecidable.
 
     Raises:
-        AuditError: an AssertionError with the report as its message, and the first numbers that differ.
-        TypeError: `covers`, `split` or `tag` was given for what says it itself, or `truth` has no recording.
+        AuditError: an AssertionError with the report as its message, and the first numbers that
+            differ.
+        TypeError: `covers`, `split` or `tag` was given for what says it itself, or `truth` has no
+            recording.
         ValueError: no rule begins with a code of `select` or `ignore`.
 
     >>> truth = Recording([Series([1.0, 2.0, 9.0], weights=[4, 4, 2], epochs=[0, 0, 0])])
@@ -64,7 +71,7 @@ def assert_faithful(
     True
     """
     __tracebackhide__ = True
-    suite = suites.running() or suites.Suite()
+    suite = session.running() or session.Suite()
     recording = _recording(truth)
     claims = _claims(logged, {"covers": covers, "split": split, "tag": tag})
     wanted, unwanted = codes_of(select) or suite.select, (*suite.ignore, *codes_of(ignore))
@@ -78,7 +85,9 @@ def assert_faithful(
 def _recording(truth: Any) -> Recording:
     recording = truth if isinstance(truth, Recording) else getattr(truth, "recording", None)
     if not isinstance(recording, Recording):
-        raise TypeError(f"truth must be a Recording or have one, not {type(truth).__name__}: {truth!r:.80}")
+        raise TypeError(
+            f"truth must be a Recording or have one, not {type(truth).__name__}: {truth!r:.80}"
+        )
     return recording
 
 
@@ -100,7 +109,11 @@ def _numbers(logged: Iterable[float]) -> list[float]:
 
 def _compared(claims: Any, recording: Recording) -> Iterator[str]:
     """The first numbers of a series that differ from what they should be, side by side."""
-    about = truth_about(recording, claims.tag, claims.split, claims.dtype) if isinstance(claims, Series) else None
+    about = (
+        truth_about(recording, claims.tag, claims.split, claims.dtype)
+        if isinstance(claims, Series)
+        else None
+    )
     expected = None if about is None else expected_of(about, claims.covers)
     rows = None if expected is None else side_by_side(claims, expected)
     if expected is None or rows is None:

@@ -1,8 +1,9 @@
 """Scenarios: small real trainings in which Keras logs wrong numbers, in some versions or in all.
 
-Each trains a frozen model on the same ten rows, in batches of 4, 4 and 2 whose losses are 1, 2 and 9: the mean is 3.0,
-and counting batches alike gives 4.0. A scenario is a function of a callback that records, and returns what was logged.
-Those on replicas need two devices, which `use_two_replicas` makes before TensorFlow first computes anything.
+Each trains a frozen model on the same ten rows, in batches of 4, 4 and 2 whose losses are 1, 2 and
+9: the mean is 3.0, and counting batches alike gives 4.0. A scenario is a function of a callback
+that records, and returns what was logged. Those on replicas need two devices, which
+`use_two_replicas` makes before TensorFlow first computes anything.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from lossaudit.recordings import Recording, Series
+from lossaudit.recording.recording import Recording
+from lossaudit.recording.series import Series
 
 X = np.ones((10, 1), np.float32)
 Y = np.array([0.5, 0.5, 1.5, 1.5, 1.5, 1.5, 2.5, 2.5, 8.0, 10.0], np.float32)[:, None]
@@ -48,11 +50,14 @@ class BatchLogs(keras.callbacks.Callback):
 
 
 class RawStep(keras.Sequential):
-    """A `train_step` that returns the loss of the batch as `compute_loss` made it, and updates no mean."""
+    """A `train_step` that returns the loss of the batch as `compute_loss` made it, and updates no
+    mean.
+    """
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """Train on one batch."""
-        import tensorflow as tf  # these are about Keras on TensorFlow, and the others go without it
+        # These are about Keras on TensorFlow, and the others go without it
+        import tensorflow as tf
 
         x, y = data
         with tf.GradientTape() as tape:
@@ -123,9 +128,14 @@ def raw_train_step_with_its_own_loss(recorder: Any) -> Logs:
 def two_outputs(recorder: Any) -> Logs:
     """Two outputs of the same loss with weights 1 and 10."""
     inputs = keras.Input((1,))
-    dense = {name: keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros", name=name) for name in "ab"}
+    dense = {
+        name: keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros", name=name)
+        for name in "ab"
+    }
     model = keras.Model(inputs, {name: layer(inputs) for name, layer in dense.items()})
-    model.compile(keras.optimizers.SGD(0.0), {"a": "mae", "b": "mae"}, loss_weights={"a": 1.0, "b": 10.0})
+    model.compile(
+        keras.optimizers.SGD(0.0), {"a": "mae", "b": "mae"}, loss_weights={"a": 1.0, "b": 10.0}
+    )
     return trained(model, recorder, y={"a": Y, "b": Y})
 
 
@@ -186,12 +196,16 @@ def on_replicas_summed(recorder: Any) -> Logs:
 @scenario
 def on_replicas_for_long(recorder: Any) -> Logs:
     """Two replicas, and 150 batches in an epoch."""
-    return trained(on_two_replicas(), recorder, [], x=np.tile(X, (30, 1)), y=np.tile(Y, (30, 1)), batch_size=2)
+    return trained(
+        on_two_replicas(), recorder, [], x=np.tile(X, (30, 1)), y=np.tile(Y, (30, 1)), batch_size=2
+    )
 
 
 @scenario
 def tensorboard_every_second_batch(recorder: Any) -> Logs:
-    """`TensorBoard(update_freq=2)` over four epochs of three batches; "event_file" is what it wrote of the epochs."""
+    """`TensorBoard(update_freq=2)` over four epochs of three batches; "event_file" is what it
+    wrote of the epochs.
+    """
     with tempfile.TemporaryDirectory() as folder:
         writer = keras.callbacks.TensorBoard(folder, update_freq=2, write_graph=False)
         logs = trained(frozen(), recorder, [writer], epochs=4)
@@ -206,13 +220,26 @@ def frozen(kind: type = keras.Sequential, loss: Any = "mae", **compiled: Any) ->
     return model
 
 
-def trained(model: Any, recorder: Any, callbacks: list[Any] | None = None, **arguments: Any) -> Logs:
+def trained(
+    model: Any, recorder: Any, callbacks: list[Any] | None = None, **arguments: Any
+) -> Logs:
     """Train two epochs in the order of the rows, and return what was logged."""
     others = [BatchLogs()] if callbacks is None else callbacks
-    arguments = {"x": X, "y": Y, "batch_size": 4, "epochs": EPOCHS, "shuffle": False, "verbose": 0} | arguments
+    arguments = {
+        "x": X,
+        "y": Y,
+        "batch_size": 4,
+        "epochs": EPOCHS,
+        "shuffle": False,
+        "verbose": 0,
+    } | arguments
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Your input ran out of data")  # Keras 3.6 and older, of its own executions
-        history = model.fit(**arguments, callbacks=[*others, *([recorder] if recorder else [])]).history
+        warnings.filterwarnings(
+            "ignore", "Your input ran out of data"
+        )  # Keras 3.6 and older, of its own executions
+        history = model.fit(
+            **arguments, callbacks=[*others, *([recorder] if recorder else [])]
+        ).history
     logs: Logs = {key: [float(value) for value in values] for key, values in history.items()}
     seen = [one.running_mean_of_loss for one in others if isinstance(one, BatchLogs)]
     return {**logs, "batches": seen[0]} if seen else logs
@@ -223,7 +250,9 @@ def use_two_replicas() -> None:
     import tensorflow as tf
 
     (processor,) = tf.config.list_physical_devices("CPU")
-    tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
+    tf.config.set_logical_device_configuration(
+        processor, [tf.config.LogicalDeviceConfiguration()] * 2
+    )
 
 
 def on_two_replicas(loss: Any = "mae") -> Any:
@@ -239,12 +268,21 @@ def epochs_in(folder: Path) -> Recording:
     found = dict(scalars_in(folder)["epoch_loss"])
     epochs = sorted(found)
     return Recording(
-        [Series([found[epoch] for epoch in epochs], covers="epoch", epochs=epochs, origin="TensorBoard epoch_loss")]
+        [
+            Series(
+                [found[epoch] for epoch in epochs],
+                covers="epoch",
+                epochs=epochs,
+                origin="TensorBoard epoch_loss",
+            )
+        ]
     )
 
 
 def scalars_in(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    """Steps and values of every tag of the event files in a folder, in the order in which they were written."""
+    """Steps and values of every tag of the event files in a folder, in the order in which they
+    were written.
+    """
     import tensorflow as tf
 
     found: dict[str, list[tuple[int, float]]] = {}
@@ -253,5 +291,7 @@ def scalars_in(folder: Path) -> dict[str, list[tuple[int, float]]]:
             event = tf.compat.v1.Event.FromString(record)
             for one in event.summary.value:
                 if one.tag.endswith(("loss", "loss_vs_iterations")):
-                    found.setdefault(one.tag, []).append((event.step, float(tf.make_ndarray(one.tensor))))
+                    found.setdefault(one.tag, []).append(
+                        (event.step, float(tf.make_ndarray(one.tensor)))
+                    )
     return found

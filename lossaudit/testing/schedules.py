@@ -1,10 +1,12 @@
-"""Schedule and Updates: what is trained on, or added up, of which every true number is known without a recorder.
+"""Schedule and Updates: what is trained on, or added up, of which every true number is known
+without a recorder.
 
-The losses of a schedule are those of a model with one weight k, which starts at 0: a row with target y has the loss
+The losses of a schedule are those of a model with one weight k, which starts at 0: a row with
+target y has the loss
 |y - k - 1| in training and |y - k| in evaluation, times its sample weight, and each batch adds a penalty of k/8. All
-targets lie beyond k, so that each step moves k by a known amount. Targets, weights, numbers of rows and learning rate
-are such that every loss and every k is a float32 exactly: what is computed here in float64 is what any correct
-program gets, to the last bit.
+targets lie beyond k, so that each step moves k by a known amount. Targets, weights, numbers of
+rows and learning rate are such that every loss and every k is a float32 exactly: what is computed
+here in float64 is what any correct program gets, to the last bit.
 """
 
 from __future__ import annotations
@@ -15,7 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from lossaudit.recordings import Floats, Recording, Series, Split
+from lossaudit.arithmetic.arrays import Floats
+from lossaudit.recording.names import Split
+from lossaudit.recording.recording import Recording
+from lossaudit.recording.series import Series
 
 LEARNING_RATE, PENALTY, TRAINING_OFFSET = 2.0**-6, 2.0**-3, 1.0
 MOST_ROWS, MOST_STEPS = 16, 64
@@ -38,7 +43,9 @@ class Updates:
     def recording(self) -> Recording:
         """The batches of one epoch."""
         epochs = np.zeros(len(self.values), int)
-        return Recording([Series(self.values, weights=self.weights, epochs=epochs, steps=range(len(epochs)))])
+        return Recording(
+            [Series(self.values, weights=self.weights, epochs=epochs, steps=range(len(epochs)))]
+        )
 
 
 @dataclass(frozen=True, repr=False)
@@ -46,14 +53,17 @@ class Schedule:
     """A training: how many rows, in what batches, for how long, and what happens on the way.
 
     Args:
-        rows: rows to train on in each epoch; with those of the last batch, each batch has 1, 2, 4, 8 or 16 of them.
+        rows: rows to train on in each epoch; with those of the last batch, each batch has 1, 2, 4,
+            8 or 16 of them.
         batch_size: rows of a batch; the last one has what is left.
         epochs: how many epochs.
         validation_rows: rows to evaluate after each epoch.
         weighted: whether rows have sample weights: 0, 1 or 2.
         steps_per_execution: batches for each call of the batch hooks.
-        odd: (batch, target): the first row of that batch has a target that is NaN or infinite, in every epoch.
-        stop: the step after which the training is told to stop; none of those steps of which several are executed.
+        odd: (batch, target): the first row of that batch has a target that is NaN or infinite, in
+            every epoch.
+        stop: the step after which the training is told to stop; none of those steps of which
+            several are executed.
         seed: what targets and sample weights are drawn with.
 
     Raises:
@@ -73,9 +83,14 @@ class Schedule:
     def __post_init__(self) -> None:
         for size in {*self.sizes, *sizes_of(self.validation_rows, self.batch_size)}:
             if size > MOST_ROWS or size & (size - 1):
-                raise ValueError(f"{self!r} has a batch of {size} rows, but the losses of 1, 2, 4, 8 or 16 are exact")
+                raise ValueError(
+                    f"{self!r} has a batch of {size} rows, but the losses of 1, 2, 4, 8 or 16 are "
+                    "exact"
+                )
         if len(self.sizes) * self.epochs > MOST_STEPS:
-            raise ValueError(f"{self!r} has {len(self.sizes) * self.epochs} steps, but {MOST_STEPS} are exact")
+            raise ValueError(
+                f"{self!r} has {len(self.sizes) * self.epochs} steps, but {MOST_STEPS} are exact"
+            )
 
     @property
     def sizes(self) -> list[int]:
@@ -87,7 +102,8 @@ class Schedule:
         """The last batch of each execution, by its index in the epoch."""
         last = len(self.sizes) - 1
         return [
-            min(first + self.steps_per_execution - 1, last) for first in range(0, last + 1, self.steps_per_execution)
+            min(first + self.steps_per_execution - 1, last)
+            for first in range(0, last + 1, self.steps_per_execution)
         ]
 
     def rows_of(self, split: Split) -> tuple[Floats, Floats | None]:
@@ -104,7 +120,11 @@ class Schedule:
         return targets, weights
 
     def __repr__(self) -> str:
-        given = [(one.name, getattr(self, one.name)) for one in fields(self) if getattr(self, one.name) != one.default]
+        given = [
+            (one.name, getattr(self, one.name))
+            for one in fields(self)
+            if getattr(self, one.name) != one.default
+        ]
         return f"Schedule({', '.join(f'{name}={value!r}' for name, value in given)})"
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
@@ -113,7 +133,10 @@ class Schedule:
 
     def __str__(self) -> str:
         sizes = ", ".join(map(str, self.sizes))
-        said = [f"{self.rows} rows in batches of {sizes}", f"{self.epochs} epoch{'s' if self.epochs > 1 else ''}"]
+        said = [
+            f"{self.rows} rows in batches of {sizes}",
+            f"{self.epochs} epoch{'s' if self.epochs > 1 else ''}",
+        ]
         if self.validation_rows:
             validation = ", ".join(map(str, sizes_of(self.validation_rows, self.batch_size)))
             said.append(f"validation on {self.validation_rows} rows in batches of {validation}")
@@ -129,8 +152,10 @@ class Schedule:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a training does: its true losses, the weight of the model after it, and the steps that it took."""
+class ScheduleOutcome:
+    """What a training does: its true losses, the weight of the model after it, and the steps that
+    it took.
+    """
 
     recording: Recording
     weight: float
@@ -142,15 +167,21 @@ def sizes_of(rows: int, batch_size: int) -> list[int]:
     return [min(batch_size, rows - start) for start in range(0, rows, batch_size)]
 
 
-def outcome(schedule: Schedule, weight: float = 0.0, first_epoch: int = 0, penalised: bool = True) -> Outcome:
-    """What one `fit` of a schedule does with a model of this weight, beginning with an epoch; without its penalty."""
+def outcome(
+    schedule: Schedule, weight: float = 0.0, first_epoch: int = 0, penalised: bool = True
+) -> ScheduleOutcome:
+    """What one `fit` of a schedule does with a model of this weight, beginning with an epoch;
+    without its penalty.
+    """
     train, validation = _Losses("train"), _Losses("validation")
     data, held_out = _batches(schedule, "train"), _batches(schedule, "validation")
     step = 0
     for epoch in range(first_epoch, schedule.epochs):
         for targets, weights in data:
             train.add(targets, weights, weight, epoch)
-            weight += LEARNING_RATE * (_slope(targets, weights, weight) - penalised * PENALTY * float(np.sign(weight)))
+            weight += LEARNING_RATE * (
+                _slope(targets, weights, weight) - penalised * PENALTY * float(np.sign(weight))
+            )
             step += 1
             if schedule.stop == step - 1:
                 break
@@ -159,8 +190,10 @@ def outcome(schedule: Schedule, weight: float = 0.0, first_epoch: int = 0, penal
         if schedule.stop is not None and schedule.stop < step:
             break
     metadata = {"steps_per_execution": schedule.steps_per_execution}
-    return Outcome(
-        Recording([one.series for one in (train, validation) if one.values], metadata=metadata), weight, step
+    return ScheduleOutcome(
+        Recording([one.series for one in (train, validation) if one.values], metadata=metadata),
+        weight,
+        step,
     )
 
 
@@ -184,12 +217,18 @@ class _Losses:
     @property
     def series(self) -> Series:
         return Series(
-            self.values, split=self.split, weights=self.rows, epochs=self.epochs, steps=range(len(self.values))
+            self.values,
+            split=self.split,
+            weights=self.rows,
+            epochs=self.epochs,
+            steps=range(len(self.values)),
         )
 
 
 def _slope(targets: Floats, weights: Floats, weight: float) -> float:
-    """How fast the loss of a batch, without its penalty, falls as the weight grows; NaN where a loss is."""
+    """How fast the loss of a batch, without its penalty, falls as the weight grows; NaN where a
+    loss is.
+    """
     return float(np.mean(np.sign(targets - weight - TRAINING_OFFSET) * weights))
 
 

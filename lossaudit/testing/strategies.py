@@ -1,7 +1,8 @@
-"""Hypothesis strategies: schedules, updates, losses, weights, recordings, and recordings with a planted mistake.
+"""Hypothesis strategies: schedules, updates, losses, weights, recordings, and recordings with a
+planted mistake.
 
-All are shaped like runs: batches of one size, a short last one, several epochs. What they shrink to is printed as the
-call that makes it.
+All are shaped like runs: batches of one size, a short last one, several epochs. What they shrink
+to is printed as the call that makes it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from functools import partial
 import numpy as np
 from hypothesis import strategies as st
 
-from lossaudit.recordings import Recording, Series, Split
+from lossaudit.recording.names import Split
+from lossaudit.recording.recording import Recording
+from lossaudit.recording.series import Series
 from lossaudit.testing.faults import FAULTS, Fault
 from lossaudit.testing.schedules import Schedule, Updates
 
@@ -21,7 +24,9 @@ NON_FINITE = (math.nan, math.inf, -math.inf)
 
 
 def losses(*, finite: bool = True) -> st.SearchStrategy[float]:
-    """The mean loss of a batch, a float32 between 2^-10 and 1024; NaN and infinities where `finite` is False."""
+    """The mean loss of a batch, a float32 between 2^-10 and 1024; NaN and infinities where
+    `finite` is False.
+    """
     usual = st.floats(2.0**-10, 1024.0, width=32)
     return usual if finite else usual | st.sampled_from(NON_FINITE)
 
@@ -37,7 +42,9 @@ def weights(draw: st.DrawFn, *, most: int = 12, largest: int = 64) -> tuple[int,
 
 @st.composite
 def batches(draw: st.DrawFn, *, finite: bool = True, most: int = 12, largest: int = 64) -> Updates:
-    """The losses and rows of an epoch, as updates of an accumulator; one or more not finite if `finite` is False."""
+    """The losses and rows of an epoch, as updates of an accumulator; one or more not finite if
+    `finite` is False.
+    """
     rows = draw(weights(most=most, largest=largest))
     values = draw(st.lists(losses(), min_size=len(rows), max_size=len(rows)))
     if not finite:
@@ -101,20 +108,29 @@ def _split(draw: st.DrawFn, split: Split, epochs: int, finite: bool) -> Series:
     number = len(rows) * epochs
     values = draw(st.lists(losses(finite=finite), min_size=number, max_size=number))
     return Series(
-        values, split=split, weights=rows * epochs, epochs=np.repeat(range(epochs), len(rows)), steps=range(number)
+        values,
+        split=split,
+        weights=rows * epochs,
+        epochs=np.repeat(range(epochs), len(rows)),
+        steps=range(number),
     )
 
 
 @st.composite
-def faulty_recordings(draw: st.DrawFn, *, faults: Iterable[str] | None = None) -> tuple[Fault, Recording, Series]:
-    """A mistake, a recording of the truth, and what a program with that mistake would have logged of it.
+def faulty_recordings(
+    draw: st.DrawFn, *, faults: Iterable[str] | None = None
+) -> tuple[Fault, Recording, Series]:
+    """A mistake, a recording of the truth, and what a program with that mistake would have logged
+    of it.
 
     Args:
         draw: given by Hypothesis.
         faults: names of `lossaudit.testing.faults.FAULTS` to choose from; all if None.
     """
     fault = FAULTS[draw(st.sampled_from(sorted(FAULTS if faults is None else faults)))]
-    planted = draw(recordings().map(partial(_planted, fault)).filter(lambda pair: pair[1] is not None))
+    planted = draw(
+        recordings().map(partial(_planted, fault)).filter(lambda pair: pair[1] is not None)
+    )
     truth, logged = planted
     assert logged is not None
     return fault, truth, logged

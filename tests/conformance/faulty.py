@@ -1,4 +1,6 @@
-"""Faulty accumulators, callbacks and loops, written as users write them, and the check that is to catch each."""
+"""Faulty accumulators, callbacks and loops, written as users write them, and the check that is to
+catch each.
+"""
 
 from __future__ import annotations
 
@@ -309,7 +311,11 @@ def batch_losses(model, data, divide=1.0, training=True, penalty=True, most=None
             break
         with tf.GradientTape() as tape:
             predicted = model(x, training=training)
-            loss = model.compute_loss(x, y, predicted) if penalty else tf.reduce_mean(tf.abs(y - predicted))
+            loss = (
+                model.compute_loss(x, y, predicted)
+                if penalty
+                else tf.reduce_mean(tf.abs(y - predicted))
+            )
             scaled = loss / divide
         gradients = tape.gradient(scaled, model.trainable_variables)
         model.optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))

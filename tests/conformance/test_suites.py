@@ -10,8 +10,8 @@ import pytest
 import lossaudit
 from lossaudit import Recording, Series
 from lossaudit.testing import Subject, conformance, run_checks
-from lossaudit.testing.suites import checks_of
-from lossaudit.testing.violations import table
+from lossaudit.testing.suites.suite import checks_of
+from lossaudit.testing.suites.violation import table
 
 SUITE = """
 import lossaudit
@@ -51,14 +51,18 @@ def test_a_class_of_tests_runs_under_pytest(pytester):
 
 def test_a_failure_shows_what_the_check_says_and_none_of_its_code(pytester):
     pytester.makepyfile(SUITE)
-    done = pytester.runpytest_subprocess("-p", "lossaudit.pytest_plugin", *MARKER, "-k", "Wrong and reference")
+    done = pytester.runpytest_subprocess(
+        "-p", "lossaudit.pytest_plugin", *MARKER, "-k", "Wrong and reference"
+    )
     shown = done.stdout.str().split("holds_the_reference_value ____")[1].splitlines()
     assert shown[1].startswith("LA101 SumCount holds_the_reference_value: ")
     assert "    updates=Updates(values=(1.0, 2.0), weights=(2, 1))," in shown
     assert "Violation" not in done.stdout.str()
 
 
-def test_the_number_of_examples_comes_from_the_option_before_the_environment(pytester, monkeypatch):
+def test_the_number_of_examples_comes_from_the_option_before_the_environment(
+    pytester, monkeypatch
+):
     monkeypatch.setenv("LOSSAUDIT_MAX_EXAMPLES", "5")
     pytester.makepyfile(
         """
@@ -71,7 +75,9 @@ def test_the_number_of_examples_comes_from_the_option_before_the_environment(pyt
         """
     )
     option = "--lossaudit-max-examples=2"
-    pytester.runpytest_subprocess("-p", "lossaudit.pytest_plugin", *MARKER, option).assert_outcomes(passed=1)
+    pytester.runpytest_subprocess(
+        "-p", "lossaudit.pytest_plugin", *MARKER, option
+    ).assert_outcomes(passed=1)
 
 
 def test_what_is_wrong_from_the_first_is_not_said_to_drift():
@@ -126,14 +132,24 @@ def test_each_test_carries_the_code_of_its_rule():
 
 def test_a_check_that_holds_although_it_was_expected_to_fail_is_said():
     report = run_checks(
-        lossaudit.WeightedMean, kind="accumulator", select=["forgets_on_reset"], xfail={"forgets_on_reset": "old"}
+        lossaudit.WeightedMean,
+        kind="accumulator",
+        select=["forgets_on_reset"],
+        xfail={"forgets_on_reset": "old"},
     )
-    assert str(report.findings[0].message) == "WeightedMean forgets_on_reset was expected to fail (old), and holds."
+    assert (
+        str(report.findings[0].message)
+        == "WeightedMean forgets_on_reset was expected to fail (old), and holds."
+    )
 
 
 def test_what_cannot_be_tried_is_said():
-    report = run_checks(lossaudit.WeightedMean, kind="accumulator", select=["LA114"], merge="no_such_method")
-    assert report.explanations == ("LA114 merges_to_the_whole was not tried: it has no no_such_method.",)
+    report = run_checks(
+        lossaudit.WeightedMean, kind="accumulator", select=["LA114"], merge="no_such_method"
+    )
+    assert report.explanations == (
+        "LA114 merges_to_the_whole was not tried: it has no no_such_method.",
+    )
     assert not report.ok
 
 
@@ -147,9 +163,15 @@ def test_the_number_of_examples_comes_from_the_environment(monkeypatch):
     ("claims", "message"),
     [
         ({"kind": "meter"}, "kind='meter' must be one of 'callback', 'accumulator', 'loop'"),
-        ({"kind": "accumulator", "nan": "drop"}, "nan='drop' must be one of 'propagate', 'ignore', 'raise'"),
+        (
+            {"kind": "accumulator", "nan": "drop"},
+            "nan='drop' must be one of 'propagate', 'ignore', 'raise'",
+        ),
         ({"kind": "callback", "covers": "batch"}, "covers='batch' needs read="),
-        ({"kind": "accumulator", "xfail": {"merging": "no"}}, "xfail='merging' is no check of kind='accumulator'"),
+        (
+            {"kind": "accumulator", "xfail": {"merging": "no"}},
+            "xfail='merging' is no check of kind='accumulator'",
+        ),
     ],
 )
 def test_a_claim_that_there_is_not_is_refused(claims, message):
@@ -159,5 +181,7 @@ def test_a_claim_that_there_is_not_is_refused(claims, message):
 
 def test_importing_the_package_loads_neither_keras_nor_hypothesis():
     program = "import sys, lossaudit.testing; print([one for one in ('keras', 'hypothesis') if one in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
     assert done.stdout.strip() == "[]"

@@ -7,7 +7,8 @@ import pytest
 
 import lossaudit
 from lossaudit.keras import CompensatedMean, LossRecorder, fit_loop
-from lossaudit.testing import run_checks, suites
+from lossaudit.testing import run_checks
+from lossaudit.testing.suites import suite
 from tests.conformance.faulty import ACCUMULATORS, CALLBACKS, LOOPS, Meter
 
 FAULTY = [
@@ -24,27 +25,48 @@ def test_there_are_at_least_thirty_faulty_programs():
     assert len(FAULTY) >= 30
 
 
-QUICK = [*ACCUMULATORS, "RunningMeanForBatchLoss", "AddsToTheLogs", "SavesEachBatch", "mean_of_batch_means"]
-"""Programs that are caught within seconds; `python -m benchmarks.teeth --seeds 1` tries every one."""
+QUICK = [
+    *ACCUMULATORS,
+    "RunningMeanForBatchLoss",
+    "AddsToTheLogs",
+    "SavesEachBatch",
+    "mean_of_batch_means",
+]
+"""Programs that are caught within seconds; `python -m benchmarks.teeth --seeds 1` tries every one.
+"""
 
 
-@pytest.mark.parametrize(("kind", "factory", "checks", "claims"), [one for one in FAULTY if one.id in QUICK])
+@pytest.mark.parametrize(
+    ("kind", "factory", "checks", "claims"), [one for one in FAULTY if one.id in QUICK]
+)
 def test_a_faulty_program_is_caught_by_the_right_check(kind, factory, checks, claims):
     report = run_checks(factory, kind=kind, select=checks, seed=0, **claims)
     assert [finding.origin for finding in report.findings] == list(checks), str(report)
-    assert (": it raised " in report.findings[0].message) == (factory.__name__ in RAISES), str(report)
+    assert (": it raised " in report.findings[0].message) == (factory.__name__ in RAISES), str(
+        report
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "factory", "checks", "claims"), FAULTY)
-def test_a_faulty_program_is_caught_in_nineteen_of_twenty_seeds(kind, factory, checks, claims, monkeypatch):
-    monkeypatch.setattr(suites, "SHRINKING", 0)  # what is caught is not made simpler: each example is a training
-    reports = [run_checks(factory, kind=kind, select=checks, seed=seed, **claims) for seed in range(SEEDS)]
+def test_a_faulty_program_is_caught_in_nineteen_of_twenty_seeds(
+    kind, factory, checks, claims, monkeypatch
+):
+    monkeypatch.setattr(
+        suite, "SHRINKING", 0
+    )  # what is caught is not made simpler: each example is a training
+    reports = [
+        run_checks(factory, kind=kind, select=checks, seed=seed, **claims) for seed in range(SEEDS)
+    ]
     assert sum(len(report.findings) == len(checks) for report in reports) >= SEEDS - 1
 
 
-DRIFTS = {"does_not_drift": "keras.metrics.Mean adds in float32: 0.1 is read as 0.101 after a million updates"}
-BARE = {"records_a_bare_callback_list": "it records what the training step computes, and nothing is trained there"}
+DRIFTS = {
+    "does_not_drift": "keras.metrics.Mean adds in float32: 0.1 is read as 0.101 after a million updates"
+}
+BARE = {
+    "records_a_bare_callback_list": "it records what the training step computes, and nothing is trained there"
+}
 
 
 def loop(model, data, epochs, callbacks=None):
@@ -67,7 +89,11 @@ RIGHT = {
     "ExactSum": ("accumulator", lossaudit.ExactSum, {"holds": "sum"}),
     "keras Mean": ("accumulator", keras.metrics.Mean, {"xfail": DRIFTS}),
     "CompensatedMean": ("accumulator", CompensatedMean, {}),
-    "History": ("callback", keras.callbacks.History, {"read": lambda one: one.history, "covers": "epoch"}),
+    "History": (
+        "callback",
+        keras.callbacks.History,
+        {"read": lambda one: one.history, "covers": "epoch"},
+    ),
     "LossRecorder": (
         "callback",
         LossRecorder,

@@ -13,7 +13,13 @@ def logged(path, *, epochs=2, **arguments):
     """A training that CSVLogger logs; returns its history."""
     held_out = data(20, 8) if arguments.pop("validation", True) else None
     logger = keras.callbacks.CSVLogger(str(path), **arguments)
-    return fit(model(metrics=["mae"]), data(50, 8), epochs=epochs, validation_data=held_out, callbacks=[logger]).history
+    return fit(
+        model(metrics=["mae"]),
+        data(50, 8),
+        epochs=epochs,
+        validation_data=held_out,
+        callbacks=[logger],
+    ).history
 
 
 def test_every_key_is_a_series_by_epoch_with_the_numbers_of_history(tmp_path):
@@ -25,7 +31,11 @@ def test_every_key_is_a_series_by_epoch_with_the_numbers_of_history(tmp_path):
         series = recording.find(split=split, tag=key.removeprefix("val_"))
         assert series.values.tolist() == numbers
         assert series.epochs.tolist() == [0, 1]
-        assert (series.covers, series.decimals, series.origin) == ("epoch", None, f"training.log: {key}")
+        assert (series.covers, series.decimals, series.origin) == (
+            "epoch",
+            None,
+            f"training.log: {key}",
+        )
     assert recording.metadata["notes"] == []
 
 
@@ -40,7 +50,8 @@ def test_epochs_that_a_second_training_appends_are_there_twice(tmp_path):
 def test_another_separator_is_recognised(tmp_path):
     history = logged(tmp_path / "log.csv", separator=";")
     assert (
-        lossaudit.read(tmp_path / "log.csv").find(split="validation", tag="mae").values.tolist() == history["val_mae"]
+        lossaudit.read(tmp_path / "log.csv").find(split="validation", tag="mae").values.tolist()
+        == history["val_mae"]
     )
 
 
@@ -50,12 +61,21 @@ def test_validation_that_never_was_has_no_series_and_is_said(tmp_path):
     recording = lossaudit.read(tmp_path / "log.csv")
     assert recording.metadata["format"] == "keras-csvlogger"
     assert {one.split for one in recording.series} == {"train"}
-    assert "val_loss: 2 of 2 cells are empty: nothing was logged there" in recording.metadata["notes"]
+    assert (
+        "val_loss: 2 of 2 cells are empty: nothing was logged there" in recording.metadata["notes"]
+    )
 
 
 def test_epochs_without_validation_have_no_number_of_it(tmp_path):
     logger = keras.callbacks.CSVLogger(str(tmp_path / "log.csv"))
-    fit(model(), data(50, 8), epochs=5, validation_data=data(20, 8), validation_freq=[1, 3], callbacks=[logger])
+    fit(
+        model(),
+        data(50, 8),
+        epochs=5,
+        validation_data=data(20, 8),
+        validation_freq=[1, 3],
+        callbacks=[logger],
+    )
     series = lossaudit.read(tmp_path / "log.csv").find(split="validation", tag="loss")
     assert series.epochs.tolist() == [0, 2]
 
@@ -75,7 +95,9 @@ def test_a_line_that_is_torn_anywhere_costs_itself_only(tmp_path):
         recording = lossaudit.read(tmp_path / "log.csv")
         complete = whole[last:end].count(b",") == columns and not whole[:end].endswith(b",")
         said = "\n".join(recording.metadata["notes"])
-        assert len(recording.find(split="train", tag="loss")) == 2 + (whole[last:end].count(b",") == columns)
+        assert len(recording.find(split="train", tag="loss")) == 2 + (
+            whole[last:end].count(b",") == columns
+        )
         assert ("its last number may be cut" in said) == (not whole[:end].endswith((b"\r", b"\n")))
         assert "torn" in said or complete or "empty" in said, (whole[last:end], said)
 

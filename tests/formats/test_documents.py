@@ -12,8 +12,10 @@ import pytest
 import lossaudit
 from tests.keras.programs import data, fit, model
 
-# The layout that TrainerState.save_to_json writes (json.dumps of the dataclass, indented, keys sorted) and the entries
-# that Trainer appends, as the source of transformers has them; its "loss" is rounded to four decimals there. The
+# The layout that TrainerState.save_to_json writes (json.dumps of the dataclass, indented, keys
+# sorted) and the entries
+# that Trainer appends, as the source of transformers has them; its "loss" is rounded to four
+# decimals there. The
 # package itself is too large to be installed for a test.
 STATE = {
     "best_metric": None,
@@ -30,7 +32,13 @@ STATE = {
         {"epoch": 1.5, "learning_rate": 1.25e-05, "loss": 1.1, "step": 15},
         {"epoch": 2.0, "learning_rate": 0.0, "loss": 1.05, "step": 20},
         {"epoch": 2.0, "eval_loss": 1.3062756061553955, "eval_runtime": 91.95, "step": 20},
-        {"epoch": 2.0, "step": 20, "total_flos": 1e15, "train_loss": 1.18572, "train_runtime": 600.5},
+        {
+            "epoch": 2.0,
+            "step": 20,
+            "total_flos": 1e15,
+            "train_loss": 1.18572,
+            "train_runtime": 600.5,
+        },
     ],
     "logging_steps": 5,
     "max_steps": 20,
@@ -51,16 +59,29 @@ def state(tmp_path):
 def test_the_loss_of_a_trainer_is_at_its_steps_with_its_decimals(state):
     assert state.metadata["format"] == "trainer-state"
     loss = state.find(tag="loss", split="train")
-    assert (loss.values.tolist(), loss.steps.tolist()) == ([1.3871, 1.2058, 1.1, 1.05], [5, 10, 15, 20])
+    assert (loss.values.tolist(), loss.steps.tolist()) == (
+        [1.3871, 1.2058, 1.1, 1.05],
+        [5, 10, 15, 20],
+    )
     assert (loss.decimals, loss.covers, loss.epochs) == (4, "batch", None)
-    assert "loss: each number is the mean of the 5 steps since the one before" in state.metadata["notes"]
+    assert (
+        "loss: each number is the mean of the 5 steps since the one before"
+        in state.metadata["notes"]
+    )
     assert "loss: epochs have fractions, and are left out" in state.metadata["notes"]
 
 
 def test_the_evaluations_of_a_trainer_are_validation(state):
     held_out = state.find(tag="loss", split="validation")
-    assert (held_out.values.tolist(), held_out.steps.tolist()) == ([1.3863019943237305, 1.3062756061553955], [10, 20])
-    assert (held_out.covers, held_out.decimals, held_out.origin) == ("epoch", None, "trainer_state.json: eval_loss")
+    assert (held_out.values.tolist(), held_out.steps.tolist()) == (
+        [1.3863019943237305, 1.3062756061553955],
+        [10, 20],
+    )
+    assert (held_out.covers, held_out.decimals, held_out.origin) == (
+        "epoch",
+        None,
+        "trainer_state.json: eval_loss",
+    )
 
 
 def test_the_mean_of_a_whole_training_is_no_second_loss(state):
@@ -69,15 +90,28 @@ def test_the_mean_of_a_whole_training_is_no_second_loss(state):
 
 def test_history_is_one_number_an_epoch(tmp_path):
     path = tmp_path / "history.json"
-    history = fit(model(metrics=["mae"]), data(50, 8), epochs=4, validation_data=data(20, 8), validation_freq=2)
+    history = fit(
+        model(metrics=["mae"]),
+        data(50, 8),
+        epochs=4,
+        validation_data=data(20, 8),
+        validation_freq=2,
+    )
     path.write_text(json.dumps(history.history), "utf-8")
     recording = lossaudit.read(path)
     assert recording.metadata["format"] == "keras-history"
     assert recording.find(split="train", tag="mae").values.tolist() == history.history["mae"]
     held_out = recording.find(split="validation", tag="loss")
     assert held_out.values.tolist() == history.history["val_loss"]
-    assert (len(held_out), held_out.covers, held_out.epochs, held_out.steps) == (2, "epoch", None, None)
-    path.write_text(json.dumps({"epoch": history.epoch, "history": history.history}, indent=1), "utf-8")
+    assert (len(held_out), held_out.covers, held_out.epochs, held_out.steps) == (
+        2,
+        "epoch",
+        None,
+        None,
+    )
+    path.write_text(
+        json.dumps({"epoch": history.epoch, "history": history.history}, indent=1), "utf-8"
+    )
     assert lossaudit.read(path).find(split="train", tag="loss").epochs.tolist() == [0, 1, 2, 3]
     assert lossaudit.read(path).find(split="validation", tag="loss").epochs is None
 
@@ -93,7 +127,10 @@ def test_null_and_nan_in_a_history_keep_their_places(tmp_path):
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_a_pickle_is_refused_with_the_reason(tmp_path, protocol):
     (tmp_path / "history").write_bytes(pickle.dumps({"loss": [1.0, 0.5]}, protocol))
-    with pytest.raises(lossaudit.LogFileError, match=r"holds a pickle, and reading one runs whatever program.*json\."):
+    with pytest.raises(
+        lossaudit.LogFileError,
+        match=r"holds a pickle, and reading one runs whatever program.*json\.",
+    ):
         lossaudit.read(tmp_path / "history")
 
 
@@ -104,7 +141,9 @@ def test_a_pickle_that_numpy_saved_is_refused_as_well(tmp_path):
 
 
 def test_lists_with_steps_are_a_table(tmp_path):
-    (tmp_path / "log.json").write_text('{"step": [5, 6], "train_loss": [1.0, 0.5], "val_loss": [2.0, 1.5]}')
+    (tmp_path / "log.json").write_text(
+        '{"step": [5, 6], "train_loss": [1.0, 0.5], "val_loss": [2.0, 1.5]}'
+    )
     recording = lossaudit.read(tmp_path / "log.json")
     assert recording.metadata["format"] == "json"
     assert recording.find(split="train").steps.tolist() == [5, 6]
@@ -114,7 +153,9 @@ def test_lists_with_steps_are_a_table(tmp_path):
 
 def test_columns_of_several_lengths_are_no_table(tmp_path):
     (tmp_path / "log.json").write_text('{"a": [5, 6], "b": [1.0]}')
-    with pytest.raises(lossaudit.LogFileError, match=r"has columns of several lengths, .*: {'a': 2, 'b': 1}"):
+    with pytest.raises(
+        lossaudit.LogFileError, match=r"has columns of several lengths, .*: {'a': 2, 'b': 1}"
+    ):
         lossaudit.read(tmp_path / "log.json", loss="b")
 
 

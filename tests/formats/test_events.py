@@ -1,4 +1,6 @@
-"""Event files, written by Keras' TensorBoard callback and by tf.summary: every point, torn tails, damage, runs."""
+"""Event files, written by Keras' TensorBoard callback and by tf.summary: every point, torn tails,
+damage, runs.
+"""
 
 from __future__ import annotations
 
@@ -41,17 +43,25 @@ def notes(recording):
 def test_the_callback_of_keras_gives_every_batch_and_every_epoch_of_both_splits(tmp_path):
     tensorboard = keras.callbacks.TensorBoard(tmp_path / "logs", update_freq=1)
     history = fit(
-        model(metrics=["mae"]), data(50, 8), epochs=2, validation_data=data(20, 8), callbacks=[tensorboard]
+        model(metrics=["mae"]),
+        data(50, 8),
+        epochs=2,
+        validation_data=data(20, 8),
+        callbacks=[tensorboard],
     ).history
     recording = lossaudit.read(tmp_path / "logs")
     assert recording.metadata["format"] == "tensorboard"
-    batch, epoch = (recording.find(split="train", tag="loss", covers=covers) for covers in ("batch", "epoch"))
+    batch, epoch = (
+        recording.find(split="train", tag="loss", covers=covers) for covers in ("batch", "epoch")
+    )
     assert len(batch) == 14
     assert batch.steps.tolist() == list(range(1, 15))  # as Keras counts them
     assert batch.origin == "logs/train: batch_loss"
     assert epoch.values.tolist() == history["loss"]
     assert epoch.epochs.tolist() == [0, 1]
-    assert recording.find(split="train", tag="mae", covers="epoch").values.tolist() == history["mae"]
+    assert (
+        recording.find(split="train", tag="mae", covers="epoch").values.tolist() == history["mae"]
+    )
     held_out = {one.origin: one for one in recording.select(split="validation", tag="loss")}
     by_epoch = held_out["logs/validation: epoch_loss"]
     by_iteration = held_out["logs/validation: evaluation_loss_vs_iterations"]
@@ -104,26 +114,33 @@ def test_a_torn_file_of_many_records_is_read_to_its_tail(tmp_path):
     assert "1,500 records before it were read" in notes(recording)  # the first one has the version
 
 
-def test_a_changed_byte_anywhere_in_the_middle_is_an_error_with_the_number_of_good_records(tmp_path):
+def test_a_changed_byte_anywhere_in_the_middle_is_an_error_with_the_number_of_good_records(
+    tmp_path,
+):
     path = loop(tmp_path, [4.0, 3.0, 2.0, 1.0])
     whole = path.read_bytes()
     third, fourth = starts(whole)[2:4]
     for byte in range(third, fourth):
         path.write_bytes(whole[:byte] + bytes([whole[byte] ^ 1]) + whole[byte + 1 :])
-        with pytest.raises(lossaudit.LogFileError, match=rf"the 2 records before byte {third:,} are good"):
+        with pytest.raises(
+            lossaudit.LogFileError, match=rf"the 2 records before byte {third:,} are good"
+        ):
             lossaudit.read(path)
 
 
 def test_files_of_a_resumed_training_follow_one_another_and_steps_may_repeat(tmp_path):
     first = loop(tmp_path / "train", [5.0, 4.0, 3.0])
     second = loop(tmp_path / "train", [2.5, 2.0], first=2)
-    # Renamed, so that the order is that of the time stamps: 999 seconds come before 1000, whatever the alphabet says.
+    # Renamed, so that the order is that of the time stamps: 999 seconds come before 1000, whatever
+    # the alphabet says.
     first.rename(first.with_name("events.out.tfevents.999.host.1.0.v2"))
     second.rename(second.with_name("events.out.tfevents.1000.host.1.0.v2"))
     recording = lossaudit.read(tmp_path)
     assert recording.find(tag="loss").values.tolist() == [5, 4, 3, 2.5, 2]
     assert recording.find(tag="loss").steps.tolist() == [0, 1, 2, 2, 3]
-    assert "train has 2 event files, read in the order in which they were begun" in notes(recording)
+    assert "train has 2 event files, read in the order in which they were begun" in notes(
+        recording
+    )
 
 
 def test_values_of_older_writers_and_of_other_types_are_read(tmp_path):
@@ -131,7 +148,9 @@ def test_values_of_older_writers_and_of_other_types_are_read(tmp_path):
     summary = tf.compat.v1.Summary
     doubles = summary.Value(tag="double", tensor=tf.make_tensor_proto(0.1, tf.float64))
     halves = summary.Value(tag="half", tensor=tf.make_tensor_proto(0.5, tf.bfloat16))
-    listed = summary.Value(tag="listed", tensor={"dtype": tf.float32.as_datatype_enum, "float_val": [0.25]})
+    listed = summary.Value(
+        tag="listed", tensor={"dtype": tf.float32.as_datatype_enum, "float_val": [0.25]}
+    )
     listed.tensor.tensor_shape.SetInParent()
     values = [summary.Value(tag="loss", simple_value=0.0), doubles, halves, listed]
     with tf.io.TFRecordWriter(str(path)) as writer:
@@ -165,18 +184,27 @@ def test_several_runs_in_a_folder_are_listed_and_one_is_picked(tmp_path):
     loop(tmp_path / "first" / "train", [1.0])
     loop(tmp_path / "second" / "train", [2.0])
     loop(tmp_path / "second" / "validation", [3.0])
-    with pytest.raises(lossaudit.LogFileError, match=r"holds the runs 'first', 'second': name one with run=…"):
+    with pytest.raises(
+        lossaudit.LogFileError, match=r"holds the runs 'first', 'second': name one with run=…"
+    ):
         lossaudit.read(tmp_path)
     recording = lossaudit.read(tmp_path, run="second")
     assert recording.run == "second"
-    assert [(one.split, one.values.tolist()) for one in recording.series] == [("train", [2.0]), ("validation", [3.0])]
+    assert [(one.split, one.values.tolist()) for one in recording.series] == [
+        ("train", [2.0]),
+        ("validation", [3.0]),
+    ]
 
 
-def test_train_and_validation_of_as_many_points_are_by_epoch_and_the_user_may_say_otherwise(tmp_path):
+def test_train_and_validation_of_as_many_points_are_by_epoch_and_the_user_may_say_otherwise(
+    tmp_path,
+):
     loop(tmp_path / "train", [2.0, 1.0])
     loop(tmp_path / "val", [3.0, 2.0])
     recording = lossaudit.read(tmp_path)
-    assert [(one.covers, one.epochs.tolist()) for one in recording.series] == [("epoch", [0, 1])] * 2
+    assert [(one.covers, one.epochs.tolist()) for one in recording.series] == [
+        ("epoch", [0, 1])
+    ] * 2
     assert "loss: nothing says what each number covers; by shape, an epoch" in notes(recording)
     assert {one.covers for one in lossaudit.read(tmp_path, covers="batch").series} == {"batch"}
 
@@ -206,7 +234,9 @@ def test_a_million_points_are_read_in_seconds_and_twice_as_many_in_twice_the_tim
     for points in (500_000, 1_000_000):
         path = tmp_path / f"events.out.tfevents.{points}.host"
         value = tf.compat.v1.Summary.Value(tag="loss", tensor=tf.make_tensor_proto(0.1))
-        event = tf.compat.v1.Event(step=1, summary=tf.compat.v1.Summary(value=[value])).SerializeToString()
+        event = tf.compat.v1.Event(
+            step=1, summary=tf.compat.v1.Summary(value=[value])
+        ).SerializeToString()
         with tf.io.TFRecordWriter(str(path)) as writer:
             writer.write(tf.compat.v1.Event(file_version="brain.Event:2").SerializeToString())
             for _ in range(points):

@@ -14,7 +14,8 @@ import pytest
 import lossaudit
 
 pytestmark = pytest.mark.skipif(
-    find_spec("mlflow") is None, reason="MLflow is not installed; the extra dev has what writes an mlflow.db"
+    find_spec("mlflow") is None,
+    reason="MLflow is not installed; the extra dev has what writes an mlflow.db",
 )
 
 PROGRAM = """
@@ -60,7 +61,10 @@ def test_metrics_are_in_the_order_in_which_they_were_logged(database):
 
 
 def test_several_runs_are_listed_and_one_is_picked_by_name_or_id(database):
-    with pytest.raises(lossaudit.LogFileError, match=r"run=None picks 2 runs; .* first \(\w+\), second \(\w+\): name"):
+    with pytest.raises(
+        lossaudit.LogFileError,
+        match=r"run=None picks 2 runs; .* first \(\w+\), second \(\w+\): name",
+    ):
         lossaudit.read(database)
     with pytest.raises(lossaudit.LogFileError, match=r"run='without metrics' picks 0 runs"):
         lossaudit.read(database, run="without metrics")

@@ -1,4 +1,6 @@
-"""Tables that users made: CSV, JSON lines, DataFrames, columns named or guessed, and what W&B exports."""
+"""Tables that users made: CSV, JSON lines, DataFrames, columns named or guessed, and what W&B
+exports.
+"""
 
 from __future__ import annotations
 
@@ -38,45 +40,76 @@ def notes(recording):
 
 
 def test_columns_are_guessed_by_their_names_and_said(written):
-    recording = lossaudit.read(written("global_step,batch_size,loss,accuracy\n0,4,1.0,0.5\n1,2,2.0,0.25\n"))
+    recording = lossaudit.read(
+        written("global_step,batch_size,loss,accuracy\n0,4,1.0,0.5\n1,2,2.0,0.25\n")
+    )
     series = recording.find(tag="loss")
     assert (series.values.tolist(), series.steps.tolist()) == ([1, 2], [0, 1])
     assert (series.weights.tolist(), series.covers, series.split) == ([4, 2], "batch", "train")
     assert recording.find(tag="accuracy").values.tolist() == [0.5, 0.25]
-    assert "guessed by the names of the columns: step from 'global_step', weight from 'batch_size'" in notes(recording)
-    assert "loss, accuracy: nothing says what each number covers; taken for a batch; covers=… says" in notes(recording)
+    assert (
+        "guessed by the names of the columns: step from 'global_step', weight from 'batch_size'"
+        in notes(recording)
+    )
+    assert (
+        "loss, accuracy: nothing says what each number covers; taken for a batch; covers=… says"
+        in notes(recording)
+    )
 
 
 def test_columns_are_what_the_user_says(written):
     path = written("a,b,c,d,e\n10,0,3,1.5,2.5\n11,0,1,0.5,1.5\n")
-    recording = lossaudit.read(path, step="a", epoch="b", weight="c", loss="d", val_loss="e", covers="batch")
-    train, held_out = recording.find(split="train", tag="loss"), recording.find(split="validation", tag="loss")
+    recording = lossaudit.read(
+        path, step="a", epoch="b", weight="c", loss="d", val_loss="e", covers="batch"
+    )
+    train, held_out = (
+        recording.find(split="train", tag="loss"),
+        recording.find(split="validation", tag="loss"),
+    )
     assert (train.values.tolist(), held_out.values.tolist()) == ([1.5, 0.5], [2.5, 1.5])
-    assert (train.steps.tolist(), train.epochs.tolist(), train.weights.tolist()) == ([10, 11], [0, 0], [3, 1])
+    assert (train.steps.tolist(), train.epochs.tolist(), train.weights.tolist()) == (
+        [10, 11],
+        [0, 0],
+        [3, 1],
+    )
     assert recording.metadata["notes"] == []
 
 
 def test_a_column_that_is_not_there_is_an_error_that_lists_those_that_are(written):
-    with pytest.raises(lossaudit.LogFileError, match=r"loss='los' is no column of .*; its columns are 'step', 'loss'"):
+    with pytest.raises(
+        lossaudit.LogFileError,
+        match=r"loss='los' is no column of .*; its columns are 'step', 'loss'",
+    ):
         lossaudit.read(written("step,loss\n0,1\n"), loss="los")
 
 
 def test_a_column_of_words_cannot_be_the_loss(written):
-    with pytest.raises(lossaudit.LogFileError, match=r"row 1 of the column 'host' of .* holds 'a', which is no number"):
+    with pytest.raises(
+        lossaudit.LogFileError,
+        match=r"row 1 of the column 'host' of .* holds 'a', which is no number",
+    ):
         lossaudit.read(written("step,loss,host\n0,1,a\n"), loss="host")
 
 
 def test_one_number_an_epoch_is_told_from_several(written):
     by_epoch = lossaudit.read(written("epoch,train_loss\n1,2.0\n2,1.0\n1,2.0\n"))
     assert by_epoch.find().covers == "epoch"
-    assert by_epoch.find().epochs.tolist() == [1, 2, 1]  # as the file has them: what is wrong is for the audit to say
-    by_batch = lossaudit.read(written("epoch,batch,train_loss\n0,0,2.0\n0,1,1.0\n1,0,2.0\n1,1,0.5\n"))
+    assert by_epoch.find().epochs.tolist() == [
+        1,
+        2,
+        1,
+    ]  # as the file has them: what is wrong is for the audit to say
+    by_batch = lossaudit.read(
+        written("epoch,batch,train_loss\n0,0,2.0\n0,1,1.0\n1,0,2.0\n1,1,0.5\n")
+    )
     assert by_batch.find().covers == "batch"
     assert by_batch.find().steps is None  # the batches of each epoch are counted anew
 
 
 def test_rows_that_name_their_split_are_taken_apart(written):
-    recording = lossaudit.read(written("epoch,phase,loss\n0,train,2.0\n0,val,3.0\n1,train,1.0\n1,val,2.5\n"))
+    recording = lossaudit.read(
+        written("epoch,phase,loss\n0,train,2.0\n0,val,3.0\n1,train,1.0\n1,val,2.5\n")
+    )
     assert [(one.split, one.values.tolist(), one.covers) for one in recording.series] == [
         ("train", [2.0, 1.0], "epoch"),
         ("validation", [3.0, 2.5], "epoch"),
@@ -84,7 +117,9 @@ def test_rows_that_name_their_split_are_taken_apart(written):
 
 
 def test_cells_that_are_empty_beside_numbers_were_not_logged_and_are_counted(written):
-    recording = lossaudit.read(written("step,loss,val_loss\n0,1.0,\n1,2.0,5.0\n2,3.0,\n3,4.0,6.0\n"))
+    recording = lossaudit.read(
+        written("step,loss,val_loss\n0,1.0,\n1,2.0,5.0\n2,3.0,\n3,4.0,6.0\n")
+    )
     assert recording.find(split="validation").steps.tolist() == [1, 3]
     assert recording.find(split="train").steps.tolist() == [0, 1, 2, 3]
     assert "val_loss: 2 of 4 cells are empty: nothing was logged there" in notes(recording)
@@ -106,7 +141,10 @@ def test_without_steps_an_empty_cell_keeps_its_place(written):
 def test_what_is_not_finite_is_kept_and_counted(written, text):
     recording = lossaudit.read(written(f"step,loss\n0,1.0\n1,{text}\n"))
     assert np.array_equal(recording.find().values, [1.0, float(text)], equal_nan=True)
-    assert f"loss: {int(np.isnan(float(text)))} NaN and {int(np.isinf(float(text)))} infinite" in notes(recording)
+    assert (
+        f"loss: {int(np.isnan(float(text)))} NaN and {int(np.isinf(float(text)))} infinite"
+        in notes(recording)
+    )
 
 
 def test_text_clocks_and_an_index_are_left_out_and_said(written):
@@ -119,7 +157,10 @@ def test_text_clocks_and_an_index_are_left_out_and_said(written):
 
 def test_numbers_without_a_header_are_a_table_too(tmp_path):
     np.savetxt(tmp_path / "losses.txt", [1.5, 0.5])
-    assert lossaudit.read(tmp_path / "losses.txt", loss="0").find(tag="loss").values.tolist() == [1.5, 0.5]
+    assert lossaudit.read(tmp_path / "losses.txt", loss="0").find(tag="loss").values.tolist() == [
+        1.5,
+        0.5,
+    ]
     np.savetxt(tmp_path / "losses.txt", [[0, 1.5], [1, 0.5]], header="step loss")
     assert lossaudit.read(tmp_path / "losses.txt").find(tag="loss").values.tolist() == [1.5, 0.5]
 
@@ -166,7 +207,12 @@ def test_float32_that_numpy_printed_short_is_read_back(written):
 
 
 def test_json_lines_need_not_have_the_same_keys(written):
-    rows = [{"step": 0, "loss": 1.0}, {"step": 0, "val_loss": 3.0}, {"step": 1, "loss": NAN}, {"step": 2, "loss": None}]
+    rows = [
+        {"step": 0, "loss": 1.0},
+        {"step": 0, "val_loss": 3.0},
+        {"step": 1, "loss": NAN},
+        {"step": 2, "loss": None},
+    ]
     recording = lossaudit.read(written("".join(json.dumps(row) + "\n" for row in rows)))
     assert recording.metadata["format"] == "json-lines"
     assert recording.find(split="validation").steps.tolist() == [0]
@@ -186,7 +232,10 @@ def test_json_lines_torn_at_any_byte_of_the_last_give_all_lines_before_it(writte
 
 def test_damage_inside_of_json_lines_is_an_error_with_the_number_of_good_ones(written):
     text = '{"step": 0, "loss": 1}\n{"step": 1, "lo\n{"step": 2, "loss": 1}\n'
-    with pytest.raises(lossaudit.LogFileError, match=r"line 2 is no JSON object: .*; the 1 lines before it are good"):
+    with pytest.raises(
+        lossaudit.LogFileError,
+        match=r"line 2 is no JSON object: .*; the 1 lines before it are good",
+    ):
         lossaudit.read(written(text))
 
 
@@ -196,25 +245,41 @@ def test_a_list_of_objects_is_a_table_as_well(written):
 
 
 def test_a_data_frame_is_read_like_a_file():
-    frame = pd.DataFrame({"step": [0, 1], "loss": np.float32([0.1, 0.2]), "phase": ["train", "val"]})
+    frame = pd.DataFrame(
+        {"step": [0, 1], "loss": np.float32([0.1, 0.2]), "phase": ["train", "val"]}
+    )
     recording = lossaudit.read(frame)
     assert recording.find(split="validation").values.tolist() == [float(np.float32(0.2))]
-    assert (recording.metadata["source"], recording.metadata["format"]) == ("DataFrame", "dataframe")
+    assert (recording.metadata["source"], recording.metadata["format"]) == (
+        "DataFrame",
+        "dataframe",
+    )
     assert recording.find(split="train").origin == "DataFrame: loss (train)"
 
 
 def test_a_data_frame_with_two_columns_of_one_name_is_refused():
-    with pytest.raises(lossaudit.LogFileError, match="the DataFrame has several columns of the name 'loss'"):
+    with pytest.raises(
+        lossaudit.LogFileError, match="the DataFrame has several columns of the name 'loss'"
+    ):
         lossaudit.read(pd.DataFrame([[1.0, 2.0]], columns=["loss", "loss"]))
 
 
 NUMBERS = st.floats(width=32, allow_nan=False)
 
 
-@given(st.lists(st.tuples(NUMBERS, st.floats()), min_size=1, max_size=50), st.sampled_from(["csv", "jsonl", "frame"]))
+@given(
+    st.lists(st.tuples(NUMBERS, st.floats()), min_size=1, max_size=50),
+    st.sampled_from(["csv", "jsonl", "frame"]),
+)
 def test_any_numbers_come_back_as_they_were_written(rows, form):
-    table = {"step": range(len(rows)), "loss": [row[0] for row in rows], "score": [row[1] for row in rows]}
-    recording = lossaudit.read(pd.DataFrame(table)) if form == "frame" else _through_a_file(table, form)
+    table = {
+        "step": range(len(rows)),
+        "loss": [row[0] for row in rows],
+        "score": [row[1] for row in rows],
+    }
+    recording = (
+        lossaudit.read(pd.DataFrame(table)) if form == "frame" else _through_a_file(table, form)
+    )
     assert recording.find(tag="loss").values.tolist() == table["loss"]
     assert recording.find(tag="loss").steps.tolist() == list(table["step"])
     if form != "frame":  # pandas does not tell NaN from a missing value
@@ -234,8 +299,10 @@ def _through_a_file(table, form):
         return lossaudit.read(path)
 
 
-# The layout of an exported chart as published exports have it, for example the header quoted in github.com issues and
-# scripts that read "playful-sun-1763 - train/loss__MIN": an axis, and three columns for each metric of each run.
+# The layout of an exported chart as published exports have it, for example the header quoted in
+# github.com issues and
+# scripts that read "playful-sun-1763 - train/loss__MIN": an axis, and three columns for each
+# metric of each run.
 EXPORT = """"Step","calm-sea-1 - train/loss","calm-sea-1 - train/loss__MIN","calm-sea-1 - train/loss__MAX"
 "0","2.5","2.5","2.5"
 "50","1.25","1.0","1.5"
@@ -252,12 +319,21 @@ def test_an_exported_chart_of_one_run_is_read_and_its_averages_are_said(written)
 
 
 def test_an_exported_chart_of_several_runs_needs_the_name_of_one(written):
-    header = "epoch," + ",".join(f"{run} - {name}{end}" for run in "ab" for name in ("_step", "loss") for end in ENDS)
+    header = "epoch," + ",".join(
+        f"{run} - {name}{end}" for run in "ab" for name in ("_step", "loss") for end in ENDS
+    )
     path = written(f"{header}\n0,9,9,9,1,1,1,8,8,8,2,2,2\n1,19,19,19,0.5,0.5,0.5,,,,,,\n")
-    with pytest.raises(lossaudit.LogFileError, match=r"run=None, but .* holds the runs 'a', 'b': name one with run=…"):
+    with pytest.raises(
+        lossaudit.LogFileError,
+        match=r"run=None, but .* holds the runs 'a', 'b': name one with run=…",
+    ):
         lossaudit.read(path)
     series = lossaudit.read(path, run="b").find(tag="loss")
-    assert (series.values.tolist(), series.steps.tolist(), series.epochs.tolist()) == ([2.0], [8], [0])
+    assert (series.values.tolist(), series.steps.tolist(), series.epochs.tolist()) == (
+        [2.0],
+        [8],
+        [0],
+    )
 
 
 ENDS = ("", "__MIN", "__MAX")
@@ -267,7 +343,9 @@ ENDS = ("", "__MIN", "__MAX")
 def test_ten_million_numbers_are_read_in_seconds_and_twice_as_many_in_twice_the_time(tmp_path):
     seconds = {}
     for rows in (2_500_000, 5_000_000):
-        frame = pd.DataFrame({"step": range(rows), "loss": np.random.default_rng(0).random(rows, np.float32)})
+        frame = pd.DataFrame(
+            {"step": range(rows), "loss": np.random.default_rng(0).random(rows, np.float32)}
+        )
         frame.astype(float).to_csv(tmp_path / "log.csv", index=False)
         start = time.perf_counter()
         assert len(lossaudit.read(tmp_path / "log.csv").find()) == rows

@@ -1,6 +1,8 @@
-"""What each version of Keras makes of each fact, the page that says so, and the table of the README.
+"""What each version of Keras makes of each fact, the page that says so, and the table of the
+README.
 
-`python -m tests.keras.facts` prints docs/keras-facts.md, `python -m tests.keras.facts readme` the table.
+`python -m tests.keras.facts` prints docs/keras-facts.md, `python -m tests.keras.facts readme` the
+table.
 """
 
 from __future__ import annotations
@@ -47,24 +49,36 @@ KNOWN_DEFECTS = {
     "steps-per-epoch-goes-on": _FIRST,
     **dict.fromkeys(["add-loss-is-summed", "gradient-accumulation-steps"], _FIRST),
     "type-of-train-on-batch": VERSIONS[:4],
-    **dict.fromkeys(["train-on-batch-loss", "test-on-batch-loss", "on-batch-after-evaluate"], _TO_3_14),
-    **dict.fromkeys(["evaluate-in-a-batch-callback", "metric-named-loss", "losses-of-outputs"], _ALL),
+    **dict.fromkeys(
+        ["train-on-batch-loss", "test-on-batch-loss", "on-batch-after-evaluate"], _TO_3_14
+    ),
+    **dict.fromkeys(
+        ["evaluate-in-a-batch-callback", "metric-named-loss", "losses-of-outputs"], _ALL
+    ),
     "losses-of-outputs-eagerly": _TO_3_6,
     **dict.fromkeys(["raw-loss-of-an-epoch", "raw-loss-beside-other-keys"], _ALL),
-    **dict.fromkeys(["end-of-an-execution", "steps-of-executions", "hooks-of-data-of-unknown-length"], _ALL),
-    **dict.fromkeys(["loss-at-the-end-of-an-execution", "epoch-of-executions", "tensorboard-batch-steps"], _TO_3_6),
+    **dict.fromkeys(
+        ["end-of-an-execution", "steps-of-executions", "hooks-of-data-of-unknown-length"], _ALL
+    ),
+    **dict.fromkeys(
+        ["loss-at-the-end-of-an-execution", "epoch-of-executions", "tensorboard-batch-steps"],
+        _TO_3_6,
+    ),
     "tensorboard-update-freq": _TO_3_14,
     "progress-bar-loss": _TO_3_14,
     "progress-bar-epoch-loss": VERSIONS[:3],
     "tensorboard-update-freq-of-epochs": ("3.15.1",),
     "replicas-batch-loss": ("3.1.1", "3.8.0"),
-    # The table of facts said that epochs were right in 3.1 to 3.6. They are where the replicas have equal losses.
+    # The table of facts said that epochs were right in 3.1 to 3.6. They are where the replicas
+    # have equal losses.
     "replicas-epoch-loss": ("3.1.1", "3.6.0", "3.8.0"),
     "replicas-of-unequal-rows-batch-loss": _ALL,
     "replicas-reduction-none": _ALL,
     "replicas-reduction-sum": ("3.1.1", "3.6.0", "3.8.0"),
 }
-"""The versions in which a fact is a known defect on TensorFlow, of those that are tried; in the others it holds."""
+"""The versions in which a fact is a known defect on TensorFlow, of those that are tried; in the
+others it holds.
+"""
 
 _TITLES = ("Means", "Contents", "A `train_step` of one's own", "Hooks", "Writers", "Two replicas")
 _HEAD = """# What Keras logs
@@ -105,7 +119,8 @@ def reasons() -> str:
             names = found.setdefault((known.why(), _linked(known)), [])
             names += [one.name] * (one.name not in names)
     return "\n".join(
-        f"- {', '.join(f'`{name}`' for name in names)}: {why} {where}" for (why, where), names in found.items()
+        f"- {', '.join(f'`{name}`' for name in names)}: {why} {where}"
+        for (why, where), names in found.items()
     )
 
 
@@ -126,23 +141,52 @@ def _first(seen: Any) -> Any:
     return seen[0]
 
 
-PERIODS = {"3.0, 3.1": _FIRST, "3.2 to 3.10": VERSIONS[1:3], "3.11 to 3.14": VERSIONS[3:5], "3.15": VERSIONS[5:]}
-"""Versions of Keras between which a number of the README's table changed, and those of them that are tried."""
+PERIODS = {
+    "3.0, 3.1": _FIRST,
+    "3.2 to 3.10": VERSIONS[1:3],
+    "3.11 to 3.14": VERSIONS[3:5],
+    "3.15": VERSIONS[5:],
+}
+"""Versions of Keras between which a number of the README's table changed, and those of them that
+are tried.
+"""
 
 WHICH_LOSS: tuple[tuple[str, str, str, Callable[[Any], Any]], ...] = (
-    ('`logs["loss"]` in `on_train_batch_end`', "mean of the epoch so far", "batch-end-loss", _whole),
+    (
+        '`logs["loss"]` in `on_train_batch_end`',
+        "mean of the epoch so far",
+        "batch-end-loss",
+        _whole,
+    ),
     ('`logs["loss"]` in `on_epoch_end`', "mean of the epoch", "epoch-end-loss", _first),
     ('`History.history["loss"]`', "mean of the epoch", "history-loss", _first),
     ("column `loss` of `CSVLogger`", "mean of the epoch", "csv-loss", _first),
     ("`evaluate`", "mean of the data", "evaluate-loss", _whole),
     ("`train_on_batch`", "loss of the batch", "train-on-batch-loss", _whole),
-    ("`train_on_batch` after `evaluate`", "loss of the batch", "on-batch-after-evaluate", lambda seen: seen[:3]),
-    ("TensorBoard `epoch_loss`", "mean of the epoch", "tensorboard-epoch-loss", lambda seen: seen[0][1]),
-    ("TensorBoard `batch_loss`", "mean of the epoch so far", "tensorboard-batch-loss", lambda seen: seen[:3]),
+    (
+        "`train_on_batch` after `evaluate`",
+        "loss of the batch",
+        "on-batch-after-evaluate",
+        lambda seen: seen[:3],
+    ),
+    (
+        "TensorBoard `epoch_loss`",
+        "mean of the epoch",
+        "tensorboard-epoch-loss",
+        lambda seen: seen[0][1],
+    ),
+    (
+        "TensorBoard `batch_loss`",
+        "mean of the epoch so far",
+        "tensorboard-batch-loss",
+        lambda seen: seen[:3],
+    ),
     ("progress bar, after a batch", "mean of the epoch so far", "progress-bar-loss", _whole),
     ("progress bar, at the end", "mean of the epoch", "progress-bar-epoch-loss", _whole),
 )
-"""Where Keras shows a loss, what it is in the newest, the fact about it, and what part of it is the first epoch."""
+"""Where Keras shows a loss, what it is in the newest, the fact about it, and what part of it is
+the first epoch.
+"""
 
 
 def which_loss() -> str:
@@ -151,7 +195,10 @@ def which_loss() -> str:
     Raises:
         ValueError: the versions of a period, of those that are tried, do not log the same.
     """
-    lines = [f"| number | is, since 3.15 | {' | '.join(PERIODS)} |", f"|---|---|{'---|' * len(PERIODS)}"]
+    lines = [
+        f"| number | is, since 3.15 | {' | '.join(PERIODS)} |",
+        f"|---|---|{'---|' * len(PERIODS)}",
+    ]
     for where, what, name, first_epoch in WHICH_LOSS:
         cells = [_seen_in(FACTS[name], versions, first_epoch) for versions in PERIODS.values()]
         lines.append(f"| {where} | {what} | {' | '.join(cells)} |")
@@ -160,7 +207,10 @@ def which_loss() -> str:
 
 def _seen_in(one: Fact, versions: tuple[str, ...], first_epoch: Callable[[Any], Any]) -> str:
     known = [one.known_of(version, "tensorflow") for version in versions]
-    cells = {shown(first_epoch(one.expected if other is None else other.seen)).strip("[]") for other in known}
+    cells = {
+        shown(first_epoch(one.expected if other is None else other.seen)).strip("[]")
+        for other in known
+    }
     (cell,) = cells
     return cell
 
@@ -170,7 +220,9 @@ def _linked(known: Known) -> str:
     links = []
     for thread in known.where().split(", "):
         repository, number = thread.split("#") if "#" in thread else (thread, "")
-        links.append(f"[{thread}](https://github.com/{repository}/issues/{number})" if number else thread)
+        links.append(
+            f"[{thread}](https://github.com/{repository}/issues/{number})" if number else thread
+        )
     return f"({', '.join(links)})"
 
 

@@ -1,4 +1,6 @@
-"""Other versions of Keras, installed beside the one of this environment, and programs that run with them."""
+"""Other versions of Keras, installed beside the one of this environment, and programs that run
+with them.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +18,17 @@ BESIDE = Path(tempfile.gettempdir()) / "lossaudit-keras"
 
 
 def installed(version: str) -> Path | None:
-    """Where that version is, installed beside the others if need be; None for the one of this environment."""
+    """Where that version is, installed beside the others if need be; None for the one of this
+    environment.
+    """
     if version == keras.__version__:
         return None
     folder = BESIDE / version
     if not (folder / "keras" / "__init__.py").exists():
         arguments = ["--no-deps", "--quiet", "--target", str(folder), f"keras=={version}"]
-        run = subprocess.run([sys.executable, "-m", "pip", "install", *arguments], capture_output=True, text=True)
+        run = subprocess.run(
+            [sys.executable, "-m", "pip", "install", *arguments], capture_output=True, text=True
+        )
         if run.returncode:
             pytest.skip(f"Keras {version} cannot be installed here: {run.stderr.strip()[-300:]}")
     return folder
@@ -33,4 +39,6 @@ def ran_with(version: str, *program: str) -> subprocess.CompletedProcess[str]:
     path = os.pathsep.join([str(one) for one in (installed(version), ROOT) if one is not None])
     environment = {**os.environ, "PYTHONPATH": path}
     arguments = [sys.executable, "-m", *program]
-    return subprocess.run(arguments, capture_output=True, text=True, env=environment, cwd=ROOT, check=False)
+    return subprocess.run(
+        arguments, capture_output=True, text=True, env=environment, cwd=ROOT, check=False
+    )

@@ -9,11 +9,19 @@ import numpy as np
 import tensorflow as tf
 
 
-def data(rows: int = 50, batch_size: int = 8, *, seed: int = 0, weighted: bool = False) -> tf.data.Dataset:
-    """Batches of a linear problem with four inputs; the last one is short unless the batch size divides the rows."""
+def data(
+    rows: int = 50, batch_size: int = 8, *, seed: int = 0, weighted: bool = False
+) -> tf.data.Dataset:
+    """Batches of a linear problem with four inputs; the last one is short unless the batch size
+    divides the rows.
+    """
     random = np.random.default_rng(seed)
     x = random.normal(size=(rows, 4)).astype(np.float32)
-    columns = (x, x.sum(axis=1, keepdims=True) + np.float32(0.1) * random.normal(size=(rows, 1)).astype(np.float32))
+    columns = (
+        x,
+        x.sum(axis=1, keepdims=True)
+        + np.float32(0.1) * random.normal(size=(rows, 1)).astype(np.float32),
+    )
     if weighted:
         columns += (random.uniform(0, 2, size=rows).astype(np.float32),)
     return tf.data.Dataset.from_tensor_slices(columns).batch(batch_size)
@@ -30,7 +38,10 @@ def model(
 ) -> keras.Model:
     """A compiled two-layer model with the same weights for the same seed."""
     keras.utils.set_random_seed(seed)
-    layers = [keras.Input((4,)), keras.layers.Dense(8, activation="relu", kernel_regularizer=regularizer)]
+    layers = [
+        keras.Input((4,)),
+        keras.layers.Dense(8, activation="relu", kernel_regularizer=regularizer),
+    ]
     if noisy:
         layers += [keras.layers.BatchNormalization(), keras.layers.Dropout(0.3)]
     network = keras.Sequential([*layers, keras.layers.Dense(1)])

@@ -1,4 +1,5 @@
-"""Every way in which people train with Keras, as a real training with batch losses that are computed by hand.
+"""Every way in which people train with Keras, as a real training with batch losses that are
+computed by hand.
 
 `python -m tests.keras.setups` prints the table of docs/capture.md.
 """
@@ -35,7 +36,8 @@ class Setup:
     Args:
         name: the row of the table.
         make: makes the compiled model.
-        loss: the loss of the rows of one batch, by hand, of a model that does not change; None where it cannot be had.
+        loss: the loss of the rows of one batch, by hand, of a model that does not change; None
+            where it cannot be had.
         train: trains the model with some callbacks, and returns what it logged.
         reason: why nothing is captured; empty where all is.
         rows: rows of each batch that Keras averages with.
@@ -62,16 +64,24 @@ def fitted(**arguments: Any) -> Callable[[Any, list[Any]], Any]:
 
 
 def layers(**dense: Any) -> list[Any]:
-    return [keras.Input((4,)), keras.layers.Dense(3, activation="relu", **dense), keras.layers.Dense(1)]
+    return [
+        keras.Input((4,)),
+        keras.layers.Dense(3, activation="relu", **dense),
+        keras.layers.Dense(1),
+    ]
 
 
 def compiled(network: Any, loss: Any = "mse", optimizer: Any = None, **arguments: Any) -> Any:
-    """The model with a learning rate of 0, so that what a batch loses does not depend on the batches before."""
+    """The model with a learning rate of 0, so that what a batch loses does not depend on the
+    batches before.
+    """
     network.compile(optimizer or keras.optimizers.SGD(0.0), loss, **arguments)
     return network
 
 
-def sequential(kind: type = keras.Sequential, dense: Any = None, **arguments: Any) -> Callable[[], Any]:
+def sequential(
+    kind: type = keras.Sequential, dense: Any = None, **arguments: Any
+) -> Callable[[], Any]:
     return lambda: compiled(kind(layers(**(dense or {}))), **arguments)
 
 
@@ -92,7 +102,9 @@ class Subclassed(keras.Model):
 def two_outputs() -> Any:
     inputs = keras.Input((4,))
     outputs = {name: keras.layers.Dense(1, name=name)(inputs) for name in "ab"}
-    return compiled(keras.Model(inputs, outputs), {"a": "mse", "b": "mae"}, loss_weights={"a": 1.0, "b": 10.0})
+    return compiled(
+        keras.Model(inputs, outputs), {"a": "mse", "b": "mae"}, loss_weights={"a": 1.0, "b": 10.0}
+    )
 
 
 class Active(keras.layers.Layer):
@@ -124,7 +136,9 @@ def of_two_outputs(network: Any, rows: slice) -> float:
 
 
 def with_penalty(network: Any, rows: slice) -> float:
-    return mse(network, rows) + 0.01 * float(np.sum(np.asarray(network.layers[0].kernel, np.float64) ** 2))
+    return mse(network, rows) + 0.01 * float(
+        np.sum(np.asarray(network.layers[0].kernel, np.float64) ** 2)
+    )
 
 
 def with_activity(network: Any, rows: slice) -> float:
@@ -171,7 +185,9 @@ def repeated() -> Any:
 
 
 def on_data(make: Callable[[], Any], **arguments: Any) -> Callable[[Any, list[Any]], Any]:
-    return lambda network, callbacks: fit(network, callbacks, make(), None, batch_size=None, **arguments)
+    return lambda network, callbacks: fit(
+        network, callbacks, make(), None, batch_size=None, **arguments
+    )
 
 
 def on_batches(network: Any, callbacks: list[Any]) -> Any:
@@ -288,7 +304,9 @@ class OwnMean(keras.Sequential):
         x, y = batch
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean((self(x, training=True) - y) ** 2)
-        self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
+        self.optimizer.apply(
+            tape.gradient(loss, self.trainable_variables), self.trainable_variables
+        )
         self.loss_mean.update_state(loss)
         return {"loss": self.loss_mean.result()}
 
@@ -306,15 +324,25 @@ class RawLoss(OwnMean):
         x, y = batch
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean((self(x, training=True) - y) ** 2)
-        self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
+        self.optimizer.apply(
+            tape.gradient(loss, self.trainable_variables), self.trainable_variables
+        )
         return {"loss": loss}
 
 
 def mixed(policy: str) -> Callable[[], Any]:
     dense = {"dtype": policy}
     return lambda: compiled(
-        keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, **dense), keras.layers.Dense(1, dtype="float32")]),
-        optimizer=keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.0)) if policy == "mixed_float16" else None,
+        keras.Sequential(
+            [
+                keras.Input((4,)),
+                keras.layers.Dense(3, **dense),
+                keras.layers.Dense(1, dtype="float32"),
+            ]
+        ),
+        optimizer=keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.0))
+        if policy == "mixed_float16"
+        else None,
     )
 
 
@@ -327,53 +355,94 @@ SETUPS = [
     Setup("Sequential", sequential(), mse),
     Setup("functional", functional, mse),
     Setup("subclassed", lambda: compiled(Subclassed()), mse),
-    Setup("`train_step` that calls `compute_loss`", sequential(Guided), mse, rows=ONES, only_tensorflow=True),
-    Setup("`train_step` with a `Mean` of its own", sequential(OwnMean), mse, rows=ONES, only_tensorflow=True),
+    Setup(
+        "`train_step` that calls `compute_loss`",
+        sequential(Guided),
+        mse,
+        rows=ONES,
+        only_tensorflow=True,
+    ),
+    Setup(
+        "`train_step` with a `Mean` of its own",
+        sequential(OwnMean),
+        mse,
+        rows=ONES,
+        only_tensorflow=True,
+    ),
     Setup(
         "`train_step` that returns a raw loss",
         sequential(RawLoss),
         mse,
-        reason="the loss reaches no mean: LA401 says so, and `RecordingMean` in the step captures it",
+        reason="the loss reaches no mean: LA401 says so, and `RecordingMean` in the step captures "
+        "it",
         only_tensorflow=True,
     ),
-    Setup("several outputs with `loss_weights`", two_outputs, of_two_outputs, fitted(y={"a": Y, "b": Y})),
+    Setup(
+        "several outputs with `loss_weights`",
+        two_outputs,
+        of_two_outputs,
+        fitted(y={"a": Y, "b": Y}),
+    ),
     Setup(
         "`sample_weight`",
         sequential(),
         lambda network, rows: float((errors(network, rows) * WEIGHTS[rows]).mean()),
         fitted(sample_weight=WEIGHTS),
     ),
-    Setup("`class_weight`", classifier, of_labels, fitted(y=LABELS, class_weight={0: 0.5, 1: 3.0})),
+    Setup(
+        "`class_weight`", classifier, of_labels, fitted(y=LABELS, class_weight={0: 0.5, 1: 3.0})
+    ),
     Setup("masks", masked, of_words, fitted(x=WORDS, y=np.zeros((ROWS, 5, 1), np.float32))),
     Setup("regularizers", sequential(dense={"kernel_regularizer": "l2"}), with_penalty),
     Setup(
-        "`add_loss`", lambda: compiled(keras.Sequential([keras.Input((4,)), Active(), *layers()[1:]])), with_activity
+        "`add_loss`",
+        lambda: compiled(keras.Sequential([keras.Input((4,)), Active(), *layers()[1:]])),
+        with_activity,
     ),
-    Setup("reduction sum", reduced("sum"), lambda network, rows: float(errors(network, rows).sum())),
+    Setup(
+        "reduction sum", reduced("sum"), lambda network, rows: float(errors(network, rows).sum())
+    ),
     Setup("reduction none", reduced(None), mse, only_tensorflow=True),
     Setup(
         "reduction mean_with_sample_weight",
         reduced("mean_with_sample_weight"),
-        lambda network, rows: float((errors(network, rows) * WEIGHTS[rows]).sum() / WEIGHTS[rows].sum()),
+        lambda network, rows: float(
+            (errors(network, rows) * WEIGHTS[rows]).sum() / WEIGHTS[rows].sum()
+        ),
         fitted(sample_weight=WEIGHTS),
     ),
     *(
-        Setup(f"`steps_per_execution={steps}`", sequential(steps_per_execution=steps), mse, only_tensorflow=True)
+        Setup(
+            f"`steps_per_execution={steps}`",
+            sequential(steps_per_execution=steps),
+            mse,
+            only_tensorflow=True,
+        )
         for steps in (1, 4, 16)
     ),
-    *(Setup(f"`jit_compile={value!r}`", sequential(jit_compile=value), mse) for value in (False, True, "auto")),
+    *(
+        Setup(f"`jit_compile={value!r}`", sequential(jit_compile=value), mse)
+        for value in (False, True, "auto")
+    ),
     Setup("`run_eagerly`", sequential(run_eagerly=True), mse),
     Setup("mixed_float16", mixed("mixed_float16"), mse),
     Setup("mixed_bfloat16", mixed("mixed_bfloat16"), mse),
     Setup(
         "gradient accumulation",
         lambda: compiled(
-            keras.Sequential(layers()), optimizer=keras.optimizers.SGD(0.0, gradient_accumulation_steps=3)
+            keras.Sequential(layers()),
+            optimizer=keras.optimizers.SGD(0.0, gradient_accumulation_steps=3),
         ),
         mse,
     ),
     Setup("`tf.data`", sequential(), mse, on_data(as_tf_data)),
-    Setup("generator", sequential(), mse, on_data(repeated, steps_per_epoch=7), rows=(8, 8, 8, 8, 8, 8, 2)),
+    Setup(
+        "generator",
+        sequential(),
+        mse,
+        on_data(repeated, steps_per_epoch=7),
+        rows=(8, 8, 8, 8, 8, 8, 2),
+    ),
     Setup("data of unknown size", sequential(), mse, on_data(of_unknown_size)),
     Setup(
         "`steps_per_epoch` that does not divide",
@@ -382,8 +451,15 @@ SETUPS = [
         on_data(lambda: as_tf_data().repeat(), steps_per_epoch=5),
         rows=(8, 8, 8, 8, 8),
     ),
-    Setup("`validation_split`", sequential(), mse, fitted(validation_split=0.2), rows=(8, 8, 8, 8, 8)),
-    Setup("`validation_freq`", sequential(), mse, fitted(validation_data=(X[:12], Y[:12]), validation_freq=2)),
+    Setup(
+        "`validation_split`", sequential(), mse, fitted(validation_split=0.2), rows=(8, 8, 8, 8, 8)
+    ),
+    Setup(
+        "`validation_freq`",
+        sequential(),
+        mse,
+        fitted(validation_data=(X[:12], Y[:12]), validation_freq=2),
+    ),
     Setup("`evaluate` alone", sequential(), mse, evaluated),
     Setup("`evaluate` in a callback", sequential(), mse, beside(lambda: AtEpochEnd(evaluate))),
     Setup("`train_on_batch`", sequential(), mse, on_batches, only_tensorflow=True),
@@ -409,8 +485,12 @@ class Result:
 
 
 def tried(setup: Setup) -> Result:
-    """Train with and without a recorder, and compare what it captured with what is computed by hand."""
-    (plain, plain_logs), (recorded, logs) = (_trained(setup, 0.005, callbacks) for callbacks in ([], [LossRecorder()]))
+    """Train with and without a recorder, and compare what it captured with what is computed by
+    hand.
+    """
+    (plain, plain_logs), (recorded, logs) = (
+        _trained(setup, 0.005, callbacks) for callbacks in ([], [LossRecorder()])
+    )
     weights = [[np.asarray(one) for one in network.get_weights()] for network in (plain, recorded)]
     same = all(np.array_equal(one, other) for one, other in zip(*weights, strict=True))
     recorder = LossRecorder()
@@ -427,7 +507,11 @@ def _trained(setup: Setup, rate: float, callbacks: list[Any]) -> tuple[Any, Any]
 
 def _is_captured(setup: Setup, network: Any, recorder: Any) -> bool:
     split = "test" if setup.train in (evaluated, on_test_batches) else "train"
-    series = [one for recording in recorder.recordings for one in recording.select(tag="loss", split=split)]
+    series = [
+        one
+        for recording in recorder.recordings
+        for one in recording.select(tag="loss", split=split)
+    ]
     if not series or "not_captured" in recorder.recording.metadata:
         return False
     starts = [start for _ in range(2) for start in STARTS[: len(setup.rows)]]
@@ -447,7 +531,9 @@ def _is_captured(setup: Setup, network: Any, recorder: Any) -> bool:
 
 def row(name: str, captured: bool, identical: bool, reason: str) -> str:
     """A row of the table."""
-    return f"| {name} | {'yes' if captured else 'no'} | {'yes' if identical else 'no'} | {reason} |"
+    return (
+        f"| {name} | {'yes' if captured else 'no'} | {'yes' if identical else 'no'} | {reason} |"
+    )
 
 
 if __name__ == "__main__":

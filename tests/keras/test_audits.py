@@ -59,13 +59,18 @@ def test_a_list_of_batch_logs_is_told_that_it_holds_the_running_mean(train):
     (finding,) = audited(BatchLossHistory(), train=train).findings
     assert finding.causes == ("running-mean-read-as-batch-loss",)
     assert (finding.epoch, finding.step) == (0, 1)
-    assert "BatchLossHistory.losses (train loss), epoch 0, batch 1 (step 1): logged" in finding.message
+    assert (
+        "BatchLossHistory.losses (train loss), epoch 0, batch 1 (step 1): logged"
+        in finding.message
+    )
     assert "LossRecorder" in finding.remedy
 
 
 def test_every_public_list_is_judged_by_what_its_name_promises():
     report = audited(Everything(None))
-    verdicts = {one.origin.partition(".")[2]: (one.quantity, str(one.verdict)) for one in report.verdicts}
+    verdicts = {
+        one.origin.partition(".")[2]: (one.quantity, str(one.verdict)) for one in report.verdicts
+    }
     assert verdicts == {
         "history['loss']": ("epoch_mean", "exact"),
         "history['val_loss']": ("epoch_mean", "exact"),
@@ -87,7 +92,10 @@ def test_what_is_not_about_the_loss_is_listed_and_not_judged():
 def test_keras_own_history_is_right():
     report = audited()
     assert report.ok
-    assert [one.origin for one in report.verdicts] == ["History.history['loss']", "History.history['val_loss']"]
+    assert [one.origin for one in report.verdicts] == [
+        "History.history['loss']",
+        "History.history['val_loss']",
+    ]
 
 
 def test_numbers_from_before_this_training_are_left_out():
@@ -131,7 +139,9 @@ def test_a_failure_of_the_audit_never_stops_the_training_and_is_never_silent():
     audit = LossAudit(on_violation="raise")
     audit._lists = lambda: (_ for _ in ()).throw(RuntimeError("no attributes today"))
     audit.on_epoch_begin = lambda epoch, logs=None: None
-    with pytest.warns(LossAuditWarning, match="the audit failed with RuntimeError: no attributes today"):
+    with pytest.warns(
+        LossAuditWarning, match="the audit failed with RuntimeError: no attributes today"
+    ):
         fit(model(), data(), callbacks=[audit])
     assert [finding.code for finding in audit.report.findings] == ["LA402"]
     assert audit.report.status == 2
@@ -162,7 +172,10 @@ def test_a_recorder_in_the_same_list_and_the_audit_do_not_disturb_one_another():
 
 def test_batches_seen_through_executions_of_several_steps_are_a_running_mean_with_gaps():
     report = audited(BatchLossHistory(), network=model(steps_per_execution=4))
-    assert {finding.cause for finding in report.findings} == {"batches-missing", "running-mean-read-as-batch-loss"}
+    assert {finding.cause for finding in report.findings} == {
+        "batches-missing",
+        "running-mean-read-as-batch-loss",
+    }
 
 
 def test_an_audit_of_several_trainings_has_the_report_of_each():

@@ -1,4 +1,6 @@
-"""LossRecorder in real trainings: it captures every batch, and the training cannot tell that it is there."""
+"""LossRecorder in real trainings: it captures every batch, and the training cannot tell that it is
+there.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +66,9 @@ def test_captured_losses_are_those_computed_by_hand():
 
 def test_what_keras_reports_is_what_the_recording_says_it_should_be():
     recorder = LossRecorder()
-    history = fit(model(), data(), epochs=3, validation_data=data(20), callbacks=[recorder]).history
+    history = fit(
+        model(), data(), epochs=3, validation_data=data(20), callbacks=[recorder]
+    ).history
     report = audit(recorder.recording, history)
     assert [one.verdict for one in report.verdicts] == ["exact", "exact"]
 
@@ -86,7 +90,10 @@ def test_after_training_the_model_has_its_own_tracker_and_functions_again():
     fit(network, data(), callbacks=[LossRecorder()])
     after = {name: value for name, value in vars(network).items() if "history" not in name}
     assert after.keys() == before.keys()
-    assert all(after[name] is before[name] for name in ("_loss_tracker", "train_function", "test_function"))
+    assert all(
+        after[name] is before[name]
+        for name in ("_loss_tracker", "train_function", "test_function")
+    )
     assert len(network.metrics_variables) == 2
 
 
@@ -138,14 +145,19 @@ class Interrupt(keras.callbacks.Callback):
             raise self.error
 
 
-@pytest.mark.parametrize("error", [RuntimeError("broken"), KeyboardInterrupt()], ids=["error", "Ctrl-C"])
+@pytest.mark.parametrize(
+    "error", [RuntimeError("broken"), KeyboardInterrupt()], ids=["error", "Ctrl-C"]
+)
 def test_an_interrupted_fit_keeps_what_was_captured_and_the_model_goes_on_as_if_alone(error):
     plain, recorded, recorder = model(), model(), LossRecorder()
     for network, callbacks in ((plain, []), (recorded, [recorder])):
         with pytest.raises(type(error)):
             fit(network, data(), epochs=2, callbacks=[Interrupt(error), *callbacks])
     assert len(recorder.recording.find(split="train")) == 4
-    histories = [fit(network, data(), epochs=2, validation_data=data(20)).history for network in (plain, recorded)]
+    histories = [
+        fit(network, data(), epochs=2, validation_data=data(20)).history
+        for network in (plain, recorded)
+    ]
     assert histories[0] == histories[1]
     assert same_weights(plain, recorded)
     assert not [name for name in vars(recorded) if "lossaudit" in name or name.endswith("_step")]
@@ -168,7 +180,10 @@ def interrupted(train=fit, *, at="train", network=None):
 def test_what_follows_an_interrupted_validation_is_not_taken_for_a_part_of_it():
     network, recorder = interrupted(at="test")
     network.evaluate(data(30), verbose=0)
-    assert {series.split: len(series) for series in recorder.recording.series} == {"train": 7, "validation": 2}
+    assert {series.split: len(series) for series in recorder.recording.series} == {
+        "train": 7,
+        "validation": 2,
+    }
     assert type(network._loss_tracker) is keras.metrics.Mean
 
 
@@ -257,15 +272,30 @@ def test_two_recorders_in_one_list_capture_the_same():
 
 def test_recorders_in_one_list_each_have_all_that_they_asked_for(tmp_path):
     audit, plain, path = LossAudit("raise"), LossRecorder(), tmp_path / "run.lossaudit"
-    in_file, summaries = LossRecorder(path, rows=50, predictions=(3, 2)), Summaries(tmp_path, metrics=True)
+    in_file, summaries = (
+        LossRecorder(path, rows=50, predictions=(3, 2)),
+        Summaries(tmp_path, metrics=True),
+    )
     network = model(metrics=["mae"])
     for _ in range(2):
-        fit(network, data(), epochs=2, validation_data=data(20), callbacks=[plain, audit, in_file, summaries])
+        fit(
+            network,
+            data(),
+            epochs=2,
+            validation_data=data(20),
+            callbacks=[plain, audit, in_file, summaries],
+        )
     written = lossaudit.read(path)
     assert written.find(tag="loss", split="train").steps.tolist() == list(range(28))
     assert written.find(tag="mae", split="validation").steps.tolist() == list(range(6)) * 2
     assert written.metadata["rows"] == 50
-    assert [sample.step for sample in in_file.predictions if sample.split == "train"] == [14, 17, 20, 23, 26]
+    assert [sample.step for sample in in_file.predictions if sample.split == "train"] == [
+        14,
+        17,
+        20,
+        23,
+        26,
+    ]
     assert plain.recording.find(tag="mae", split="train").steps.tolist() == list(range(14, 28))
     steps = [step for step, _ in scalars(tmp_path / "train")["batch_mae"]]
     assert steps == list(range(28))
@@ -274,7 +304,11 @@ def test_recorders_in_one_list_each_have_all_that_they_asked_for(tmp_path):
 
 def test_predictions_for_two_recorders_of_one_training_are_refused():
     with pytest.raises(ValueError, match="one recorder of a training only, and two ask for them"):
-        fit(model(), data(), callbacks=[LossRecorder(predictions=(1, 1)), LossRecorder(predictions=(2, 2))])
+        fit(
+            model(),
+            data(),
+            callbacks=[LossRecorder(predictions=(1, 1)), LossRecorder(predictions=(2, 2))],
+        )
 
 
 def test_a_ring_smaller_than_an_epoch_loses_nothing():
@@ -348,8 +382,10 @@ def test_a_step_that_bypasses_the_tracker_is_said_and_not_guessed():
     assert (finding.code, finding.verdict) == ("LA401", "undecidable")
     assert finding.cause == "untouched-tracker-shown-as-epoch"
     assert finding.message.startswith(
-        "loss: 14 batches of the train split were run, but the losses of 0 were recorded: the step does not update the "
-        "model's loss tracker. What is logged is the mean of nothing: `train_step` returns a raw loss"
+        "loss: 14 batches of the train split were run, but the losses of 0 were recorded: the "
+        "step does not update the "
+        "model's loss tracker. What is logged is the mean of nothing: `train_step` returns a raw "
+        "loss"
     )
     assert "self._loss_tracker.update_state(loss, sample_weight=rows)" in finding.remedy
 

@@ -23,7 +23,9 @@ def ulps(mean, exact):
 
 
 def after(metric, losses, rows, updates):
-    """The metric's result after so many updates, all of them in one compiled loop, going round the losses."""
+    """The metric's result after so many updates, all of them in one compiled loop, going round the
+    losses.
+    """
     losses, rows = tf.constant(losses, tf.float32), tf.constant(rows, tf.float32)
 
     @tf.function(jit_compile=True, autograph=False)
@@ -68,7 +70,9 @@ def test_every_mean_on_the_way_is_within_two_ulps(compiled):
 
     step = update if compiled is None else tf.function(update, jit_compile=compiled)
     for loss, rows in zip(
-        generator.lognormal(size=500).astype(np.float32), generator.integers(1, 999, 500), strict=True
+        generator.lognormal(size=500).astype(np.float32),
+        generator.integers(1, 999, 500),
+        strict=True,
     ):
         mean = step(tf.constant(loss), tf.constant(rows, tf.float32))
         exact.update_state(loss, sample_weight=rows)
@@ -91,13 +95,19 @@ def test_what_a_float32_sum_would_lose_is_kept(compiled):
 def test_arrays_weights_and_nothing_are_as_keras_has_them():
     compensated, plain = CompensatedMean(), keras.metrics.Mean()
     assert float(compensated.result()) == 0.0
-    for values, weights in [([1.0, 2.0, 3.0], None), ([1.0, 2.0], [1.0, 0.0]), ([[1.0, 3.0], [5.0, 7.0]], [1.0, 3.0])]:
+    for values, weights in [
+        ([1.0, 2.0, 3.0], None),
+        ([1.0, 2.0], [1.0, 0.0]),
+        ([[1.0, 3.0], [5.0, 7.0]], [1.0, 3.0]),
+    ]:
         for metric in (compensated, plain):
             metric.update_state(np.float32(values), sample_weight=weights)
         assert float(compensated.result()) == float(plain.result())
 
 
-@pytest.mark.parametrize("values", [[np.inf, 1.0], [-np.inf, 2.0], [3e38, 3e38, 1.0], [np.nan, 1.0], [np.inf, -np.inf]])
+@pytest.mark.parametrize(
+    "values", [[np.inf, 1.0], [-np.inf, 2.0], [3e38, 3e38, 1.0], [np.nan, 1.0], [np.inf, -np.inf]]
+)
 def test_what_is_not_finite_is_what_keras_makes_of_it(values):
     compensated, plain = CompensatedMean(), keras.metrics.Mean()
     for value in values:
@@ -154,7 +164,9 @@ print(json.dumps([float(mean.result()), float(losses.mean(dtype=np.float64))]))
 
 
 def test_two_replicas_are_merged():
-    run = subprocess.run([sys.executable, "-c", REPLICAS], capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        [sys.executable, "-c", REPLICAS], capture_output=True, text=True, check=False
+    )
     assert run.returncode == 0, run.stderr[-3000:]
     mean, exact = json.loads(run.stdout.splitlines()[-1])
     assert ulps(mean, exact) <= 3  # the sum over replicas is rounded once more

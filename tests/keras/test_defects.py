@@ -1,4 +1,6 @@
-"""Numbers that Keras itself gets wrong: recognised where the version has the defect, and never elsewhere."""
+"""Numbers that Keras itself gets wrong: recognised where the version has the defect, and never
+elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +11,9 @@ import numpy as np
 import pytest
 
 from lossaudit import Recording, Series, audit
-from lossaudit.defects import DEFECTS
+from lossaudit.auditing.checks.keras_logs import frequency_of_gaps
 from lossaudit.keras import LossAudit, LossRecorder
-from lossaudit.recognitions import frequency_of_gaps
+from lossaudit.predictions.mistakes.mistake import of_stage
 from lossaudit.testing.scenarios import SCENARIOS, X, Y, frozen, trained
 from tests.keras.versions import EXPECTED, found_in
 
@@ -25,13 +27,17 @@ def played(name):
     return logs, recorder.recording, recorder.report
 
 
-@pytest.mark.skipif(INSTALLED not in EXPECTED["plain_fit"], reason=f"nothing is known of Keras {INSTALLED}")
+@pytest.mark.skipif(
+    INSTALLED not in EXPECTED["plain_fit"], reason=f"nothing is known of Keras {INSTALLED}"
+)
 @pytest.mark.parametrize("name", [name for name in SCENARIOS if name not in ON_REPLICAS])
 def test_a_scenario_gives_just_the_findings_of_the_installed_keras(name):
     assert found_in(name, LossAudit("ignore")) == EXPECTED[name][INSTALLED]
 
 
-@pytest.mark.parametrize("name", ["raw_train_step", "evaluate_in_a_batch_hook", "metric_named_loss"])
+@pytest.mark.parametrize(
+    "name", ["raw_train_step", "evaluate_in_a_batch_hook", "metric_named_loss"]
+)
 def test_the_recorder_changes_nothing_of_what_keras_logs(name):
     assert SCENARIOS[name](LossAudit("ignore")) == SCENARIOS[name](None)
 
@@ -39,10 +45,14 @@ def test_the_recorder_changes_nothing_of_what_keras_logs(name):
 def test_a_finding_names_the_version_the_thread_and_the_way_out():
     (finding,) = played("raw_train_step")[2].findings
     assert finding.message == (
-        "History.history['loss'] (train loss), epoch 0: logged 0.0, but its 3 batches average 3.0 weighted by rows "
-        "(bound 1.5e-06, float32, 3 additions). It is the mean of nothing: `train_step` returns a raw loss, which "
-        "Keras replaces at the end of the epoch by the result of its own loss tracker, and nothing ever updated that. "
-        f"Your Keras {INSTALLED} does this (seen in Keras 3.1.1 to 3.15.1; keras-team/keras#19529)."
+        "History.history['loss'] (train loss), epoch 0: logged 0.0, but its 3 batches average 3.0 "
+        "weighted by rows "
+        "(bound 1.5e-06, float32, 3 additions). It is the mean of nothing: `train_step` returns a "
+        "raw loss, which "
+        "Keras replaces at the end of the epoch by the result of its own loss tracker, and "
+        "nothing ever updated that. "
+        f"Your Keras {INSTALLED} does this (seen in Keras 3.1.1 to 3.15.1; "
+        "keras-team/keras#19529)."
     )
     assert "_loss_tracker.update_state" in finding.remedy
 
@@ -79,17 +89,29 @@ def test_a_metric_named_loss_does_not_replace_the_truth():
 def test_losses_of_outputs_are_recognised_one_by_one_where_they_were_recorded():
     recorder = LossAudit("ignore", components=True)
     SCENARIOS["two_outputs"](recorder)
-    causes = {finding.origin: finding.cause for finding in recorder.report.findings if finding.code == "LA101"}
+    causes = {
+        finding.origin: finding.cause
+        for finding in recorder.report.findings
+        if finding.code == "LA101"
+    }
     names = [f"History.history['{name}_loss']" for name in "ab"]
     assert causes == dict.fromkeys(names, "output-losses-counted-alike")
 
 
 def test_losses_of_outputs_that_add_up_are_not_flagged():
     inputs = keras.Input((1,))
-    dense = {name: keras.layers.Dense(1, use_bias=False, kernel_initializer="ones", name=name) for name in "ab"}
+    dense = {
+        name: keras.layers.Dense(1, use_bias=False, kernel_initializer="ones", name=name)
+        for name in "ab"
+    }
     for arguments in ({"run_eagerly": True}, {"steps_per_execution": 1}):
         model = keras.Model(inputs, {name: layer(inputs) for name, layer in dense.items()})
-        model.compile(keras.optimizers.SGD(0.0), {"a": "mse", "b": "mae"}, loss_weights={"a": 0.3, "b": 7}, **arguments)
+        model.compile(
+            keras.optimizers.SGD(0.0),
+            {"a": "mse", "b": "mae"},
+            loss_weights={"a": 0.3, "b": 7},
+            **arguments,
+        )
         recorder = LossAudit("ignore")
         rows = 10 if "run_eagerly" in arguments else 8
         trained(model, recorder, x=X[:rows], y={"a": Y[:rows], "b": Y[:rows]})
@@ -103,22 +125,31 @@ def test_the_numbers_of_a_defect_are_another_ones_mistake_where_keras_does_not_h
         ("3.15.1", "short-last-batch-counted-as-full"),
         (None, "short-last-batch-counted-as-full"),
     ):
-        truth = Recording([Series([1.0, 2.0, 9.0], **rows)], metadata={"keras": version} if version else {})
+        truth = Recording(
+            [Series([1.0, 2.0, 9.0], **rows)], metadata={"keras": version} if version else {}
+        )
         assert audit(truth, {"loss": [4.0]}).findings[0].cause == cause
 
 
 def test_a_list_of_ones_own_is_told_both():
-    truth = Recording([Series([1.0, 2.0, 9.0], weights=[4, 4, 2], epochs=[0, 0, 0])], metadata={"keras": "3.1.1"})
+    truth = Recording(
+        [Series([1.0, 2.0, 9.0], weights=[4, 4, 2], epochs=[0, 0, 0])], metadata={"keras": "3.1.1"}
+    )
     (finding,) = audit(truth, {"Mine.epoch_losses": [4.0]}).findings
     assert finding.causes == ("batches-counted-alike", "short-last-batch-counted-as-full")
 
 
 def test_a_defect_of_another_version_is_named_where_nothing_else_explains_it():
     metadata = {"keras": "3.16.0", "bypassed": ["train"]}
-    truth = Recording([Series([1.0, 2.0, 9.0], weights=[4, 4, 2], epochs=[0, 0, 0])], metadata=metadata)
+    truth = Recording(
+        [Series([1.0, 2.0, 9.0], weights=[4, 4, 2], epochs=[0, 0, 0])], metadata=metadata
+    )
     (finding,) = audit(truth, {"loss": [0.0]}).findings
     assert finding.cause == "untouched-tracker-shown-as-epoch"
-    assert "It was seen in Keras 3.1.1 to 3.15.1; keras-team/keras#19529; yours is 3.16.0." in finding.message
+    assert (
+        "It was seen in Keras 3.1.1 to 3.15.1; keras-team/keras#19529; yours is 3.16.0."
+        in finding.message
+    )
 
 
 @pytest.mark.parametrize(
@@ -140,13 +171,15 @@ def test_gaps_are_explained_by_the_least_frequency_that_leaves_them(present, bat
 
 
 def test_a_curve_of_every_epoch_is_not_flagged():
-    truth = Recording([Series([1.0, 2.0] * 3, weights=[4, 4] * 3, epochs=np.repeat(range(3), 2), steps=range(6))])
+    truth = Recording(
+        [Series([1.0, 2.0] * 3, weights=[4, 4] * 3, epochs=np.repeat(range(3), 2), steps=range(6))]
+    )
     curve = {"covers": "epoch", "epochs": range(3), "origin": "train/epoch_loss"}
     assert audit(truth, Recording([Series([1.5] * 3, **curve)])).ok
 
 
 def test_every_defect_says_what_it_is_where_it_was_seen_and_the_way_out():
-    for defect in DEFECTS.values():
+    for defect in of_stage("keras"):
         assert defect.explanation
         assert defect.remedy
         assert re.fullmatch(r"[a-z]+(-[a-z]+)+", defect.name)

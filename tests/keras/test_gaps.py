@@ -1,6 +1,8 @@
-"""Why `evaluate` does not give what `fit` reported: each part alone, planted in a real training, and all together.
+"""Why `evaluate` does not give what `fit` reported: each part alone, planted in a real training,
+and all together.
 
-Inputs, targets and weights are small dyadic numbers wherever a part is held to be exactly zero: no operation rounds.
+Inputs, targets and weights are small dyadic numbers wherever a part is held to be exactly zero: no
+operation rounds.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import tensorflow as tf
 
 from lossaudit.keras import LossAudit, LossRecorder, explain_gap, fit_loop
 from lossaudit.keras.scripts import every_fit_audited
-from lossaudit.render.text import as_text
+from lossaudit.report.text import as_text
 from tests.keras.programs import same_weights
 from tests.keras.setups import Active, Guided, OwnMean, RawLoss
 
@@ -57,7 +59,9 @@ def audited(model, x=X, y=Y, *others, **arguments):
 def gap_of(*arguments, **keywords):
     audit = audited(*arguments, **keywords)
     assert audit.gap is not None, str(audit.report)
-    assert sum(audit.gap.parts.values()) == Fraction(audit.gap.reported) - Fraction(audit.gap.evaluated)
+    assert sum(audit.gap.parts.values()) == Fraction(audit.gap.reported) - Fraction(
+        audit.gap.evaluated
+    )
     assert audit.report.ok, str(audit.report)
     return audit.gap
 
@@ -67,10 +71,14 @@ def parts_that_are_not_zero(gap):
 
 
 class Penalised(keras.layers.Layer):
-    """A weight that no output depends on, which a step at a rate of 2 halves, and with it its penalty."""
+    """A weight that no output depends on, which a step at a rate of 2 halves, and with it its
+    penalty.
+    """
 
     def build(self, shape):
-        self.weight = self.add_weight((), initializer="ones", regularizer=lambda weight: weight**2 / 8)
+        self.weight = self.add_weight(
+            (), initializer="ones", regularizer=lambda weight: weight**2 / 8
+        )
 
     def call(self, x):
         return x
@@ -145,7 +153,12 @@ def test_class_weights_are_all_of_the_gap(form):
 def test_class_weights_of_one_hot_targets_and_of_classes_beyond_those_named():
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, kernel_initializer=halves)])
     model.compile(keras.optimizers.SGD(0.0), "mse")
-    gap = gap_of(model, X, np.eye(3, dtype=np.float32)[RANDOM.integers(0, 3, ROWS)], class_weight={0: 4.0, 1: 0.5})
+    gap = gap_of(
+        model,
+        X,
+        np.eye(3, dtype=np.float32)[RANDOM.integers(0, 3, ROWS)],
+        class_weight={0: 4.0, 1: 0.5},
+    )
     assert gap.training_mode == 0
     assert gap.weights_and_masks != 0
 
@@ -167,12 +180,16 @@ def test_masks_count_by_batch_and_evaluate_has_other_batches():
     lengths = np.repeat([1, 1, 2, 4], 8)
     words = (np.arange(4) < lengths[:, None]).astype(np.int32)
     embedding = keras.layers.Embedding(2, 1, mask_zero=True, embeddings_initializer="ones")
-    model = keras.Sequential([keras.Input((4,)), embedding, keras.layers.Dense(1, kernel_initializer=halves)])
+    model = keras.Sequential(
+        [keras.Input((4,)), embedding, keras.layers.Dense(1, kernel_initializer=halves)]
+    )
     model.compile(keras.optimizers.SGD(0.0), "mse")
     targets = np.repeat([0.5, 1.5, 2.5, 3.5], 8)[:, None, None] * np.ones((1, 4, 1))
     gap = gap_of(model, words, targets)
     assert parts_that_are_not_zero(gap) == ["weights_and_masks"]
-    assert gap.weights_and_masks == Fraction(0 + 1 + 4 + 9, 4) - Fraction(0 * 8 + 1 * 8 + 4 * 16 + 9 * 32, 64)
+    assert gap.weights_and_masks == Fraction(0 + 1 + 4 + 9, 4) - Fraction(
+        0 * 8 + 1 * 8 + 4 * 16 + 9 * 32, 64
+    )
     assert gap.counted == ("batches of 8 rows, in evaluate of 32", "masks")
 
 
@@ -194,7 +211,13 @@ EVERYTHING = {
 def everything(rate=0.01, **compiled):
     dense = keras.layers.Dense(8, activation="relu", kernel_regularizer="l2")
     return network(
-        dense, Active(), keras.layers.BatchNormalization(), keras.layers.Dropout(0.5), Noisy(), rate=rate, **compiled
+        dense,
+        Active(),
+        keras.layers.BatchNormalization(),
+        keras.layers.Dropout(0.5),
+        Noisy(),
+        rate=rate,
+        **compiled,
     )
 
 
@@ -212,17 +235,24 @@ def test_several_outputs_and_mixed_precision():
     keras.utils.set_random_seed(0)
     inputs = keras.Input((4,))
     hidden = keras.layers.Dropout(0.5)(keras.layers.Dense(8, dtype="mixed_float16")(inputs))
-    model = keras.Model(inputs, {name: keras.layers.Dense(1, name=name, dtype="float32")(hidden) for name in "ab"})
+    model = keras.Model(
+        inputs, {name: keras.layers.Dense(1, name=name, dtype="float32")(hidden) for name in "ab"}
+    )
     optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.01))
     model.compile(optimizer, {"a": "mse", "b": "mae"}, loss_weights={"a": 1.0, "b": 10.0})
     audit = LossAudit(on_violation="ignore", explain_gap=True)
     model.fit(X, {"a": Y, "b": Y}, batch_size=8, verbose=0, callbacks=[audit])
     assert audit.gap.is_explained
-    assert audit.gap.evaluated == model.evaluate(X, {"a": Y, "b": Y}, verbose=0, return_dict=True)["loss"]
+    assert (
+        audit.gap.evaluated
+        == model.evaluate(X, {"a": Y, "b": Y}, verbose=0, return_dict=True)["loss"]
+    )
     assert audit.report.explanations == (str(audit.gap),)
 
 
-@pytest.mark.parametrize("optimizer", ["adam", keras.optimizers.SGD(0.01, momentum=0.9, use_ema=True)])
+@pytest.mark.parametrize(
+    "optimizer", ["adam", keras.optimizers.SGD(0.01, momentum=0.9, use_ema=True)]
+)
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_nothing_is_disturbed_now_or_in_the_training_that_follows(shuffle, optimizer):
     runs = []
@@ -230,16 +260,40 @@ def test_nothing_is_disturbed_now_or_in_the_training_that_follows(shuffle, optim
         random.seed(5)
         model = everything(metrics=["mae"])
         model.compile(
-            keras.optimizers.get(keras.optimizers.serialize(keras.optimizers.get(optimizer))), "mse", metrics=["mae"]
+            keras.optimizers.get(keras.optimizers.serialize(keras.optimizers.get(optimizer))),
+            "mse",
+            metrics=["mae"],
         )
         logs = []
         for _ in range(2):
             audit = LossAudit(on_violation="ignore", explain_gap=asked)
-            history = model.fit(X, Y, epochs=2, verbose=0, shuffle=shuffle, validation_data=(X, Y), callbacks=[audit])
-            logs.append((history.history, history.epoch, model.history is history, model.stop_training))
+            history = model.fit(
+                X,
+                Y,
+                epochs=2,
+                verbose=0,
+                shuffle=shuffle,
+                validation_data=(X, Y),
+                callbacks=[audit],
+            )
+            logs.append(
+                (history.history, history.epoch, model.history is history, model.stop_training)
+            )
             logs.append(model.get_metrics_result())
-            logs.append([variable.numpy().tolist() for variable in (*model.variables, *model.metrics_variables)])
-        logs.append((random.random(), np.random.random(), sorted(vars(model)), sorted(vars(model.optimizer))))  # noqa: NPY002
+            logs.append(
+                [
+                    variable.numpy().tolist()
+                    for variable in (*model.variables, *model.metrics_variables)
+                ]
+            )
+        logs.append(
+            (
+                random.random(),
+                np.random.random(),
+                sorted(vars(model)),
+                sorted(vars(model.optimizer)),
+            )
+        )  # noqa: NPY002
         runs.append((model, logs))
         assert (audit.gap is not None) == asked
     (plain, logs), (explained, same) = runs
@@ -283,18 +337,26 @@ class Shuffling(keras.utils.PyDataset):
 @pytest.mark.parametrize("form", ["dataset", "sequence"])
 def test_data_that_bring_their_batches_are_read_again(form):
     data, _ = in_form(form, X, Y)
-    gap = gap_of(network(keras.layers.Dropout(0.5, seed=3)), data, None, steps_per_epoch=4, epochs=2)
+    gap = gap_of(
+        network(keras.layers.Dropout(0.5, seed=3)), data, None, steps_per_epoch=4, epochs=2
+    )
     assert parts_that_are_not_zero(gap) == ["training_mode"]
     assert getattr(data, "told", 3) == 3  # once when fit begins, and after each epoch
 
 
 def generator():
     while True:
-        yield from (tuple(column[start : start + 8] for column in (X, Y)) for start in range(0, ROWS, 8))
+        yield from (
+            tuple(column[start : start + 8] for column in (X, Y)) for start in range(0, ROWS, 8)
+        )
 
 
 NOT_MEASURED = {
-    "a generator": (lambda: generator(), {"steps_per_epoch": 4}, "a generator, which gives each batch once"),
+    "a generator": (
+        lambda: generator(),
+        {"steps_per_epoch": 4},
+        "a generator, which gives each batch once",
+    ),
     "endless data": (
         lambda: in_form("dataset", X, Y)[0].repeat(),
         {"steps_per_epoch": 4},
@@ -324,7 +386,10 @@ def test_an_epoch_that_was_cut_short_is_not_compared_with_a_whole_one():
             self.model.stop_training = batch == 2
 
     (finding,) = audited(network(), X, Y, Stop()).report.findings
-    assert "the data gave 3 batches (24 rows) in one pass, and 4 (32 rows) in the next" in finding.message
+    assert (
+        "the data gave 3 batches (24 rows) in one pass, and 4 (32 rows) in the next"
+        in finding.message
+    )
 
 
 def test_a_training_that_did_not_end_has_no_gap():
@@ -403,9 +468,12 @@ def test_the_report_says_it_in_one_sentence_and_stays_ok():
     errors = ((X.sum(1, keepdims=True) / 2 - Y) ** 2)[:, 0]
     reported, evaluated = float((errors * WEIGHTS).mean()), float(errors.mean())
     expected = (
-        f"train loss, epoch 0: fit reported {reported:.3f}, evaluate on the same rows gives {evaluated:.3f}. Of the "
-        f"difference {reported - evaluated:+.3f}: weights that moved during the epoch 0, training mode 0, regularizers "
-        f"0, weights and masks {reported - evaluated:+.3f} (sample weights, batches of 8 rows, in evaluate of 32), "
+        f"train loss, epoch 0: fit reported {reported:.3f}, evaluate on the same rows gives "
+        f"{evaluated:.3f}. Of the "
+        f"difference {reported - evaluated:+.3f}: weights that moved during the epoch 0, training "
+        "mode 0, regularizers "
+        f"0, weights and masks {reported - evaluated:+.3f} (sample weights, batches of 8 rows, in "
+        "evaluate of 32), "
         f"remains 0 (bound {audit.gap.bound:.2g})."
     )
     assert str(audit.gap) == expected
@@ -438,9 +506,13 @@ def test_shuffled_rows_are_another_draw_and_the_gap_says_so():
 
 @pytest.mark.filterwarnings("ignore:Your input ran out of data:UserWarning:keras")
 def test_data_of_unknown_size():
-    batches = lambda: (tuple(column[start : start + 8] for column in (X, Y)) for start in range(0, ROWS, 8))  # noqa: E731
+    batches = lambda: (
+        tuple(column[start : start + 8] for column in (X, Y)) for start in range(0, ROWS, 8)
+    )  # noqa: E731
     signature = tuple(tf.TensorSpec((None, width)) for width in (4, 1))
-    gap = gap_of(network(), tf.data.Dataset.from_generator(batches, output_signature=signature), None)
+    gap = gap_of(
+        network(), tf.data.Dataset.from_generator(batches, output_signature=signature), None
+    )
     assert parts_that_are_not_zero(gap) == []
 
 
@@ -449,7 +521,9 @@ def test_a_recorder_beside_it_records_nothing_of_the_measurement():
     audit = LossAudit("ignore", explain_gap=True)
     network().fit(X, Y, batch_size=8, verbose=0, callbacks=[before, audit, after])
     for recorder in (before, after, audit):
-        assert [(one.tag, one.split, len(one)) for one in recorder.recording.series] == [("loss", "train", 4)]
+        assert [(one.tag, one.split, len(one)) for one in recorder.recording.series] == [
+            ("loss", "train", 4)
+        ]
     assert audit.gap.is_explained
 
 
@@ -463,7 +537,9 @@ def test_a_recorder_of_penalties_keeps_their_sum_and_nothing_else():
     recorder = LossRecorder(penalties=True)
     penalised().fit(X, Y, batch_size=8, verbose=0, callbacks=[recorder])
     assert sorted(one.tag for one in recorder.recording.series) == ["loss", "regularization"]
-    assert recorder.recording.find(tag="regularization").values.tolist() == [0.25**step / 8 for step in range(4)]
+    assert recorder.recording.find(tag="regularization").values.tolist() == [
+        0.25**step / 8 for step in range(4)
+    ]
 
 
 ON_JAX = """
@@ -489,7 +565,13 @@ print(weights[0] == weights[1], audit.gap.weights_moved == 0 != audit.gap.traini
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed")
 def test_the_gap_is_measured_on_jax_as_well():
     environment = {**os.environ, "KERAS_BACKEND": "jax"}
-    run = subprocess.run([sys.executable, "-c", ON_JAX], capture_output=True, text=True, env=environment, check=False)
+    run = subprocess.run(
+        [sys.executable, "-c", ON_JAX],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
     assert run.stdout.split() == ["True"] * 3, run.stderr[-3000:]
 
 

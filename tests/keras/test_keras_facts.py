@@ -1,4 +1,6 @@
-"""The facts in several versions of Keras, the command that verifies them, and that it would notice if they changed."""
+"""The facts in several versions of Keras, the command that verifies them, and that it would notice
+if they changed.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +12,36 @@ from pathlib import Path
 import keras
 import pytest
 
-from lossaudit.defects import DEFECTS
-from lossaudit.testing.keras_facts import FACTS, Fact, Known, Outcome, loop
+from lossaudit.predictions.mistakes.mistake import MISTAKES
+from lossaudit.testing.keras_facts import FACTS, Fact, Known, Outcome, true_losses
 from lossaudit.testing.keras_facts.fact import DIFFERS, HOLDS, KNOWN, SKIPPED, judged, names
-from lossaudit.testing.keras_facts.verification import document, heading, outcome_of, said, status_of, write
+from lossaudit.testing.keras_facts.verification import (
+    document,
+    heading,
+    outcome_of,
+    said,
+    status_of,
+    write,
+)
 from tests.keras.facts import KNOWN_DEFECTS, PERIODS, VERSIONS, WHICH_LOSS, page, which_loss
 from tests.keras.installations import ROOT, ran_with
 
-pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="this is about Keras on TensorFlow")
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="this is about Keras on TensorFlow"
+)
 THREE = Known(("3.2.0", "3.8.0"), 4.0, "It counts batches alike.", "keras-team/keras#1")
 
 
 def a_fact(*known, seen=3.0, **arguments):
-    return Fact("a-fact", "A mean is 3.", lambda: seen, 3.0, known, arguments.get("needs", ()), arguments.get("on", ""))
+    return Fact(
+        "a-fact",
+        "A mean is 3.",
+        lambda: seen,
+        3.0,
+        known,
+        arguments.get("needs", ()),
+        arguments.get("on", ""),
+    )
 
 
 @pytest.mark.slow
@@ -53,13 +72,23 @@ def test_the_table_of_the_readme_is_that_of_the_facts():
 def test_the_periods_of_the_readme_are_those_in_which_the_facts_change():
     for _, _, name, _ in WHICH_LOSS:
         for period, versions in PERIODS.items():
-            first, last = period.replace(",", " to").split(" to ")[0], period.replace(",", " to").split(" to ")[-1]
-            known = [FACTS[name].known_of(version, "tensorflow") for version in (f"{first}.0", *versions, f"{last}.0")]
+            first, last = (
+                period.replace(",", " to").split(" to ")[0],
+                period.replace(",", " to").split(" to ")[-1],
+            )
+            known = [
+                FACTS[name].known_of(version, "tensorflow")
+                for version in (f"{first}.0", *versions, f"{last}.0")
+            ]
             assert len({id(one) for one in known}) == 1, (name, period)
 
 
 def test_the_independent_loop_gives_the_numbers_of_the_probe():
-    assert (loop.LOSSES, loop.SO_FAR, loop.ALIKE_SO_FAR) == ([1.0, 2.0, 9.0], [1.0, 1.5, 3.0], [1.0, 1.5, 4.0])
+    assert (true_losses.LOSSES, true_losses.SO_FAR, true_losses.ALIKE_SO_FAR) == (
+        [1.0, 2.0, 9.0],
+        [1.0, 1.5, 3.0],
+        [1.0, 1.5, 4.0],
+    )
 
 
 @pytest.mark.parametrize(
@@ -81,7 +110,10 @@ def test_a_fact_holds_is_a_known_defect_of_its_version_or_differs(version, seen,
 
 def test_a_known_defect_may_be_mended_only_in_a_version_that_was_not_tried():
     known = Known(("3.2.0", None), 4.0, "It counts batches alike.")
-    assert [judged(a_fact(known), version, "jax").status for version in ("3.15.1", "3.16.0")] == [DIFFERS, HOLDS]
+    assert [judged(a_fact(known), version, "jax").status for version in ("3.15.1", "3.16.0")] == [
+        DIFFERS,
+        HOLDS,
+    ]
     assert judged(a_fact(known, seen=4.0), "3.16.0", "jax").status == KNOWN
 
 
@@ -98,12 +130,21 @@ def test_what_differs_says_what_was_seen_and_what_the_known_defect_would_give():
 def test_an_error_differs_and_is_told():
     broken = Fact("a-fact", "A mean is 3.", lambda: [][1], 3.0, (), (), "")
     outcome = judged(broken, "3.15.1", "tensorflow")
-    assert (outcome.status, outcome.reason) == (DIFFERS, "It could not be seen: IndexError: list index out of range")
+    assert (outcome.status, outcome.reason) == (
+        DIFFERS,
+        "It could not be seen: IndexError: list index out of range",
+    )
 
 
 def test_what_cannot_be_seen_here_is_skipped_and_said():
-    assert outcome_of(a_fact(on="torch")).reason == "This is about Keras on torch; yours is on tensorflow."
-    assert outcome_of(a_fact(needs=("no_such_module",))).reason == "It needs no_such_module, which is not installed."
+    assert (
+        outcome_of(a_fact(on="torch")).reason
+        == "This is about Keras on torch; yours is on tensorflow."
+    )
+    assert (
+        outcome_of(a_fact(needs=("no_such_module",))).reason
+        == "It needs no_such_module, which is not installed."
+    )
     assert outcome_of(a_fact(needs=("no_such_module",))).status == SKIPPED
 
 
@@ -113,9 +154,12 @@ def test_every_known_defect_says_why_and_agrees_with_those_that_findings_name():
         for known in one.known:
             assert known.why().endswith((".", "NaN.")), one.name
             assert known.where()
-            seen = DEFECTS[known.defect] if known.defect else None
+            seen = MISTAKES[known.defect] if known.defect else None
             tried = [version for version in VERSIONS if known.concerns(version, "tensorflow")]
-            assert seen is None or all(seen.was_seen_in(version) for version in tried), (one.name, known)
+            assert seen is None or all(seen.was_seen_in(version) for version in tried), (
+                one.name,
+                known,
+            )
 
 
 @pytest.fixture
@@ -134,7 +178,12 @@ def test_the_table_has_each_fact_and_fits_into_80_columns_of_a_pipe(outcomes, tm
     assert max(map(len, text.splitlines())) <= 80
     assert text.startswith("Keras 3.8.0 on tensorflow 2.21.0\n")
     words = " ".join(text.split())
-    for part in ("a-fact", "known defect", "keras-team/keras#1", "1 hold, 1 known defect, 1 differ, 1 skipped"):
+    for part in (
+        "a-fact",
+        "known defect",
+        "keras-team/keras#1",
+        "1 hold, 1 known defect, 1 differ, 1 skipped",
+    ):
         assert part in words
     assert said(outcomes[2]) == "A mean is 3."
 
@@ -163,15 +212,21 @@ def test_without_keras_nothing_can_be_verified(tmp_path: Path):
     arguments = [sys.executable, "-c", program + "sys.exit(main(['verify']))"]
     run = subprocess.run(arguments, capture_output=True, text=True, check=False)
     assert run.returncode == 2
-    assert run.stderr == "lossaudit verify: Keras cannot be imported: ImportError: no such back end\n"
+    assert (
+        run.stderr == "lossaudit verify: Keras cannot be imported: ImportError: no such back end\n"
+    )
 
 
 @pytest.mark.slow
 def test_the_facts_run_as_a_suite_of_the_installed_package_and_print_their_table(tmp_path: Path):
     options = ["-p", "no:cacheprovider", "--pyargs", "lossaudit.testing.keras_facts"]
     program = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import pytest; sys.exit(pytest.main({options!r}))"
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=False)
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
     assert run.returncode == 0, run.stdout[-4000:]
-    known = sum(one.known_of(keras.__version__, "tensorflow") is not None for one in FACTS.values())
+    known = sum(
+        one.known_of(keras.__version__, "tensorflow") is not None for one in FACTS.values()
+    )
     assert f"{len(FACTS) - known} passed, {known} xfailed" in run.stdout
     assert f"{len(FACTS) - known} hold, {known} known defects, 0 differ, 0 skipped" in run.stdout

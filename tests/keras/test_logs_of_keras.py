@@ -1,4 +1,6 @@
-"""What Keras itself writes, judged without a recording of the truth: each mistake as it really happens."""
+"""What Keras itself writes, judged without a recording of the truth: each mistake as it really
+happens.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,8 @@ import pytest
 import tensorflow as tf
 
 from lossaudit import Recording, Series, audit
+from lossaudit.auditing.alone.recovery import recovered
 from lossaudit.keras import LossRecorder
-from lossaudit.logs import recovered
 from tests.keras.programs import data, fit, model
 from tests.keras.setups import two_outputs
 
@@ -35,18 +37,26 @@ class BatchLosses(keras.callbacks.Callback):
 def points(folder: Path) -> dict[tuple[str, str], list[tuple[int, float]]]:
     """Steps and values of every scalar in the event files of a folder, by split and tag."""
     found: dict[tuple[str, str], list[tuple[int, float]]] = {}
-    for path in sorted(folder.rglob("events*"), key=lambda path: (path.parent, os.path.getmtime(path))):
+    for path in sorted(
+        folder.rglob("events*"), key=lambda path: (path.parent, os.path.getmtime(path))
+    ):
         for record in tf.data.TFRecordDataset(str(path)):
             event = tf.compat.v1.Event.FromString(record.numpy())
             for value in event.summary.value:
                 array = tf.make_ndarray(value.tensor) if value.HasField("tensor") else np.zeros(1)
                 if array.ndim == 0 and array.dtype == np.float32:
-                    found.setdefault((path.parent.name, value.tag), []).append((event.step, float(array)))
+                    found.setdefault((path.parent.name, value.tag), []).append(
+                        (event.step, float(array))
+                    )
     return found
 
 
 def events(folder: Path) -> Recording:
-    kept = {key: rows for key, rows in points(folder).items() if key[1].startswith(("batch_", "epoch_"))}
+    kept = {
+        key: rows
+        for key, rows in points(folder).items()
+        if key[1].startswith(("batch_", "epoch_"))
+    }
     return Recording([_scalars(split, tag, rows) for (split, tag), rows in kept.items()])
 
 
@@ -61,20 +71,30 @@ def rows_of(path: Path, **kept: object) -> Recording:
     """The columns of a CSVLogger file."""
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    return Recording([_column(path, rows, name) for name in rows[0] if name.endswith("loss")], **kept)
+    return Recording(
+        [_column(path, rows, name) for name in rows[0] if name.endswith("loss")], **kept
+    )
 
 
 def _column(path: Path, rows: list[dict[str, str]], name: str) -> Series:
     values = [float(row[name]) if row[name] != "NA" else np.nan for row in rows]
     split = "validation" if name.startswith("val_") else "train"
     numbers = {"covers": "epoch", "epochs": [int(row["epoch"]) for row in rows]}
-    return Series(values, tag=name.removeprefix("val_"), split=split, origin=f"{path.name}: {name}", **numbers)
+    return Series(
+        values,
+        tag=name.removeprefix("val_"),
+        split=split,
+        origin=f"{path.name}: {name}",
+        **numbers,
+    )
 
 
 def found(log: Recording) -> set[tuple[str, str | None, str]]:
     """Code, cause and verdict of what is wrong or suspect."""
     findings = audit(None, log).findings
-    return {(one.code, one.cause, str(one.verdict)) for one in findings if one.verdict != "undecidable"}
+    return {
+        (one.code, one.cause, str(one.verdict)) for one in findings if one.verdict != "undecidable"
+    }
 
 
 def board(folder: Path, batches: object = None, runs: int = 1, **arguments: object) -> Recording:
@@ -83,7 +103,13 @@ def board(folder: Path, batches: object = None, runs: int = 1, **arguments: obje
     for _ in range(runs):
         callback = keras.callbacks.TensorBoard(str(folder), **arguments)
         given = data(50, 4) if batches is None else batches
-        fit(network, given, epochs=EPOCHS, validation_data=data(20, 8, seed=5), callbacks=[callback])
+        fit(
+            network,
+            given,
+            epochs=EPOCHS,
+            validation_data=data(20, 8, seed=5),
+            callbacks=[callback],
+        )
     return events(folder)
 
 
@@ -98,7 +124,10 @@ def test_the_list_of_the_tutorials_beside_history_is_a_running_mean(rows):
     spy = BatchLosses()
     history = fit(model(), data(rows, 4), epochs=EPOCHS, callbacks=[spy]).history
     report = audit(None, {"losses": spy.losses, **history})
-    assert [(one.origin, one.verdict) for one in report.verdicts] == [("losses", "wrong"), ("loss", "undecidable")]
+    assert [(one.origin, one.verdict) for one in report.verdicts] == [
+        ("losses", "wrong"),
+        ("loss", "undecidable"),
+    ]
     assert report.findings[0].causes == ("running-mean-read-as-batch-loss",)
 
 
@@ -107,7 +136,9 @@ def test_recorded_batch_losses_beside_history_are_right(rows):
     recorder = LossRecorder()
     history = fit(model(), data(rows, 4), epochs=EPOCHS, callbacks=[recorder]).history
     losses = recorder.recording.find(covers="batch")
-    report = audit(None, Recording([losses, Series(history["loss"], covers="epoch", epochs=range(EPOCHS))]))
+    report = audit(
+        None, Recording([losses, Series(history["loss"], covers="epoch", epochs=range(EPOCHS))])
+    )
     assert [str(one.verdict) for one in report.verdicts] == ["consistent", "consistent"]
     assert (report.findings, report.status) == ((), 0)
 
@@ -124,7 +155,9 @@ def test_the_losses_recovered_from_the_list_are_the_true_ones_within_their_error
 def test_batch_loss_of_tensorboard_is_a_running_mean_and_all_else_is_open(tmp_path):
     log = board(tmp_path, update_freq=1)
     assert found(log) == {RUNNING}
-    assert {one.verdict for one in audit(None, log).verdicts if "batch" not in one.origin} == {"undecidable"}
+    assert {one.verdict for one in audit(None, log).verdicts if "batch" not in one.origin} == {
+        "undecidable"
+    }
 
 
 def test_tensorboard_that_writes_epochs_only_has_nothing_wrong(tmp_path):
@@ -142,10 +175,14 @@ def test_a_second_fit_with_tensorboard_starts_its_steps_and_epochs_anew(tmp_path
     assert {("LA504", "steps-restarted"), ("LA505", "two-runs-in-one-log"), RUNNING[:2]} == codes
 
 
-@pytest.mark.filterwarnings("ignore:Your input ran out of data")  # how Keras finds the end of such data
+@pytest.mark.filterwarnings(
+    "ignore:Your input ran out of data"
+)  # how Keras finds the end of such data
 def test_data_of_unknown_size_makes_tensorboard_skip_a_step(tmp_path):
     unknown = data(50, 4).filter(lambda x, y: True)
-    assert ("LA512", "phantom-batch-counted", "suspect") in found(board(tmp_path, unknown, update_freq=1))
+    assert ("LA512", "phantom-batch-counted", "suspect") in found(
+        board(tmp_path, unknown, update_freq=1)
+    )
 
 
 def logger(path: Path, **arguments: object) -> keras.callbacks.CSVLogger:
@@ -155,8 +192,17 @@ def logger(path: Path, **arguments: object) -> keras.callbacks.CSVLogger:
 def runs_in(path: Path, epochs: list[range], **arguments: object) -> Recording:
     """One file of several trainings, as a script that is run again appends to it."""
     for numbers in epochs:
-        span = {"initial_epoch": numbers.start, "epochs": numbers.stop, "validation_data": data(20, 8, seed=5)}
-        fit(model(seed=numbers.stop), data(), callbacks=[logger(path, append=True)], **span | arguments)
+        span = {
+            "initial_epoch": numbers.start,
+            "epochs": numbers.stop,
+            "validation_data": data(20, 8, seed=5),
+        }
+        fit(
+            model(seed=numbers.stop),
+            data(),
+            callbacks=[logger(path, append=True)],
+            **span | arguments,
+        )
     return rows_of(path)
 
 
@@ -210,9 +256,19 @@ def outputs(path: Path, rows: int, **compiled: object) -> Recording:
     network.optimizer.learning_rate = 0.01
     recorder = LossRecorder()
     callbacks = [recorder, logger(path)]
-    network.fit(x, {"a": y, "b": y}, batch_size=8, epochs=EPOCHS, shuffle=False, verbose=0, callbacks=callbacks)
+    network.fit(
+        x,
+        {"a": y, "b": y},
+        batch_size=8,
+        epochs=EPOCHS,
+        shuffle=False,
+        verbose=0,
+        callbacks=callbacks,
+    )
     log = rows_of(path)
-    return Recording([*log.series, recorder.recording.find(tag="loss", covers="batch")], metadata=compiled)
+    return Recording(
+        [*log.series, recorder.recording.find(tag="loss", covers="batch")], metadata=compiled
+    )
 
 
 WEIGHTS = {"a": 1.0, "b": 10.0}
@@ -227,7 +283,11 @@ def test_losses_of_outputs_do_not_add_up_with_a_short_last_batch(tmp_path):
     """Keras weights the losses of outputs by the static batch size, which is unknown in a graph."""
     log = outputs(tmp_path / "log.csv", 49, loss_weights=WEIGHTS)
     total = log.find(tag="loss", split="train", covers="epoch").values
-    rest = total - log.find(tag="a_loss", split="train").values - 10 * log.find(tag="b_loss", split="train").values
+    rest = (
+        total
+        - log.find(tag="a_loss", split="train").values
+        - 10 * log.find(tag="b_loss", split="train").values
+    )
     assert rest.min() < 0
     assert found(log) == {("LA507", "total-is-not-the-sum-of-its-parts", "wrong")}
 
@@ -240,7 +300,10 @@ def test_regularization_is_no_missing_part(tmp_path):
 
 def diverging() -> Iterator[tuple[np.ndarray, np.ndarray]]:
     for number in range(6):
-        yield np.ones((4, 4), np.float32), np.full((4, 1), np.nan if number == 3 else 1, np.float32)
+        yield (
+            np.ones((4, 4), np.float32),
+            np.full((4, 1), np.nan if number == 3 else 1, np.float32),
+        )
 
 
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
@@ -248,7 +311,9 @@ def test_nan_in_keras_own_running_mean_stays_to_the_end_of_the_epoch():
     spy = BatchLosses()
     network = model(optimizer=keras.optimizers.SGD(0.0))
     history = network.fit(
-        tf.data.Dataset.from_generator(diverging, output_signature=(tf.TensorSpec((4, 4)), tf.TensorSpec((4, 1)))),
+        tf.data.Dataset.from_generator(
+            diverging, output_signature=(tf.TensorSpec((4, 4)), tf.TensorSpec((4, 1)))
+        ),
         epochs=2,
         verbose=0,
         shuffle=False,
@@ -258,8 +323,13 @@ def test_nan_in_keras_own_running_mean_stays_to_the_end_of_the_epoch():
     kept = Series(spy.losses, covers="epoch_so_far", epochs=epochs, origin="list")
     assert np.isnan(history["loss"]).all()
     assert found(Recording([kept])) == set()
-    forgetful = [np.nanmean(np.where(np.isfinite(spy.losses[:k]), spy.losses[:k], np.nan)) for k in range(1, 7)]
-    filtered = Series([*spy.losses[:4], *forgetful[4:]], covers="epoch_so_far", epochs=epochs[:6], origin="list")
+    forgetful = [
+        np.nanmean(np.where(np.isfinite(spy.losses[:k]), spy.losses[:k], np.nan))
+        for k in range(1, 7)
+    ]
+    filtered = Series(
+        [*spy.losses[:4], *forgetful[4:]], covers="epoch_so_far", epochs=epochs[:6], origin="list"
+    )
     assert found(Recording([filtered])) == {("LA510", "nan-dropped-from-mean", "wrong")}
 
 
@@ -269,9 +339,14 @@ def test_a_curve_read_through_tensorboards_sampler_is_suspect_and_the_file_is_no
     with tf.summary.create_file_writer(str(tmp_path / "train")).as_default():
         for step, value in enumerate(values):
             tf.summary.scalar("batch_loss", value, step)
-    reader = accumulators.EventAccumulator(str(tmp_path / "train"), size_guidance={"tensors": 1000})
+    reader = accumulators.EventAccumulator(
+        str(tmp_path / "train"), size_guidance={"tensors": 1000}
+    )
     reader.Reload()
     read = reader.Tensors("batch_loss")
-    kept = Series([float(tf.make_ndarray(one.tensor_proto)) for one in read], steps=[one.step for one in read])
+    kept = Series(
+        [float(tf.make_ndarray(one.tensor_proto)) for one in read],
+        steps=[one.step for one in read],
+    )
     assert found(Recording([kept])) == {("LA509", "log-read-through-a-sampler", "suspect")}
     assert found(events(tmp_path)) == set()

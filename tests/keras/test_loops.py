@@ -1,4 +1,6 @@
-"""fit and fit_loop, callback-recorded and loop-computed losses, against each other: equal to the last bit."""
+"""fit and fit_loop, callback-recorded and loop-computed losses, against each other: equal to the
+last bit.
+"""
 
 from __future__ import annotations
 
@@ -19,18 +21,28 @@ def as_arrays(batches):
     return [tuple(column.numpy() for column in batch) for batch in batches]
 
 
-def assert_same_training(one, other, *, epochs=2, batches=None, validation=None, loop_batches=None, recorders=None):
+def assert_same_training(
+    one, other, *, epochs=2, batches=None, validation=None, loop_batches=None, recorders=None
+):
     """Train one model with `fit` and its twin with `fit_loop`, and compare all that can be seen."""
     batches = data() if batches is None else batches
     spies, recorders = [Spy(), Spy()], recorders or [LossRecorder(), LossRecorder()]
-    fit(one, batches, epochs=epochs, validation_data=validation, callbacks=[spies[0], recorders[0]])
+    fit(
+        one, batches, epochs=epochs, validation_data=validation, callbacks=[spies[0], recorders[0]]
+    )
     fit_loop(
-        other, loop_batches or batches, epochs=epochs, validation_data=validation, callbacks=[spies[1], recorders[1]]
+        other,
+        loop_batches or batches,
+        epochs=epochs,
+        validation_data=validation,
+        callbacks=[spies[1], recorders[1]],
     )
     assert spies[0].events == spies[1].events
     assert one.history.history == other.history.history
     assert same_weights(one, other)
-    for fitted, looped in zip(recorders[0].recording.series, recorders[1].recording.series, strict=True):
+    for fitted, looped in zip(
+        recorders[0].recording.series, recorders[1].recording.series, strict=True
+    ):
         assert fitted.split == looped.split
         for column in ("values", "weights", "epochs", "steps"):
             assert np.array_equal(getattr(fitted, column), getattr(looped, column)), column
@@ -49,7 +61,9 @@ SETUPS = [
 
 @cache
 def twins(setup):
-    """Two equal models and a recorder for each: `fit` is traced once, and weights are set back for every example."""
+    """Two equal models and a recorder for each: `fit` is traced once, and weights are set back for
+    every example.
+    """
     pair = [model(**SETUPS[setup], metrics=["mae"]) for _ in range(2)]
     for network in pair:
         network.optimizer.build(network.trainable_variables)
@@ -61,7 +75,9 @@ def twins(setup):
 
 
 def set_back(network, state):
-    for variable, value in zip((*network.variables, *network.optimizer.variables), state, strict=True):
+    for variable, value in zip(
+        (*network.variables, *network.optimizer.variables), state, strict=True
+    ):
         variable.assign(value)
 
 
@@ -74,7 +90,9 @@ def set_back(network, state):
     weighted=st.booleans(),
     held_out=st.integers(0, 20),
 )
-def test_fit_and_the_hand_written_loop_agree_bit_for_bit(batch_size, batches, last, epochs, setup, weighted, held_out):
+def test_fit_and_the_hand_written_loop_agree_bit_for_bit(
+    batch_size, batches, last, epochs, setup, weighted, held_out
+):
     pair, recorders, state = twins(setup)
     for network in pair:
         set_back(network, state)
@@ -88,7 +106,9 @@ def test_fit_and_the_hand_written_loop_agree_bit_for_bit(batch_size, batches, la
     )
 
 
-@pytest.mark.parametrize("setup", [{"jit_compile": True}, {"run_eagerly": True}], ids=["xla", "eager"])
+@pytest.mark.parametrize(
+    "setup", [{"jit_compile": True}, {"run_eagerly": True}], ids=["xla", "eager"]
+)
 def test_they_agree_however_the_model_is_compiled(setup):
     assert_same_training(model(**setup), model(**setup), validation=data(20))
 
@@ -104,7 +124,10 @@ class OwnLossAndMetrics(keras.Sequential):
         return keras.ops.mean(keras.ops.abs(y - y_pred))
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        return {**super().compute_metrics(x, y, y_pred, sample_weight), "largest": keras.ops.max(y_pred)}
+        return {
+            **super().compute_metrics(x, y, y_pred, sample_weight),
+            "largest": keras.ops.max(y_pred),
+        }
 
 
 class Unbuilt(keras.Model):
@@ -121,7 +144,9 @@ class Unbuilt(keras.Model):
 PROGRAMS = {
     "overridden": lambda: OwnLossAndMetrics([keras.Input((4,)), keras.layers.Dense(1)]),
     "unbuilt": Unbuilt,
-    "mixed precision": lambda: keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, dtype="mixed_float16")]),
+    "mixed precision": lambda: keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(1, dtype="mixed_float16")]
+    ),
 }
 OPTIMIZERS = {
     "overridden": lambda: keras.optimizers.SGD(gradient_accumulation_steps=3),
@@ -148,10 +173,14 @@ def test_they_agree_on_several_inputs_and_outputs():
         joined = keras.layers.Concatenate()(list(inputs.values()))
         outputs = {name: keras.layers.Dense(1, name=name)(joined) for name in ("sum", "size")}
         network = keras.Model(inputs, outputs)
-        network.compile("adam", {"sum": "mse", "size": "mae"}, loss_weights={"sum": 1.0, "size": 3.0})
+        network.compile(
+            "adam", {"sum": "mse", "size": "mae"}, loss_weights={"sum": 1.0, "size": 3.0}
+        )
         return network
 
-    batches = data().map(lambda x, y: ({"left": x[:, :2], "right": x[:, 2:]}, {"sum": y, "size": abs(y)}))
+    batches = data().map(
+        lambda x, y: ({"left": x[:, :2], "right": x[:, 2:]}, {"sum": y, "size": abs(y)})
+    )
     assert_same_training(two_headed(), two_headed(), batches=batches, validation=batches)
 
 
@@ -166,7 +195,12 @@ def test_they_go_on_after_a_backup(tmp_path):
         backup = keras.callbacks.BackupAndRestore(tmp_path / train.__name__)
         with pytest.raises(RuntimeError):
             train(network, data(), epochs=3, callbacks=[backup, Crash()])
-        train(network, data(), epochs=3, callbacks=[keras.callbacks.BackupAndRestore(tmp_path / train.__name__)])
+        train(
+            network,
+            data(),
+            epochs=3,
+            callbacks=[keras.callbacks.BackupAndRestore(tmp_path / train.__name__)],
+        )
     assert pair[0].history.epoch == pair[1].history.epoch == [1, 2]
     assert same_weights(*pair)
 
@@ -231,7 +265,9 @@ def test_a_model_that_is_not_compiled_is_refused_by_name():
 
 
 def test_a_model_without_trainable_weights_is_refused_by_name():
-    network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, trainable=False)], name="frozen")
+    network = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(1, trainable=False)], name="frozen"
+    )
     network.compile("sgd", "mse")
     with pytest.raises(ValueError, match="model='frozen' must have trainable weights"):
         fit_loop(network, data())
@@ -241,7 +277,9 @@ def test_data_of_unknown_length_is_trained_on_without_counting_it_first():
     def batches():
         yield from as_arrays(data())
 
-    signature = tuple(tf.TensorSpec((None, *column.shape[1:]), tf.float32) for column in as_arrays(data())[0])
+    signature = tuple(
+        tf.TensorSpec((None, *column.shape[1:]), tf.float32) for column in as_arrays(data())[0]
+    )
     unknown = tf.data.Dataset.from_generator(batches, output_signature=signature)
     one, other = model(), model()
     fit_loop(one, unknown, epochs=2)
@@ -249,11 +287,18 @@ def test_data_of_unknown_length_is_trained_on_without_counting_it_first():
     assert one.history.history == other.history.history
 
 
-@given(rows=st.integers(1, 60), steps=st.integers(1, 9), epochs=st.integers(1, 4), unknown=st.booleans())
+@given(
+    rows=st.integers(1, 60),
+    steps=st.integers(1, 9),
+    epochs=st.integers(1, 4),
+    unknown=st.booleans(),
+)
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
 def test_they_agree_on_epochs_of_so_many_steps(rows, steps, epochs, unknown):
     batches = data(rows, 8)
-    assume(not unknown or -(-rows // 8) % steps)  # at such an end Keras makes an epoch of no batch, whose loss is 0
+    assume(
+        not unknown or -(-rows // 8) % steps
+    )  # at such an end Keras makes an epoch of no batch, whose loss is 0
     batches = batches.filter(lambda *_: True) if unknown else batches
     pair, recorders, state = twins(0)
     for network in pair:
@@ -271,12 +316,18 @@ def test_they_agree_on_epochs_of_so_many_steps(rows, steps, epochs, unknown):
 def test_they_agree_on_class_weights(labels):
     random = np.random.default_rng(0)
     x, classes = random.normal(size=(50, 4)).astype(np.float32), random.integers(0, 3, 50)
-    y = {"numbers": classes, "column": classes[:, None], "one-hot": np.eye(3, dtype=np.float32)[classes]}[labels]
+    y = {
+        "numbers": classes,
+        "column": classes[:, None],
+        "one-hot": np.eye(3, dtype=np.float32)[classes],
+    }[labels]
     loss = "categorical_crossentropy" if labels == "one-hot" else "sparse_categorical_crossentropy"
     batches, pair = tf.data.Dataset.from_tensor_slices((x, y)).batch(8), []
     for train in (fit, fit_loop):
         keras.utils.set_random_seed(0)
-        network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
+        network = keras.Sequential(
+            [keras.Input((4,)), keras.layers.Dense(3, activation="softmax")]
+        )
         network.compile("sgd", loss)
         train(network, batches, epochs=2, class_weight={0: 0.5, 2: 3.0})
         pair.append(network)

@@ -46,7 +46,9 @@ def test_resets_between_epochs_of_a_graph_loop_keep_the_ring_from_overflowing():
         for batch in range(3):
             step(tf.constant(float(10 * epoch + batch)))
         mean.reset_state()
-    assert mean.recording.series[0].values.tolist() == [10.0 * e + b for e in range(5) for b in range(3)]
+    assert mean.recording.series[0].values.tolist() == [
+        10.0 * e + b for e in range(5) for b in range(3)
+    ]
 
 
 def test_values_that_were_overwritten_are_an_error_with_their_number_and_never_silent():
@@ -79,7 +81,9 @@ def test_arrays_are_kept_as_the_mean_and_weight_that_keras_makes_of_them(values,
 
 def test_a_data_set_of_unknown_length_leaves_no_phantom_row():
     mean = RecordingMean()
-    batches = tf.data.Dataset.from_generator(lambda: iter([1.0, 2.0]), output_signature=tf.TensorSpec((), tf.float32))
+    batches = tf.data.Dataset.from_generator(
+        lambda: iter([1.0, 2.0]), output_signature=tf.TensorSpec((), tf.float32)
+    )
     iterator = iter(batches)
 
     @tf.function
@@ -103,7 +107,8 @@ def test_the_configuration_makes_another_one_like_it():
     assert RecordingMean.from_config(config).ring.capacity == 7
 
 
-# TensorFlow takes subnormal numbers, below 2**-126, for 0: no product or sum of these comes near them.
+# TensorFlow takes subnormal numbers, below 2**-126, for 0: no product or sum of these comes near
+# them.
 WEIGHTS = st.one_of(st.integers(0, 4096).map(float), st.floats(2.0**-30, 128, width=32))
 SIZES = st.floats(2.0**-40, 2.0**40, width=32)
 LOSSES = st.one_of(st.just(0.0), SIZES, SIZES.map(float.__neg__))
@@ -119,7 +124,9 @@ def test_the_replay_is_keras_own_mean_bit_for_bit(dtype, stream):
         np.testing.assert_equal(replay.result(), float(metric.result()))
 
 
-@pytest.mark.parametrize(("compiled", "fused"), [(False, False), (True, True)], ids=["graph", "xla"])
+@pytest.mark.parametrize(
+    ("compiled", "fused"), [(False, False), (True, True)], ids=["graph", "xla"]
+)
 def test_the_replay_follows_a_long_weighted_stream_in_a_graph(compiled, fused):
     random = np.random.default_rng(0)
     losses = random.lognormal(size=3000).astype(np.float32)
@@ -154,7 +161,11 @@ def test_numbers_next_to_zero_are_flushed_where_tensorflow_flushes_them(dtype):
     for _ in range(30):
         exponents = random.integers(LEAST[dtype], LEAST[dtype] + 40, size=(2, 4))
         losses, weights = np.ldexp(random.uniform(0.5, 1, size=(2, 4)), exponents).astype(kind)
-        metric, replay, at_once = keras.metrics.Mean(dtype=dtype), KerasMean(dtype), KerasMean(dtype)
+        metric, replay, at_once = (
+            keras.metrics.Mean(dtype=dtype),
+            KerasMean(dtype),
+            KerasMean(dtype),
+        )
         for loss, weight in zip(losses, weights, strict=True):
             metric.update_state(loss, sample_weight=weight)
             replay.update_state(float(loss), sample_weight=float(weight))

@@ -11,10 +11,11 @@ import keras
 import numpy as np
 import pytest
 
-from lossaudit.costs import Judgement
 from lossaudit.keras import LossRecorder
 from lossaudit.keras.states import State
-from lossaudit.overhead import SIZES, Overhead, compare, example, measure
+from lossaudit.overhead.costs import BudgetVerdict
+from lossaudit.overhead.examples_of_size import SIZES, example
+from lossaudit.overhead.trial import Overhead, compare, measure
 
 QUICK: dict[str, Any] = {"rounds": 6, "seconds": 0.02}
 
@@ -50,7 +51,11 @@ def training() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def measured(training) -> dict[str, Overhead]:
-    candidates = {"nothing": keras.callbacks.Callback, "spinning": lambda: [Spinning()], "hoarding": Hoarding}
+    candidates = {
+        "nothing": keras.callbacks.Callback,
+        "spinning": lambda: [Spinning()],
+        "hoarding": Hoarding,
+    }
     return {one.name: one for one in compare(candidates, **training, **QUICK, memory=480)}
 
 
@@ -61,14 +66,14 @@ def test_time_that_is_spent_in_a_hook_is_found_in_the_ratio_and_in_the_hooks(mea
     assert 0.01 <= found.hooks.median <= found.hooks.worst
     assert 0.2 < found.hooks.share < 1
     assert (found.pairs, found.batches, found.hooks.batches) == (6, 48, 48)
-    assert found.judged(1.02) in (Judgement.OVER, Judgement.UNDECIDED)
+    assert found.judged(1.02) in (BudgetVerdict.OVER, BudgetVerdict.UNDECIDED)
 
 
 def test_a_callback_that_does_nothing_takes_next_to_no_time_and_no_memory(measured):
     found = measured["nothing"]
     assert found.hooks.median < measured["spinning"].hooks.median / 20
     assert found.hooks.share < measured["spinning"].hooks.share / 2
-    assert found.judged(1.5) is not Judgement.OVER
+    assert found.judged(1.5) is not BudgetVerdict.OVER
     assert abs(found.growth.bytes) < 100
 
 
@@ -99,7 +104,9 @@ def test_what_is_built_for_the_measurement_is_left_as_if_nothing_was_trained():
     model.compile("adam", "mse", metrics=["mae"])
     measure(keras.callbacks.Callback, model, (x, x[:, :1]), epochs=1, rounds=6, memory=0)
     rate, others = model.optimizer.learning_rate, [*model.variables, *model.optimizer.variables]
-    changed = [one.path for one in others if one is not rate and np.any(keras.ops.convert_to_numpy(one))]
+    changed = [
+        one.path for one in others if one is not rate and np.any(keras.ops.convert_to_numpy(one))
+    ]
     assert changed == []
     assert len(model.optimizer.variables) > 2
 
@@ -135,12 +142,17 @@ class StoppingAfter(keras.callbacks.Callback):
         ((0, 3), "'StoppingAfter' trained 1 epochs with 4 executions of a step, not 2 with 48"),
         ((0, 23), "'StoppingAfter' trained 1 epochs with 24 executions of a step, not 2 with 48"),
         ((1, 3), "'StoppingAfter' trained 2 epochs with 28 executions of a step, not 2 with 48"),
-        ((2, 3), "'StoppingAfter' trained 3 epochs with 52 executions of a step, not 22 with 528"),  # of the memory
+        (
+            (2, 3),
+            "'StoppingAfter' trained 3 epochs with 52 executions of a step, not 22 with 528",
+        ),  # of the memory
     ],
 )
 def test_what_stops_a_training_is_refused_and_not_called_fast(last, message, training):
     with pytest.raises(ValueError, match=message):
-        measure(lambda: StoppingAfter(*last), **training, **QUICK, memory=480, name="StoppingAfter")
+        measure(
+            lambda: StoppingAfter(*last), **training, **QUICK, memory=480, name="StoppingAfter"
+        )
 
 
 def test_data_has_weights_as_its_third(training):
@@ -211,7 +223,9 @@ def test_several_steps_of_an_execution_are_as_many_batches():
 
 def test_the_time_in_the_hooks_of_an_execution_is_that_of_its_batches():
     model, (x, y) = example("smallest", steps_per_execution=16)
-    found = measure(Spinning, model, (x[:640], y[:640]), batch_size=32, epochs=2, rounds=6, memory=0)
+    found = measure(
+        Spinning, model, (x[:640], y[:640]), batch_size=32, epochs=2, rounds=6, memory=0
+    )
     assert 0.003 / 16 <= found.hooks.median < 0.003
     assert found.hooks.worst >= 0.003 / 4  # of the second execution, which has four batches
     assert found.hooks.batches == 40
@@ -242,17 +256,21 @@ def test_what_makes_no_callbacks_is_refused():
 
 
 def test_a_size_that_is_not_there_is_refused():
-    with pytest.raises(ValueError, match="size='huge' must be one of 'smallest', 'small', 'large'"):
+    with pytest.raises(
+        ValueError, match="size='huge' must be one of 'smallest', 'small', 'large'"
+    ):
         example("huge")
 
 
 def test_pytest_benchmark_takes_the_figures(pytester, monkeypatch):
     pytest.importorskip("pytest_benchmark")
-    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # in a worker of xdist it measures nothing
+    monkeypatch.delenv(
+        "PYTEST_XDIST_WORKER", raising=False
+    )  # in a worker of xdist it measures nothing
     pytester.makepyfile(
         """
-        from lossaudit.costs import Growth, HookTimes, Overhead
-        from lossaudit.timings import Interval
+        from lossaudit.overhead.costs import Growth, HookTimes, Overhead
+        from lossaudit.overhead.timings import Interval
 
         def test_cost(benchmark):
             hooks = HookTimes(1e-6, 2e-6, 0.01, 10)
@@ -261,7 +279,9 @@ def test_pytest_benchmark_takes_the_figures(pytester, monkeypatch):
             benchmark.extra_info.update(found.extra_info)
         """
     )
-    done = pytester.runpytest_subprocess("--benchmark-json=out.json", "-p", "no:lossaudit.pytest_plugin")
+    done = pytester.runpytest_subprocess(
+        "--benchmark-json=out.json", "-p", "no:lossaudit.pytest_plugin"
+    )
     done.assert_outcomes(passed=1)
     saved = json.loads((pytester.path / "out.json").read_text())["benchmarks"][0]["extra_info"]
     assert saved["overhead_ratio"] == 1.0

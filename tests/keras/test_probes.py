@@ -1,4 +1,6 @@
-"""What a recorder keeps beside the loss: only if it was asked for, and always the number of that batch alone."""
+"""What a recorder keeps beside the loss: only if it was asked for, and always the number of that
+batch alone.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,15 @@ def two_outputs(**compiled):
     keras.utils.set_random_seed(0)
     inputs = keras.Input((4,))
     hidden = keras.layers.Dense(8, kernel_regularizer="l2")(inputs)
-    network = keras.Model(inputs, {name: keras.layers.Dense(1, name=name)(hidden) for name in "ab"})
-    network.compile(keras.optimizers.SGD(0.0), {"a": "mse", "b": "mae"}, loss_weights={"a": 1.0, "b": 10.0}, **compiled)
+    network = keras.Model(
+        inputs, {name: keras.layers.Dense(1, name=name)(hidden) for name in "ab"}
+    )
+    network.compile(
+        keras.optimizers.SGD(0.0),
+        {"a": "mse", "b": "mae"},
+        loss_weights={"a": 1.0, "b": 10.0},
+        **compiled,
+    )
     return network
 
 
@@ -34,7 +43,11 @@ def by_hand(network, batch_size=8):
     for start in range(0, len(X), batch_size):
         outputs, y = network(X[start : start + batch_size]), Y[start : start + batch_size]
         a, b = (outputs[name].numpy().astype(np.float64) for name in "ab")
-        yield np.mean((y - a) ** 2), np.mean(np.abs(y - b)), sum(float(loss) for loss in network.losses)
+        yield (
+            np.mean((y - a) ** 2),
+            np.mean(np.abs(y - b)),
+            sum(float(loss) for loss in network.losses),
+        )
 
 
 @pytest.mark.parametrize("setup", SETUPS.values(), ids=SETUPS)
@@ -43,7 +56,9 @@ def test_components_are_those_computed_by_hand_and_make_up_the_loss(setup):
     network.fit(X, {"a": Y, "b": Y}, batch_size=8, verbose=0, shuffle=False, callbacks=[recorder])
     tags = ("a_loss", "b_loss", "regularization", "loss")
     a, b, regularization, loss = (recorder.recording.find(tag=tag).values for tag in tags)
-    np.testing.assert_allclose(np.stack([a, b, regularization], 1), list(by_hand(network)), rtol=2.0**-18)
+    np.testing.assert_allclose(
+        np.stack([a, b, regularization], 1), list(by_hand(network)), rtol=2.0**-18
+    )
     np.testing.assert_allclose(a + 10 * b + regularization, loss, rtol=2.0**-18)
     weighted = [recorder.recording.find(tag=f"{tag}_loss/weighted").values for tag in "ab"]
     np.testing.assert_allclose(weighted, [a, 10 * b], rtol=2.0**-22)
@@ -51,13 +66,21 @@ def test_components_are_those_computed_by_hand_and_make_up_the_loss(setup):
 
 
 def test_every_part_of_what_layers_add_is_kept():
-    dense = [keras.layers.Dense(3, kernel_regularizer="l2"), keras.layers.Dense(1, kernel_regularizer="l1")]
-    network, recorder = keras.Sequential([keras.Input((4,)), *dense]), LossRecorder(components=True)
+    dense = [
+        keras.layers.Dense(3, kernel_regularizer="l2"),
+        keras.layers.Dense(1, kernel_regularizer="l1"),
+    ]
+    network, recorder = (
+        keras.Sequential([keras.Input((4,)), *dense]),
+        LossRecorder(components=True),
+    )
     network.compile(keras.optimizers.SGD(0.0), "mse")
     fit(network, data(), callbacks=[recorder])
     parts = [recorder.recording.find(tag=f"regularization[{number}]").values for number in (0, 1)]
     np.testing.assert_allclose(parts[0], [float(network.losses[0])] * 7, rtol=2.0**-20)
-    np.testing.assert_allclose(sum(parts), recorder.recording.find(tag="regularization").values, rtol=2.0**-20)
+    np.testing.assert_allclose(
+        sum(parts), recorder.recording.find(tag="regularization").values, rtol=2.0**-20
+    )
 
 
 @pytest.mark.parametrize("setup", SETUPS.values(), ids=SETUPS)
@@ -67,7 +90,10 @@ def test_compiled_metrics_are_those_of_each_batch_and_leave_those_of_keras_alone
         LossRecorder(metrics=True),
     )
     arguments = {"epochs": 2, "validation_data": data(20)}
-    histories = [fit(plain, data(), **arguments), fit(recorded, data(), callbacks=[recorder], **arguments)]
+    histories = [
+        fit(plain, data(), **arguments),
+        fit(recorded, data(), callbacks=[recorder], **arguments),
+    ]
     assert histories[0].history == histories[1].history
     assert same_weights(plain, recorded)
     for split, number in (("train", 14), ("validation", 6)):
@@ -79,9 +105,13 @@ def test_compiled_metrics_are_those_of_each_batch_and_leave_those_of_keras_alone
 def test_weight_sums_are_kept_wherever_there_are_weights_so_that_any_mean_can_be_formed():
     weights = np.linspace(0, 1, 50, dtype=np.float32)
     recorder = LossRecorder()
-    model().fit(X, Y, sample_weight=weights, batch_size=8, verbose=0, shuffle=False, callbacks=[recorder])
+    model().fit(
+        X, Y, sample_weight=weights, batch_size=8, verbose=0, shuffle=False, callbacks=[recorder]
+    )
     sums = recorder.recording.find(tag="weight_sum")
-    np.testing.assert_allclose(sums.values, [weights[i : i + 8].sum() for i in range(0, 50, 8)], rtol=2.0**-20)
+    np.testing.assert_allclose(
+        sums.values, [weights[i : i + 8].sum() for i in range(0, 50, 8)], rtol=2.0**-20
+    )
     assert sums.weights.tolist() == [8] * 6 + [2]
     assert [one.tag for one in LossRecorder().recording.series] == []
 
@@ -89,24 +119,35 @@ def test_weight_sums_are_kept_wherever_there_are_weights_so_that_any_mean_can_be
 def test_the_tokens_of_a_mask_are_counted():
     words = np.random.default_rng(0).integers(0, 3, (20, 5))
     network = keras.Sequential(
-        [keras.Input((5,)), keras.layers.Embedding(3, 4, mask_zero=True), keras.layers.LSTM(2, return_sequences=True)]
+        [
+            keras.Input((5,)),
+            keras.layers.Embedding(3, 4, mask_zero=True),
+            keras.layers.LSTM(2, return_sequences=True),
+        ]
     )
     network.compile("sgd", "mse")
     recorder = LossRecorder()
-    network.fit(words, np.zeros((20, 5, 2)), batch_size=8, verbose=0, shuffle=False, callbacks=[recorder])
+    network.fit(
+        words, np.zeros((20, 5, 2)), batch_size=8, verbose=0, shuffle=False, callbacks=[recorder]
+    )
     tokens = recorder.recording.find(tag="tokens").values.tolist()
     assert tokens == [float((words[i : i + 8] != 0).sum()) for i in range(0, 20, 8)]
 
 
 @pytest.mark.parametrize("setup", SETUPS.values(), ids=SETUPS)
 def test_gradient_statistics_are_those_of_a_tape(setup):
-    network, recorder = model(optimizer=keras.optimizers.SGD(0.0), **setup), LossRecorder(gradients=True)
+    network, recorder = (
+        model(optimizer=keras.optimizers.SGD(0.0), **setup),
+        LossRecorder(gradients=True),
+    )
     fit(network, data(), callbacks=[recorder])
     expected = {"norm": [], "mean": [], "variance": []}
     for x, y in data():
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean((y - network(x, training=True)) ** 2)
-        gradient = tape.gradient(loss, network.trainable_variables[0].value).numpy().astype(np.float64)
+        gradient = (
+            tape.gradient(loss, network.trainable_variables[0].value).numpy().astype(np.float64)
+        )
         for name, value in (
             ("norm", np.linalg.norm(gradient)),
             ("mean", gradient.mean()),
@@ -124,14 +165,19 @@ def test_steps_that_a_scaled_optimizer_skips_are_seen_and_the_loss_is_not_scaled
     keras.utils.set_random_seed(0)
     layers = [keras.layers.Dense(4, dtype="mixed_float16"), keras.layers.Dense(1, dtype="float32")]
     network = keras.Sequential([keras.Input((4,)), *layers])
-    optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.0), initial_scale=2.0**20)
+    optimizer = keras.optimizers.LossScaleOptimizer(
+        keras.optimizers.SGD(0.0), initial_scale=2.0**20
+    )
     network.compile(optimizer, "mse")
     recorder = LossRecorder(gradients=True)
     fit(network, data(400), callbacks=[recorder])
     finite = recorder.recording.find(tag="gradient_finite").values
     assert 0 in finite
     assert 1 in finite
-    with_scale, plain = recorder.recording.find(tag="loss").values, keras.models.clone_model(network)
+    with_scale, plain = (
+        recorder.recording.find(tag="loss").values,
+        keras.models.clone_model(network),
+    )
     plain.set_weights(network.get_weights())
     x, y = next(iter(data(400)))
     assert abs(with_scale[0] - float(tf.reduce_mean((y - plain(x)) ** 2))) < 0.01 * with_scale[0]
@@ -139,7 +185,10 @@ def test_steps_that_a_scaled_optimizer_skips_are_seen_and_the_loss_is_not_scaled
 
 @pytest.mark.parametrize("setup", SETUPS.values(), ids=SETUPS)
 def test_predictions_of_every_third_batch_and_at_most_five_rows(setup):
-    network, recorder = model(optimizer=keras.optimizers.SGD(0.0), **setup), LossRecorder(predictions=(3, 5))
+    network, recorder = (
+        model(optimizer=keras.optimizers.SGD(0.0), **setup),
+        LossRecorder(predictions=(3, 5)),
+    )
     fit(network, data(50, 8), epochs=2, validation_data=data(20, 8), callbacks=[recorder])
     train = [one for one in recorder.predictions if one.split == "train"]
     assert [(one.epoch, one.step) for one in train] == [(0, 0), (0, 3), (0, 6), (1, 9), (1, 12)]
@@ -167,11 +216,17 @@ def test_predictions_of_an_evaluation_in_a_callback_are_not_those_of_validation(
     recorder = LossRecorder(predictions=(1, 1))
     fit(model(), data(50, 8), validation_data=data(10, 8), callbacks=[Evaluating(), recorder])
     splits = [one.split for one in recorder.predictions]
-    assert {split: splits.count(split) for split in splits} == {"train": 7, "test": 3, "validation": 2}
+    assert {split: splits.count(split) for split in splits} == {
+        "train": 7,
+        "test": 3,
+        "validation": 2,
+    }
 
 
 def test_bad_requests_are_refused():
-    with pytest.raises(ValueError, match=r"predictions=\(0, 5\) must be \(every, rows\), both at least 1"):
+    with pytest.raises(
+        ValueError, match=r"predictions=\(0, 5\) must be \(every, rows\), both at least 1"
+    ):
         LossRecorder(predictions=(0, 5))
 
 

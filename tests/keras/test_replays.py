@@ -1,4 +1,6 @@
-"""KerasMean against the real metric: in every float type, however the step is compiled, and in a real fit."""
+"""KerasMean against the real metric: in every float type, however the step is compiled, and in a
+real fit.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,8 @@ import tensorflow as tf
 
 import lossaudit
 from lossaudit import KerasMean
+from lossaudit.arithmetic.replay import replay_keras_mean
 from lossaudit.keras import LossRecorder
-from lossaudit.replays import replay_keras_mean
 from tests.keras import programs
 
 STREAMS = {
@@ -18,8 +20,14 @@ STREAMS = {
     "float weights": lambda g: (g.normal(size=400), g.uniform(0, 3, 400)),
     "saturating": lambda g: (np.full(3000, 0.1), np.ones(3000)),
     "overflowing": lambda g: (np.full(12, 1e38), np.full(12, 1000.0)),
-    "next to zero": lambda g: (g.uniform(0.5, 1, 300) * 2.0 ** g.integers(-135, -120, 300), np.ones(300)),
-    "products next to zero": lambda g: (g.uniform(0.5, 1, 300) * 2.0**-100, 2.0 ** g.integers(-40, -20, 300)),
+    "next to zero": lambda g: (
+        g.uniform(0.5, 1, 300) * 2.0 ** g.integers(-135, -120, 300),
+        np.ones(300),
+    ),
+    "products next to zero": lambda g: (
+        g.uniform(0.5, 1, 300) * 2.0**-100,
+        2.0 ** g.integers(-40, -20, 300),
+    ),
 }
 
 
@@ -37,16 +45,26 @@ def test_the_replay_plain_or_fused_is_the_metric_bit_for_bit(stream, dtype, comp
     step = update if compiled is None else tf.function(update, jit_compile=compiled)
     few = slice(0, 60 if compiled is None and stream != "saturating" else None)
     logged = [
-        float(step(tf.constant(loss), tf.constant(weight))) for loss, weight in zip(losses[few], rows[few], strict=True)
+        float(step(tf.constant(loss), tf.constant(weight)))
+        for loss, weight in zip(losses[few], rows[few], strict=True)
     ]
-    replays = [replay_keras_mean(losses[few], rows[few], dtype=dtype, fused=fused).mean for fused in (False, True)]
+    replays = [
+        replay_keras_mean(losses[few], rows[few], dtype=dtype, fused=fused).mean
+        for fused in (False, True)
+    ]
     assert any(np.array_equal(replay, logged, equal_nan=True) for replay in replays)
 
 
 def logged_by_fit(**compiled):
-    """What a callback sees after every batch of a fit whose batches are of 7 rows, and the true losses."""
+    """What a callback sees after every batch of a fit whose batches are of 7 rows, and the true
+    losses.
+    """
     spy, recorder = programs.Spy(), LossRecorder()
-    programs.fit(programs.model(**compiled), programs.data(rows=500, batch_size=7), callbacks=[recorder, spy])
+    programs.fit(
+        programs.model(**compiled),
+        programs.data(rows=500, batch_size=7),
+        callbacks=[recorder, spy],
+    )
     logged = [event[-1]["loss"] for event in spy.events if event[0] == "train_batch_end"]
     return logged, recorder.recording
 
@@ -60,15 +78,23 @@ def test_the_replay_is_what_a_real_fit_logs_after_every_batch():
 def test_what_xla_folds_into_one_product_is_still_consistent_with_the_truth():
     logged, recording = logged_by_fit(jit_compile=True)
     losses = recording.find(tag="loss", split="train")
-    replays = [replay_keras_mean(losses.values, losses.weights, fused=fused).mean.tolist() for fused in (False, True)]
-    assert logged not in replays, "XLA no longer folds the division by 7 rows: the bound could be tighter"
+    replays = [
+        replay_keras_mean(losses.values, losses.weights, fused=fused).mean.tolist()
+        for fused in (False, True)
+    ]
+    assert logged not in replays, (
+        "XLA no longer folds the division by 7 rows: the bound could be tighter"
+    )
     report = lossaudit.audit(recording, lossaudit.Series(logged, covers="epoch_so_far"))
     assert report.ok, str(report)
 
 
 def test_a_mean_in_chunks_is_the_mean_at_once():
     generator = np.random.default_rng(1)
-    losses, rows = generator.lognormal(size=70_000).astype(np.float32), generator.integers(1, 9, 70_000)
+    losses, rows = (
+        generator.lognormal(size=70_000).astype(np.float32),
+        generator.integers(1, 9, 70_000),
+    )
     mean = KerasMean()
     mean.update_state(losses, sample_weight=rows)
     assert mean.result() == replay_keras_mean(losses, rows).mean[-1]

@@ -92,7 +92,9 @@ def test_a_fit_on_replicas_is_captured_and_not_changed(replicas):
         parts = [found["columns"][f"loss/replica_{number} train"] for number in range(replicas)]
         assert np.sum([part[1] for part in parts], axis=0).tolist() == weights
         optimised = found["columns"]["optimised_loss train"][0]
-        np.testing.assert_allclose(optimised, np.mean([part[0] for part in parts], axis=0), rtol=2.0**-20)
+        np.testing.assert_allclose(
+            optimised, np.mean([part[0] for part in parts], axis=0), rtol=2.0**-20
+        )
         uneven = {48: False, 50: replicas == 4, 49: True}[int(rows)]
         assert (not np.allclose(optimised, values, rtol=2.0**-18)) == uneven
         assert all(verdict in ("exact", "consistent") for verdict in found["verdicts"])
@@ -201,7 +203,9 @@ def test_several_workers_are_refused_with_a_way_out():
             free.bind(("127.0.0.1", 0))
         ports = f"{one.getsockname()[1]},{other.getsockname()[1]}"
     workers = [
-        subprocess.Popen([sys.executable, "-c", WORKER, ports, str(index)], stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", WORKER, ports, str(index)], stdout=subprocess.PIPE, text=True
+        )
         for index in (0, 1)
     ]
     for worker in workers:

@@ -21,15 +21,17 @@ import pytest
 import lossaudit
 from lossaudit.errors import RunFileWarning
 from lossaudit.keras import LossRecorder
-from lossaudit.keras.captures import LOSS, Capture
-from lossaudit.keras.metrics import RESET, TRAIN
-from lossaudit.store import RunFile
+from lossaudit.keras.capture.recording_mean import RESET, TRAIN
+from lossaudit.keras.capture.rows import LOSS, Capture
+from lossaudit.recording.runfile import RunFile
 from tests.keras.programs import data, fit, model, same_weights
 
 
 def columns(recording):
     return {
-        (one.tag, one.split): [column.tolist() for column in (one.values, one.weights, one.epochs, one.steps)]
+        (one.tag, one.split): [
+            column.tolist() for column in (one.values, one.weights, one.epochs, one.steps)
+        ]
         for one in recording.series
     }
 
@@ -43,7 +45,11 @@ def test_a_run_file_holds_what_a_recorder_in_memory_holds(tmp_path):
     read = lossaudit.read(tmp_path / "run.lossaudit")
     assert histories[0] == histories[1]
     assert columns(in_memory.recording) == columns(in_file.recording) == columns(read)
-    assert dict(read.metadata) == dict(in_file.recording.metadata) == dict(in_memory.recording.metadata)
+    assert (
+        dict(read.metadata)
+        == dict(in_file.recording.metadata)
+        == dict(in_memory.recording.metadata)
+    )
     assert lossaudit.audit(read, histories[1]).ok
     assert os.listdir(tmp_path) == ["run.lossaudit"]
 
@@ -64,7 +70,9 @@ def test_a_resumed_training_continues_the_file_and_what_was_trained_twice_is_the
     logged += fit(network, data(50, 8), epochs=2, callbacks=[LossRecorder(path)]).history["loss"]
     network.save(tmp_path / "saved.keras")
     for resumed in (network, keras.models.load_model(tmp_path / "saved.keras")):
-        history = fit(resumed, data(50, 8), initial_epoch=2, epochs=3, callbacks=[LossRecorder(path)]).history
+        history = fit(
+            resumed, data(50, 8), initial_epoch=2, epochs=3, callbacks=[LossRecorder(path)]
+        ).history
         logged += history["loss"]
     recording = lossaudit.read(path)
     train = recording.find(split="train")
@@ -89,7 +97,9 @@ def test_an_evaluation_goes_to_the_file_too_alone_and_after_a_training(tmp_path)
     fit(network, data(50, 8), callbacks=[recorder])
     network.evaluate(data(20, 8), verbose=0, callbacks=[recorder])
     recordings = [recorder.recording, lossaudit.read(tmp_path / "run")]
-    assert [[(one.split, len(one)) for one in each.series] for each in recordings] == [[("train", 7), ("test", 3)]] * 2
+    assert [[(one.split, len(one)) for one in each.series] for each in recordings] == [
+        [("train", 7), ("test", 3)]
+    ] * 2
     network.evaluate(data(20, 8), verbose=0, callbacks=[LossRecorder(tmp_path / "alone")])
     assert len(lossaudit.read(tmp_path / "alone").find(split="test")) == 3
 
@@ -101,7 +111,11 @@ def test_what_an_interrupted_training_left_is_in_the_file_as_soon_as_it_is_asked
 
     network, recorder = model(), LossRecorder(tmp_path / "run")
     with pytest.raises(RuntimeError):
-        fit(network, data(50, 8), callbacks=[recorder, keras.callbacks.LambdaCallback(on_train_batch_end=fail)])
+        fit(
+            network,
+            data(50, 8),
+            callbacks=[recorder, keras.callbacks.LambdaCallback(on_train_batch_end=fail)],
+        )
     assert len(recorder.recording.find(split="train")) == 4
     assert len(lossaudit.read(tmp_path / "run").find(split="train")) == 4
     fit(network, data(50, 8), callbacks=[recorder])
@@ -112,8 +126,12 @@ def test_what_an_interrupted_training_left_is_in_the_file_as_soon_as_it_is_asked
 UNWRITABLE = {
     "a folder that is not there": lambda path: path / "missing" / "run",
     "a folder": lambda path: path,
-    "a foreign file": lambda path: (path / "notes").write_text("no database" * 100) and path / "notes",
-    "another database": lambda path: sqlite3.connect(path / "other").execute("CREATE TABLE t (x)") and path / "other",
+    "a foreign file": lambda path: (
+        (path / "notes").write_text("no database" * 100) and path / "notes"
+    ),
+    "another database": lambda path: (
+        sqlite3.connect(path / "other").execute("CREATE TABLE t (x)") and path / "other"
+    ),
 }
 
 
@@ -123,7 +141,9 @@ def test_a_file_that_cannot_be_written_is_said_and_stops_nothing(tmp_path, case)
     before = path.read_bytes() if path.is_file() else None
     plain, recorded, recorder = model(), model(), LossRecorder(path)
     fit(plain, data())
-    with pytest.warns(RunFileWarning, match="the training goes on, and is recorded in memory: path="):
+    with pytest.warns(
+        RunFileWarning, match="the training goes on, and is recorded in memory: path="
+    ):
         fit(recorded, data(), callbacks=[recorder])
     assert same_weights(plain, recorded)
     assert len(recorder.recording.find(split="train")) == 7
@@ -151,14 +171,18 @@ def test_a_disk_that_is_full_is_said_once_and_nothing_is_lost(tmp_path):
 
 @pytest.mark.parametrize("others", [[], [LossRecorder()]], ids=["alone", "beside another"])
 @pytest.mark.filterwarnings("ignore::lossaudit.errors.RunFileWarning")
-def test_what_did_not_fit_on_the_disk_is_written_in_order_when_there_is_room_again(tmp_path, others):
+def test_what_did_not_fit_on_the_disk_is_written_in_order_when_there_is_room_again(
+    tmp_path, others
+):
     recorder = LossRecorder(tmp_path / "run")
 
     class FillingForAWhile(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
             if epoch in (1, 3):
                 database = recorder._file._database
-                pages = database.execute("PRAGMA page_count").fetchone()[0] if epoch == 1 else 2**30
+                pages = (
+                    database.execute("PRAGMA page_count").fetchone()[0] if epoch == 1 else 2**30
+                )
                 database.execute(f"PRAGMA max_page_count = {pages}")
 
     fit(model(), data(4000, 4), epochs=4, callbacks=[*others, recorder, FillingForAWhile()])
@@ -182,7 +206,9 @@ def test_damage_is_an_error_that_names_the_file(tmp_path):
     damaged = bytearray(path.read_bytes())
     damaged[4096:8192] = b"\xff" * 4096
     path.write_bytes(damaged)
-    with pytest.raises(lossaudit.RunFileError, match=r"run is not a lossaudit run file, version 1, or is damaged"):
+    with pytest.raises(
+        lossaudit.RunFileError, match=r"run is not a lossaudit run file, version 1, or is damaged"
+    ):
         lossaudit.read(path)
 
 
@@ -195,7 +221,9 @@ def test_memory_stays_flat_over_ten_million_batches(tmp_path):
     tracemalloc.start()
     for chunk in range(10_000_000 // 4096):
         capture.epoch = chunk // 100
-        capture.add({LOSS: [rows if chunk % 100 else np.concatenate([reset, rows])]}, in_validation=False)
+        capture.add(
+            {LOSS: [rows if chunk % 100 else np.concatenate([reset, rows])]}, in_validation=False
+        )
         file.append(capture.take(), metadata=capture.described)
         if chunk % 400 == 50:
             peaks.append(tracemalloc.get_traced_memory()[0])
@@ -209,7 +237,7 @@ VICTIMS = """
 import json, os, sys, time
 import keras, tensorflow as tf
 from lossaudit.keras import LossRecorder
-from lossaudit.store import RunFile
+from lossaudit.recording.runfile import RunFile
 sys.path.insert(0, sys.argv[1])
 from programs import data, model
 
@@ -225,7 +253,7 @@ for path in sys.stdin:
     path = path.strip()
     child = os.fork()
     if child == 0:
-        import lossaudit.keras.callbacks as callbacks
+        import lossaudit.keras.capture.loss_recorder as callbacks
         Acknowledging.acknowledge = os.open(path + ".acknowledged", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
         callbacks.RunFile = Acknowledging
         class Small(LossRecorder):
@@ -242,7 +270,9 @@ def test_kill_9_at_any_moment_loses_nothing_that_was_acknowledged(tmp_path):
     programs = os.path.dirname(__file__)
     arguments = [sys.executable, "-c", VICTIMS, programs]
     chance, killed = random.Random(0), 0
-    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as victims:
+    with subprocess.Popen(
+        arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as victims:
         for number in range(50):
             path = tmp_path / str(number)
             victims.stdin.write(f"{path}\n")
@@ -256,7 +286,11 @@ def test_kill_9_at_any_moment_loses_nothing_that_was_acknowledged(tmp_path):
             time.sleep(chance.uniform(0, 0.4))
             os.kill(child, signal.SIGKILL)
             time.sleep(0.05)
-            complete = [line for line in acknowledged.read_text().splitlines(keepends=True) if line.endswith("\n")]
+            complete = [
+                line
+                for line in acknowledged.read_text().splitlines(keepends=True)
+                if line.endswith("\n")
+            ]
             train = lossaudit.read(path).find(split="train")
             assert len(train) >= int(complete[-1])
             assert train.steps.tolist() == list(range(len(train)))
@@ -275,6 +309,9 @@ def test_a_recording_is_exported_to_csv_parquet_and_pandas(tmp_path):
     table = recorder.recording.to_pandas()
     recorder.recording.to_csv(tmp_path / "run.csv")
     recorder.recording.to_parquet(tmp_path / "run.parquet")
-    for again in (pandas.read_csv(tmp_path / "run.csv"), pandas.read_parquet(tmp_path / "run.parquet")):
+    for again in (
+        pandas.read_csv(tmp_path / "run.csv"),
+        pandas.read_parquet(tmp_path / "run.parquet"),
+    ):
         assert again["values"].tolist() == table["values"].tolist()
         assert again["split"].tolist() == table["split"].tolist()

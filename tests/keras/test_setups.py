@@ -1,4 +1,6 @@
-"""Every way of training is captured and not changed: the rows of docs/capture.md, and each of them true."""
+"""Every way of training is captured and not changed: the rows of docs/capture.md, and each of them
+true.
+"""
 
 from __future__ import annotations
 
@@ -32,12 +34,24 @@ def test_the_table_has_a_row_for_every_way_and_no_other():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="this is the run on another back end")
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="this is the run on another back end"
+)
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_other_back_ends_of_keras_are_captured_alike(backend):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
-    arguments = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", "way_of_training"]
+    arguments = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        __file__,
+        "-k",
+        "way_of_training",
+    ]
     environment = {**os.environ, "KERAS_BACKEND": backend}
     environment.pop("PYTEST_XDIST_WORKER", None)
     run = subprocess.run(arguments, capture_output=True, text=True, env=environment, check=False)
@@ -77,7 +91,11 @@ for wanted in ({"gradients": True}, {"predictions": (1, 1)}):
 def test_jax_needs_no_tensorflow_and_says_what_it_cannot_record():
     environment = {**os.environ, "KERAS_BACKEND": "jax"}
     run = subprocess.run(
-        [sys.executable, "-c", WITHOUT_TENSORFLOW], capture_output=True, text=True, env=environment, check=False
+        [sys.executable, "-c", WITHOUT_TENSORFLOW],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
     )
     assert run.stdout.splitlines() == [
         "6 True",

@@ -28,12 +28,22 @@ def scalars(folder):
 def test_a_fit_has_every_true_batch_loss_at_its_step_and_every_log_at_its_epoch(tmp_path):
     recorder, summaries = LossRecorder(), Summaries(tmp_path, metrics=True, gradients=True)
     network = model(metrics=["mae"])
-    history = fit(network, data(50, 8), epochs=2, validation_data=data(20, 8), callbacks=[summaries]).history
-    fit(model(metrics=["mae"]), data(50, 8), epochs=2, validation_data=data(20, 8), callbacks=[recorder])
+    history = fit(
+        network, data(50, 8), epochs=2, validation_data=data(20, 8), callbacks=[summaries]
+    ).history
+    fit(
+        model(metrics=["mae"]),
+        data(50, 8),
+        epochs=2,
+        validation_data=data(20, 8),
+        callbacks=[recorder],
+    )
     train, validation = scalars(tmp_path / "train"), scalars(tmp_path / "validation")
     for found, split in ((train, "train"), (validation, "validation")):
         series = recorder.recording.find(tag="loss", split=split)
-        assert found["batch_loss"] == list(zip(series.steps.tolist(), series.values.tolist(), strict=True))
+        assert found["batch_loss"] == list(
+            zip(series.steps.tolist(), series.values.tolist(), strict=True)
+        )
     assert train["epoch_loss"] == list(enumerate(history["loss"]))
     assert validation["epoch_mae"] == list(enumerate(history["val_mae"]))
     assert len(train["batch_mae"]) == 14

@@ -1,4 +1,6 @@
-"""The scenarios in several versions of Keras, installed beside each other: what each of them gives."""
+"""The scenarios in several versions of Keras, installed beside each other: what each of them
+gives.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from tests.keras.versions import EXPECTED, VERSIONS
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="this is about Keras on TensorFlow")
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="this is about Keras on TensorFlow"
+)
 @pytest.mark.parametrize("version", dict.fromkeys([*VERSIONS, keras.__version__]))
 def test_each_version_of_keras_gives_just_its_own_findings(version):
     if version not in VERSIONS:

@@ -17,16 +17,26 @@ _FIRST, _OLDER = "LA101 first-replica-shown-as-epoch", "older-batches-multiplied
 _UNEVEN = "LA403 replicas-of-unequal-rows-counted-alike"
 _SUMMED = "replicas-summed-in-batch-logs"
 _SCALED = "loss-scaled-by-accumulation loss-scaled-by-replicas"
-_ALIKE = ["LA101 batches-counted-alike", "LA103 batches-counted-alike short-last-batch-counted-as-full"]
+_ALIKE = [
+    "LA101 batches-counted-alike",
+    "LA103 batches-counted-alike short-last-batch-counted-as-full",
+]
 
 
-COMPARED = ("evaluate_in_a_batch_hook", "several_steps_per_execution", "on_replicas", "on_replicas_summed")
+COMPARED = (
+    "evaluate_in_a_batch_hook",
+    "several_steps_per_execution",
+    "on_replicas",
+    "on_replicas_summed",
+)
 """Scenarios that are played without a recorder, too, and must log the same."""
 
 
 def _by_version(*findings: list[str]) -> dict[str, list[str]]:
     """What each version gives; the last one given holds for the versions after it."""
-    return dict(zip(VERSIONS, [*findings, *[findings[-1]] * (len(VERSIONS) - len(findings))], strict=True))
+    return dict(
+        zip(VERSIONS, [*findings, *[findings[-1]] * (len(VERSIONS) - len(findings))], strict=True)
+    )
 
 
 def _both(cause: str) -> list[str]:
@@ -47,7 +57,10 @@ EXPECTED = {
     "several_steps_per_execution": _by_version(*[["LA101 phantom-batch-counted"]] * 2, []),
     "unreduced_loss": _by_version([]),
     "on_replicas": _by_version(
-        [_FIRST, f"LA103 {_SUMMED} short-last-batch-counted-as-full {_SCALED} state-reset-within-epoch"],
+        [
+            _FIRST,
+            f"LA103 {_SUMMED} short-last-batch-counted-as-full {_SCALED} state-reset-within-epoch",
+        ],
         [_FIRST],
         _both(_OLDER),
         [],
@@ -62,7 +75,10 @@ EXPECTED = {
         [_FIRST, f"LA103 {_SUMMED} {_SCALED}"],
         [_FIRST],
         _both(_OLDER),
-        ["LA101 unreduced-loss-multiplied-by-replicas", f"LA103 unreduced-loss-multiplied-by-replicas {_SCALED}"],
+        [
+            "LA101 unreduced-loss-multiplied-by-replicas",
+            f"LA103 unreduced-loss-multiplied-by-replicas {_SCALED}",
+        ],
     ),
     "on_replicas_summed": _by_version(
         [_FIRST, f"LA103 batches-counted-alike {_SUMMED} short-last-batch-counted-as-full"],
@@ -75,7 +91,9 @@ EXPECTED = {
         ["LA101 batches-counted-alike"], *[[]] * 3, ["LA407 epoch-loss-dropped-by-update-freq"]
     ),
 }
-"""Code and causes of the findings of each scenario, by version; "LA1xx" of History, "LA103" of what a callback got."""
+"""Code and causes of the findings of each scenario, by version; "LA1xx" of History, "LA103" of
+what a callback got.
+"""
 
 
 def found_in(name: str, recorder: Any) -> list[str]:
@@ -83,7 +101,12 @@ def found_in(name: str, recorder: Any) -> list[str]:
     logs = SCENARIOS[name](recorder)
     event_file = logs.get("event_file")
     report = recorder.report if event_file is None else audit(recorder.recording, event_file)
-    return sorted({" ".join([one.code, *(one.causes or filter(None, [one.cause]))]) for one in report.findings})
+    return sorted(
+        {
+            " ".join([one.code, *(one.causes or filter(None, [one.cause]))])
+            for one in report.findings
+        }
+    )
 
 
 def main() -> None:
@@ -92,7 +115,9 @@ def main() -> None:
 
     use_two_replicas()
     found = {name: found_in(name, LossAudit("ignore")) for name in SCENARIOS}
-    changed = [name for name in COMPARED if SCENARIOS[name](LossAudit("ignore")) != SCENARIOS[name](None)]
+    changed = [
+        name for name in COMPARED if SCENARIOS[name](LossAudit("ignore")) != SCENARIOS[name](None)
+    ]
     print(json.dumps({"keras": keras.__version__, "found": found, "changed": changed}))
 
 

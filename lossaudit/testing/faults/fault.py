@@ -1,4 +1,6 @@
-"""Fault: a planted mistake, the causes that are to be found, and what every program that logs computes."""
+"""Fault: a planted mistake, the causes that are to be found, and what every program that logs
+computes.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from lossaudit.recordings import Covers, Recording, Series
+from lossaudit.recording.names import Covers
+from lossaudit.recording.recording import Recording
+from lossaudit.recording.series import Series
 
 Plant = Callable[[Recording], Series | None]
 Epoch = tuple[list[float], list[float]]
@@ -67,7 +71,9 @@ def mean(losses: list[float], rows: list[float]) -> float:
 
 
 def running_means(epochs: list[Epoch]) -> list[float]:
-    return [mean(losses[: k + 1], rows[: k + 1]) for losses, rows in epochs for k in range(len(losses))]
+    return [
+        mean(losses[: k + 1], rows[: k + 1]) for losses, rows in epochs for k in range(len(losses))
+    ]
 
 
 def has(recording: Recording, batches: int) -> bool:

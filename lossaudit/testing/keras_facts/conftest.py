@@ -12,7 +12,12 @@ from lossaudit.testing.keras_facts.verification import versions, write
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Write the table of the facts that ran."""
-    reports = [one for some in terminalreporter.stats.values() for one in some if getattr(one, "when", "") == "call"]
+    reports = [
+        one
+        for some in terminalreporter.stats.values()
+        for one in some
+        if getattr(one, "when", "") == "call"
+    ]
     told = [text for one in reports for name, text in one.user_properties if name == "keras_fact"]
     if told:
         buffer = io.StringIO()

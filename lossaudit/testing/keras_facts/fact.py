@@ -1,8 +1,9 @@
 """Facts: what Keras logs, what it ought to be, and what versions are known to log instead.
 
-To add a fact, write a function that trains and returns what was seen: numbers, texts, lists and dictionaries of them.
-`@fact` says what it must be, reckoned by the independent loop, and what known defects make of it in which versions. Its
-docstring is the fact in a sentence, its name in kebab-case is the name of the fact.
+To add a fact, write a function that trains and returns what was seen: numbers, texts, lists and
+dictionaries of them. `@fact` says what it must be, reckoned by the independent loop, and what
+known defects make of it in which versions. Its docstring is the fact in a sentence, its name in
+kebab-case is the name of the fact.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from lossaudit.defects import DEFECTS, version_parts
-from lossaudit.tolerances import group_mean_bound
+from lossaudit.arithmetic.bounds import group_mean_bound
+from lossaudit.predictions.mistakes.mistake import MISTAKES, version_parts
 
 NEWEST = "3.15.1"
-"""The newest Keras that the facts were tried with; what is there may be mended in those after it."""
+"""The newest Keras that the facts were tried with; what is there may be mended in those after it.
+"""
 
 HOLDS, KNOWN, DIFFERS, SKIPPED = "holds", "known defect", "differs", "skipped"
 _TERMS = 10
@@ -35,8 +37,10 @@ class Known:
         versions: the first of them, and the last; None where the newest still does.
         seen: what they log.
         reason: why, as a sentence; empty for that of the defect.
-        thread: where it is discussed in public; empty for that of the defect, or where nothing was found.
-        defect: its name in `lossaudit.defects.DEFECTS`; empty where findings do not name it.
+        thread: where it is discussed in public; empty for that of the defect, or where nothing was
+            found.
+        defect: its name among the mistakes of `lossaudit.predictions.mistakes.keras_defects`;
+            empty where findings do not name it.
         backends: those that have it; empty for all.
     """
 
@@ -48,7 +52,9 @@ class Known:
     backends: tuple[str, ...] = ()
 
     def concerns(self, version: str, backend: str) -> bool:
-        """Whether a version has it, on a back end; one that is newer than all that were tried may have it still."""
+        """Whether a version has it, on a back end; one that is newer than all that were tried may
+        have it still.
+        """
         first, last = self.versions
         is_within = version_parts(first) <= version_parts(version)
         is_within &= last is None or version_parts(version) <= version_parts(last)
@@ -56,11 +62,15 @@ class Known:
 
     def why(self) -> str:
         """The reason, as a sentence."""
-        return self.reason or f"It is {DEFECTS[self.defect].explanation}"
+        return self.reason or MISTAKES[self.defect].explanation
 
     def where(self) -> str:
         """The thread, or that there is none."""
-        return self.thread or (self.defect and DEFECTS[self.defect].thread) or "no public thread found"
+        return (
+            self.thread
+            or (self.defect and ", ".join(MISTAKES[self.defect].threads))
+            or "no public thread found"
+        )
 
 
 @dataclass(frozen=True)
@@ -121,13 +131,12 @@ REGISTERED: dict[str, Fact] = {}
 
 
 def fact(
-    expected: Seen, *known: Known, needs: tuple[str, ...] = (), backend: str = ""
+    sentence: str, expected: Seen, *known: Known, needs: tuple[str, ...] = (), backend: str = ""
 ) -> Callable[[Callable[[], Seen]], Callable[[], Seen]]:
     """Register a fact."""
 
     def register(see: Callable[[], Seen]) -> Callable[[], Seen]:
         name = see.__name__.replace("_", "-")
-        sentence = " ".join((see.__doc__ or "").split())
         REGISTERED[name] = Fact(name, sentence, see, expected, known, needs, backend)
         return see
 
@@ -142,16 +151,23 @@ def judged(one: Fact, version: str, backend: str) -> Outcome:
         return Outcome(one.name, one.sentence, DIFFERS, expected, None, error)
     if known is not None and same(seen, known.seen):
         return Outcome(one.name, one.sentence, KNOWN, expected, seen, known.why(), known.where())
-    is_mended = known is None or (known.versions[1] is None and version_parts(version) > version_parts(NEWEST))
+    is_mended = known is None or (
+        known.versions[1] is None and version_parts(version) > version_parts(NEWEST)
+    )
     if same(seen, expected) and is_mended:
         return Outcome(one.name, one.sentence, HOLDS, expected, seen)
-    other = "" if known is None else f" The known defect of Keras {version} would give {shown(known.seen)}."
+    other = (
+        ""
+        if known is None
+        else f" The known defect of Keras {version} would give {shown(known.seen)}."
+    )
     reason = f"Expected {shown(expected)}, seen {shown(seen)}.{other}"
     return Outcome(one.name, one.sentence, DIFFERS, expected, seen, reason)
 
 
 def same(seen: Seen, expected: Seen) -> bool:
-    """Whether what was seen is what was expected: numbers within the proven bound of a float32 mean of so few terms.
+    """Whether what was seen is what was expected: numbers within the proven bound of a float32
+    mean of so few terms.
 
     >>> same({"loss": [1.0, 7.2]}, {"loss": [1.0, 7.2000003]}), same([3.0], [3.00001]), same([3.0], [3.0, 3.0])
     (True, False, False)
@@ -164,7 +180,9 @@ def same(seen: Seen, expected: Seen) -> bool:
         )
     if isinstance(expected, (list, tuple)):
         return (
-            len(seen) == len(expected) and all(map(same, seen, expected)) if isinstance(seen, (list, tuple)) else False
+            len(seen) == len(expected) and all(map(same, seen, expected))
+            if isinstance(seen, (list, tuple))
+            else False
         )
     if isinstance(expected, float) and isinstance(seen, (int, float)):
         if not math.isfinite(expected):
@@ -200,7 +218,10 @@ def _seen(see: Callable[[], Seen]) -> tuple[Seen, str]:
         try:
             return see(), ""
         except Exception as error:
-            return None, f"It could not be seen: {type(error).__name__}: {str(error).strip()[:300]}"
+            return (
+                None,
+                f"It could not be seen: {type(error).__name__}: {str(error).strip()[:300]}",
+            )
 
 
 def names(facts: Sequence[Outcome], status: str) -> list[str]:

@@ -1,4 +1,6 @@
-"""The facts as tests; what is known of the installed version is an expected failure, with its reason and thread."""
+"""The facts as tests; what is known of the installed version is an expected failure, with its
+reason and thread.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lossaudit.defects import version_parts
+from lossaudit.predictions.mistakes.mistake import version_parts
 from lossaudit.testing.keras_facts import FACTS, Fact
 from lossaudit.testing.keras_facts.fact import HOLDS, KNOWN, NEWEST, SKIPPED
 from lossaudit.testing.keras_facts.verification import outcome_of, versions
@@ -26,7 +28,8 @@ def _parameter(one: Fact) -> Any:
     may_be_mended = version_parts(_INSTALLED["keras"]) > version_parts(NEWEST)
     reason = f"known defect of Keras {_INSTALLED['keras']}: {known.why()} ({known.where()})"
     return pytest.param(
-        one.name, marks=pytest.mark.xfail(raises=KnownDefectError, strict=not may_be_mended, reason=reason)
+        one.name,
+        marks=pytest.mark.xfail(raises=KnownDefectError, strict=not may_be_mended, reason=reason),
     )
 
 

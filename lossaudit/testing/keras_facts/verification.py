@@ -15,10 +15,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lossaudit.render.progress import tracked
+from lossaudit.report.progress import tracked
 from lossaudit.testing.keras_facts import FACTS
-from lossaudit.testing.keras_facts.fact import DIFFERS, HOLDS, KNOWN, SKIPPED, Fact, Outcome, judged, names
-from lossaudit.testing.keras_facts.replicas import begun
+from lossaudit.testing.keras_facts.fact import (
+    DIFFERS,
+    HOLDS,
+    KNOWN,
+    SKIPPED,
+    Fact,
+    Outcome,
+    judged,
+    names,
+)
+from lossaudit.testing.keras_facts.replica_facts import begun
 
 SCHEMA = 1
 _STYLES = {HOLDS: "green", KNOWN: "yellow", DIFFERS: "bold red", SKIPPED: "dim"}
@@ -26,10 +35,15 @@ _STYLES = {HOLDS: "green", KNOWN: "yellow", DIFFERS: "bold red", SKIPPED: "dim"}
 
 def main(*, as_json: bool = False) -> int:
     """See every fact, print the table or JSON, and return the exit status."""
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # so many small models are traced anew, and it says so
+    logging.getLogger("tensorflow").setLevel(
+        logging.ERROR
+    )  # so many small models are traced anew, and it says so
     if versions()["backend"] == "tensorflow":
         begun()
-    outcomes = [outcome_of(one) for one in tracked(list(FACTS.values()), "Training, and looking at what is logged")]
+    outcomes = [
+        outcome_of(one)
+        for one in tracked(list(FACTS.values()), "Training, and looking at what is logged")
+    ]
     if as_json:
         print(document(outcomes, versions()))
     else:
@@ -71,7 +85,9 @@ def document(outcomes: Sequence[Outcome], installed: dict[str, str]) -> str:
 
 
 def write(outcomes: Sequence[Outcome], installed: dict[str, str], file: TextIO) -> None:
-    """Write the table: one row for each fact, as wide as the terminal, or 80 columns where there is none."""
+    """Write the table: one row for each fact, as wide as the terminal, or 80 columns where there
+    is none.
+    """
     console = Console(file=file, highlight=False, width=None if file.isatty() else 80)
     console.print(Text(heading(installed), style="bold"))
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
@@ -91,7 +107,11 @@ def heading(installed: dict[str, str]) -> str:
     'Keras 3.15.1 on jax 0.10.2'
     """
     backend = installed["backend"]
-    others = [f"{name} {one}" for name, one in installed.items() if name not in ("keras", "backend", backend)]
+    others = [
+        f"{name} {one}"
+        for name, one in installed.items()
+        if name not in ("keras", "backend", backend)
+    ]
     beside = f", with {' and '.join(others)}" if others else ""
     return f"Keras {installed['keras']} on {backend} {installed.get(backend, '')}{beside}"
 

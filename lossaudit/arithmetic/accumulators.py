@@ -1,0 +1,220 @@
+"""SumCount, WeightedMean and KerasMean: the three means that are in use, as reference
+implementations.
+
+All of them speak Keras: `update_state(values, sample_weight=None)`, `result()`, `reset_state()`,
+`merge_state(other)`. An array is a stream of numbers, one update for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import Any, Self
+
+import numpy as np
+
+from lossaudit.arithmetic.arguments import WHOLE, Array, chunks, columns, scalars
+from lossaudit.arithmetic.exact import Exact, Stored, Total, rounded
+from lossaudit.arithmetic.replay import PRECISIONS, one_update, replay_keras_mean, rounding_to
+from lossaudit.errors import EmptyError
+
+
+class WeightedMean(Exact):
+    """Σ w·l / Σ w: the mean over all rows of batches of any size. Exact, rounded once.
+
+    Laws: those of `ExactSum`; any split of the batches over epochs, threads or replicas merges to
+        the same bytes.
+
+    >>> mean = WeightedMean()
+    >>> mean.update_state([1.0, 2.0, 9.0], sample_weight=[4, 4, 2])
+    >>> mean.result()
+    3.0
+    """
+
+    def reset_state(self) -> None:
+        """Forget everything."""
+        super().reset_state()
+        self._total, self._weight = Total(), Total()
+
+    def fraction(self) -> Fraction:
+        """The mean of the finite numbers, as it is.
+
+        Raises:
+            EmptyError: the total weight is zero.
+        """
+        self._settle()
+        weight = self._weight.fraction()
+        if not weight:
+            raise EmptyError("result() of nothing: no batch was added, or all weights were zero")
+        return self._total.fraction() / weight
+
+    def result(self) -> float:
+        """The mean, rounded once to float64.
+
+        Raises:
+            EmptyError: nothing was added, or the total weight is zero.
+        """
+        mean, special = self.fraction(), self._total.non_finite()
+        return rounded(mean) if special is None else special
+
+    def state(self) -> dict[str, Any]:
+        """The state as JSON values."""
+        self._settle()
+        return {"total": self._total.state(), "weight": self._weight.state()}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Self:
+        """A mean with the state that `state` gave; refuses what it cannot have given."""
+        mean = cls()
+        mean._total, mean._weight = (Total.from_state(state[name]) for name in ("total", "weight"))
+        if (
+            mean.state() != state
+            or mean._weight.numerator < 0
+            or mean._weight.non_finite() is not None
+        ):
+            raise ValueError("not the state of a mean")
+        return mean
+
+    def _absorb(self, other: Self) -> None:
+        self._total.merge(other._total)
+        self._weight.merge(other._weight)
+
+    def _add(self, parts: Iterable[int | float], number: int, weight: int | float) -> None:
+        self._total.add_products(parts, weight)
+        self._weight.add_products([number], weight)
+
+    def _add_array(self, values: Array, weights: Array) -> None:
+        self._total.add_array(values, weights)
+        if weights.ndim:
+            self._weight.add_array(weights, np.array(1))
+        else:
+            self._weight.add_products([values.size], weights.item())
+
+
+class SumCount(WeightedMean):
+    """Σ of batch values / number of updates: the mean of batch means. Exact, rounded once.
+
+    It is what a loop reports that divides the sum of its batch losses by the number of batches:
+    right only if all batches have the same number of rows. Therefore `sample_weight` is checked,
+    and by definition does not count.
+
+    >>> mean = SumCount()
+    >>> mean.update_state([1.0, 2.0, 9.0], sample_weight=[4, 4, 2])
+    >>> mean.result()
+    4.0
+    """
+
+    def _add(self, parts: Iterable[int | float], number: int, weight: int | float) -> None:
+        super()._add(parts, number, 1)
+
+    def _add_array(self, values: Array, weights: Array) -> None:
+        super()._add_array(values, np.array(1))
+
+
+class KerasMean(Stored):
+    """What `keras.metrics.Mean` holds after the same updates, bit for bit.
+
+    total ← fl(total + fl(w·l)) and count ← fl(count + w) in the metric's float type; the result is
+    fl(total / count), and 0 where count is 0. An update with an array is one update for each of
+    its numbers: in which order Keras itself would add up an array is not specified. Subnormal
+    numbers are flushed to zero, but for those of float16, as TensorFlow does on a CPU.
+
+    Args:
+        dtype: float type of the metric: "float32", "float64", "float16" or "bfloat16".
+        fused: whether product and sum are rounded together, as XLA may compile them.
+
+    >>> mean = KerasMean()
+    >>> mean.update_state([0.1] * 10, sample_weight=3)
+    >>> mean.result()
+    0.09999999403953552
+    """
+
+    def __init__(self, dtype: str = "float32", fused: bool = False) -> None:
+        if dtype not in PRECISIONS:
+            raise ValueError(f"dtype={dtype!r} must be one of {', '.join(map(repr, PRECISIONS))}")
+        self.dtype, self.fused = dtype, bool(fused)
+        self._step = one_update(dtype, self.fused)
+        self.reset_state()
+
+    def reset_state(self) -> None:
+        """Forget everything."""
+        self._total = self._count = 0.0
+        self._updates = 0
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        """Add numbers as so many updates of the metric would.
+
+        Raises:
+            ValueError: a weight is negative or not finite, or an integer is beyond 2^53.
+        """
+        if (pair := scalars(values, sample_weight)) is not None:
+            if any(isinstance(one, int) and abs(one) > WHOLE for one in pair):
+                raise ValueError(
+                    f"values={pair[0]!r:.80}, sample_weight={pair[1]!r:.80}: integers beyond 2^53 "
+                    "are no floats"
+                )
+            self._total, self._count = self._step(self._total, self._count, *pair)
+            self._updates += 1
+            return
+        array, weights = columns(values, sample_weight)
+        for chunk, weight in chunks(array, np.broadcast_to(weights, array.shape)):
+            start = (self._total, self._count)
+            replay = replay_keras_mean(
+                chunk, weight, dtype=self.dtype, fused=self.fused, start=start
+            )
+            self._total, self._count = float(replay.total[-1]), float(replay.count[-1])
+            self._updates += len(chunk)
+
+    def merge_state(self, other: KerasMean) -> None:
+        """Add total and count of another metric in the metric's float type, as a sum over two
+        replicas does.
+
+        Raises:
+            ValueError: the other metric has another float type.
+        """
+        if other.dtype != self.dtype:
+            raise ValueError(
+                f"other.dtype={other.dtype!r} must be {self.dtype!r}, the type of this metric"
+            )
+        rounding = rounding_to(self.dtype)
+        self._total, self._count = (
+            rounding(self._total + other._total),
+            rounding(self._count + other._count),
+        )
+        self._updates += other._updates
+
+    def result(self) -> float:
+        """The metric's result, as float64.
+
+        Raises:
+            EmptyError: nothing was added; the metric of Keras gives 0 then.
+        """
+        if not self._updates:
+            raise EmptyError("result() of nothing: call update_state() first")
+        with np.errstate(all="ignore"):
+            return (
+                rounding_to(self.dtype)(float(np.float64(self._total) / self._count))
+                if self._count
+                else 0.0
+            )
+
+    def state(self) -> dict[str, Any]:
+        """The state as JSON values."""
+        numbers = {
+            "total": self._total.hex(),
+            "count": self._count.hex(),
+            "updates": self._updates,
+        }
+        return {"dtype": self.dtype, "fused": self.fused, **numbers}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Self:
+        """A metric with the state that `state` gave; refuses what it cannot have given."""
+        mean = cls(state["dtype"], state["fused"])
+        mean._total, mean._count = float.fromhex(state["total"]), float.fromhex(state["count"])
+        mean._updates = int(state["updates"])
+        rounding = rounding_to(mean.dtype)
+        held = all(rounding(one) == one or one != one for one in (mean._total, mean._count))
+        if not held or mean.state() != state or mean._updates < 0 or mean._count < 0:
+            raise ValueError("not the state of a KerasMean")
+        return mean

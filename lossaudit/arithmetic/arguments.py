@@ -1,0 +1,182 @@
+"""What a user gives as values and weights: checked by name and value, and read in chunks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from lossaudit.errors import PrecisionError
+
+CHUNK = 2**16
+"""Numbers that are worked on at once: few calls of numpy, and two rows of float64 still fit in a
+second-level cache.
+"""
+
+WHOLE = 2**53
+"""Up to here float64 holds every integer."""
+
+_LEAST = math.ulp(0.0)
+_SAFE: dict[str, Any] = {"f4": np.float32(2.0**-126), "f8": np.float64(2.0**-969)}
+"""From here on, neither a number nor any multiple of its last bit is subnormal in float64."""
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def scalars(values: Any, sample_weight: Any) -> tuple[int | float, int | float] | None:
+    """A number and its weight as Python numbers, whatever type they came in; None where either is
+    an array.
+
+    Raises:
+        ValueError: the weight is negative or not finite.
+        TypeError: one of them is no number.
+        PrecisionError: the thread flushes subnormal numbers to zero, and one is next to zero.
+    """
+    value = _scalar("values", values)
+    weight = 1 if sample_weight is None else _scalar("sample_weight", sample_weight)
+    if value is None or weight is None:
+        return None
+    _check_weights(weight, weight)
+    return value, weight
+
+
+def columns(values: Any, sample_weight: Any) -> tuple[Array, Array]:
+    """Values of any shape, and their weights: one number, or a view of the same shape.
+
+    A weight for each sample weighs all numbers of that sample, as in Keras: weights of shape (n,)
+    go with values of shape (n, …).
+
+    Raises:
+        ValueError: a weight is negative or not finite, or the shapes do not fit.
+        TypeError: one of them holds no numbers.
+    """
+    array = _numbers("values", values)
+    weights = _numbers("sample_weight", 1 if sample_weight is None else sample_weight)
+    refuse_flushing(weights)
+    for (part,) in chunks(weights):
+        _check_weights(part.min().item(), part.max().item())
+    return array, weights if not weights.ndim else _broadcast(weights, array.shape)
+
+
+def chunks(*arrays: Array) -> Iterator[tuple[Array, ...]]:
+    """The same places of arrays of one shape, in order, as native arrays of shape (n,) with n ≤
+    CHUNK.
+    """
+    types = [
+        np.dtype(np.float32) if _is_narrow(array.dtype) else array.dtype.newbyteorder("=")
+        for array in arrays
+    ]
+    if arrays[0].size:
+        found = np.nditer(
+            arrays,
+            ["buffered", "external_loop"],
+            op_dtypes=types,
+            order="C",
+            buffersize=CHUNK,
+            casting="safe",
+        )
+        yield from ((part,) if isinstance(part, np.ndarray) else part for part in found)
+
+
+def _scalar(name: str, number: Any) -> int | float | None:
+    if isinstance(number, float):
+        refuse_flushing(number)
+        return float(number)
+    if isinstance(number, int):
+        return int(number)
+    if getattr(number, "shape", None) == ():
+        array = _numbers(name, number)
+        refuse_flushing(array)
+        plain: int | float = (
+            array.astype(np.float32) if _is_narrow(array.dtype) else array
+        ).item()
+        return plain
+    return None
+
+
+def _numbers(name: str, numbers: Any) -> Array:
+    if isinstance(numbers, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name} is a masked array, of which the mask would be lost: give 0 as the weight of "
+            "what it hides"
+        )
+    is_array = hasattr(numbers, "__array__") and not isinstance(numbers, type)
+    # TensorFlow's bfloat16 scalars answer with a scalar, which numpy refuses.
+    array = np.asarray(numbers.__array__() if is_array else numbers)
+    if not (array.dtype.kind in "fiub" or _is_narrow(array.dtype)) or array.dtype.itemsize > 8:
+        raise TypeError(
+            f"{name} must be numbers of at most 64 bits, not {array.dtype}: {numbers!r:.80}"
+        )
+    if not is_array and array.dtype.kind == "f" and np.any(np.abs(array) >= WHOLE):
+        _refuse_lost_integers(name, numbers)
+    return array
+
+
+def _refuse_lost_integers(name: str, numbers: Any) -> None:
+    """Refuse a list of integers and floats in which numpy rounds an integer to a float."""
+    for number in np.asarray(numbers, dtype=object).flat:
+        if isinstance(number, (int, np.integer)) and abs(int(number)) > WHOLE:
+            raise TypeError(
+                f"{name} holds {number}, which numpy makes a float of: give integers and floats "
+                "separately"
+            )
+
+
+def _is_narrow(dtype: np.dtype[Any]) -> bool:
+    """float16, bfloat16 and their kin, which float32 holds."""
+    return dtype.kind in "fV" and dtype.itemsize <= 2 and np.can_cast(dtype, np.float32)
+
+
+def _check_weights(least: int | float, most: int | float) -> None:
+    """Refuse weights by the least and the greatest of them; where one is NaN, both are."""
+    if not least >= 0 or not most < math.inf:
+        bad = least if not least >= 0 else most
+        shown = str(bad) if isinstance(bad, int) else f"{bad:g}"
+        raise ValueError(f"sample_weight={shown:.80} must be finite and not negative")
+
+
+def _broadcast(weights: Array, shape: tuple[int, ...]) -> Array:
+    """Weights for values of a shape, aligned from the first axis on (Keras'
+    `reduce_to_samplewise_values`).
+    """
+    fitting = (
+        weights[..., 0] if weights.ndim == len(shape) + 1 and weights.shape[-1] == 1 else weights
+    )
+    fitting = fitting.reshape(fitting.shape + (1,) * (len(shape) - fitting.ndim))
+    try:
+        return np.broadcast_to(fitting, shape)
+    except ValueError:
+        raise ValueError(
+            f"sample_weight of shape {weights.shape} does not broadcast to values of shape {shape}"
+        ) from None
+
+
+def flushes() -> bool:
+    """Whether this thread takes subnormal numbers for zero, as those of TensorFlow's executor do."""
+    return not _LEAST * 1.0
+
+
+def refuse_flushing(numbers: Any) -> None:
+    """Refuse numbers next to zero in a thread that takes them for zero, as those of TensorFlow's
+    executor do.
+
+    Raises:
+        PrecisionError: there is one.
+    """
+    if not flushes():
+        return
+    array = np.asarray(numbers)
+    safe = _SAFE.get(array.dtype.str[1:])
+    if safe is None:
+        return
+    unsigned = f"u{array.dtype.itemsize}"
+    bits = np.abs(array).view(unsigned)
+    if ((bits > 0) & (bits < safe.view(unsigned))).any():
+        raise PrecisionError(
+            "this thread flushes subnormal numbers to zero, and there are numbers next to zero to "
+            "add: update the "
+            "accumulator outside tf.numpy_function, tf.py_function and Dataset.map, whose threads "
+            "do that"
+        )

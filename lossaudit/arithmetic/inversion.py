@@ -1,0 +1,126 @@
+"""Inversion of a running mean: the batch losses that went into it, each with a proven error.
+
+A running mean m_k of pairs (w, l) with the count C_k gives l_k ≈ (C_k m_k - C_{k-1} m_{k-1}) /
+w_k. Its error grows with k, as a mean of many batches says ever less about one of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lossaudit.arithmetic.bounds import decimals_bound, half_ulp
+from lossaudit.arithmetic.replay import PRECISIONS, pairs, replay_keras_mean
+
+SOURCES = ("keras", "exact")
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Inversion:
+    """Batch losses recovered from a running mean.
+
+    Args:
+        values: the recovered losses, shape (n,); NaN where a weight is zero or a mean is not
+            finite.
+        errors: how far each may be from the loss that went in, shape (n,); infinite where it is
+            NaN.
+        recovered: the number of leading batches whose recovery means something: from batch
+            `recovered` on every error is at least as large as the mean itself.
+    """
+
+    values: Floats
+    errors: Floats
+    recovered: int
+
+
+def invert_running_mean(
+    means: ArrayLike,
+    weights: ArrayLike | None = None,
+    *,
+    source: str = "keras",
+    dtype: str = "float32",
+    decimals: int | None = None,
+) -> Inversion:
+    """Recover batch losses from the running means of one epoch.
+
+    With h(x) half an ulp and δ half a printed digit, the error is
+    [C_k (h(m_k) + δ) + C_{k-1} (h(m_{k-1}) + δ) + step] / w_k. For an exact mean that was rounded
+    once the step is 0. For one that Keras accumulated it is h(T_k) + h(w_k l_k): older rounding
+    errors cancel in the difference of totals. A total T_k that is the only float32 number whose
+    quotient rounds to the logged mean has no error at all.
+
+    Args:
+        means: the running mean after each batch, shape (n,).
+        weights: rows of each batch, shape (n,); None for batches of equal size.
+        source: "keras" for `keras.metrics.Mean`, what Keras logs; "exact" for a mean without error
+            but its rounding.
+        dtype: the float type of the mean.
+        decimals: digits after the point to which the log was printed; None where it keeps the
+            float.
+
+    Raises:
+        ValueError: the source is none of these, or a weight is negative or not finite, or the
+            shapes differ.
+
+    >>> invert_running_mean([1.0, 1.5, 3.0], [4, 4, 2]).values.tolist()
+    [1.0, 2.0, 9.0]
+    """
+    means, weights = _checked(means, weights, source, dtype)
+    replayed = replay_keras_mean(np.zeros_like(means), weights, dtype=dtype).count
+    counts = replayed if source == "keras" else np.cumsum(weights)
+    printing = decimals_bound(decimals)
+    with np.errstate(all="ignore"):
+        flushed = _flushed(dtype) if source == "keras" else 0.0
+        totals, radii = (
+            counts * means,
+            counts * (half_ulp(np.abs(means) + printing, dtype) + printing + flushed),
+        )
+        if source == "keras" and dtype == "float32":
+            totals, radii = _snapped(totals, radii)
+        before, radii_before = np.append(0.0, totals[:-1]), np.append(0.0, radii[:-1])
+        change, errors = totals - before, radii + radii_before
+        if source == "keras":
+            errors = errors + _step(np.abs(totals) + radii, np.abs(change) + errors, dtype)
+        # Sums of weights, products and differences are evaluated in float64.
+        errors = errors + (np.arange(len(means)) + 4) * 2.0**-52 * (
+            np.abs(totals) + np.abs(before)
+        )
+        values, errors = change / weights, errors / weights
+    known = np.isfinite(values) & np.isfinite(errors)
+    values, errors = np.where(known, values, np.nan), np.where(known, errors, np.inf)
+    telling = np.flatnonzero(errors < np.abs(means))
+    return Inversion(values, errors, int(telling[-1]) + 1 if len(telling) else 0)
+
+
+def _checked(
+    means: ArrayLike, weights: ArrayLike | None, source: str, dtype: str
+) -> tuple[Floats, Floats]:
+    if source not in SOURCES:
+        raise ValueError(f"source={source!r} must be one of {', '.join(map(repr, SOURCES))}")
+    return pairs(means, np.ones(np.shape(means)) if weights is None else weights, dtype)
+
+
+def _snapped(totals: Floats, radii: Floats) -> tuple[Floats, Floats]:
+    """Totals known to a radius; known exactly where there is but one float32 number within it."""
+    low, high = totals - radii * (1 + 2.0**-26), totals + radii * (1 + 2.0**-26)
+    nearest = low.astype(np.float32)
+    first = np.where(nearest < low, np.nextafter(nearest, np.float32(np.inf)), nearest)
+    second = np.nextafter(first, np.float32(np.inf))
+    only = (first <= high) & (second > high)
+    return np.where(only, first.astype(np.float64), totals), np.where(only, 0.0, radii)
+
+
+def _step(totals: Floats, products: Floats, dtype: str) -> Floats:
+    """What one update rounds away: of the product, of the new total, and of what is flushed to
+    zero.
+    """
+    return half_ulp(totals, dtype) + half_ulp(products, dtype) + 2 * _flushed(dtype)
+
+
+def _flushed(dtype: str) -> float:
+    """No number that is flushed to zero is larger."""
+    return float(half_ulp(0.0, dtype)) * 2.0 ** PRECISIONS[dtype]

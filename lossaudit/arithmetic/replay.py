@@ -1,0 +1,229 @@
+"""What `keras.metrics.Mean` holds after each update, replayed bit for bit in its float type."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+PRECISIONS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
+"""Bits of the significand of each float type."""
+
+
+@dataclass(frozen=True, eq=False)
+class Replay:
+    """The state of `keras.metrics.Mean` after each of n updates.
+
+    Args:
+        total: the weighted sum, shape (n,), float64.
+        count: the sum of weights, shape (n,), float64.
+        mean: what `result()` gives, shape (n,), float64.
+    """
+
+    total: NDArray[np.float64]
+    count: NDArray[np.float64]
+    mean: NDArray[np.float64]
+
+
+def replay_keras_mean(
+    values: ArrayLike,
+    weights: ArrayLike,
+    *,
+    dtype: str = "float32",
+    fused: bool = False,
+    start: tuple[float, float] = (0.0, 0.0),
+) -> Replay:
+    """What `keras.metrics.Mean` holds after each update with a value and its weight.
+
+    Args:
+        values: batch losses, shape (n,).
+        weights: their weights, shape (n,).
+        dtype: float type of the metric.
+        fused: whether product and sum are rounded together.
+        start: total and count before the first update.
+
+    Raises:
+        ValueError: the type is none of `PRECISIONS`, a weight is negative or not finite, or the
+            shapes differ.
+
+    >>> replay_keras_mean([1.0, 2.0, 9.0], [4, 4, 2]).mean
+    array([1. , 1.5, 3. ])
+    """
+    values, weights = pairs(values, weights, dtype)
+    replayed = (
+        None if fused or dtype == "bfloat16" else _accumulated(values, weights, dtype, start)
+    )
+    total, count = replayed or _one_by_one(values, weights, dtype, fused, start)
+    with np.errstate(all="ignore"):
+        mean = np.where(count == 0, 0.0, total / count)
+    return Replay(total, count, rounded_to(mean, dtype))
+
+
+def pairs(
+    values: ArrayLike, weights: ArrayLike, dtype: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Values and weights as float64, both of shape (n,); refuses what they cannot be, and an
+    unknown float type.
+    """
+    if dtype not in PRECISIONS:
+        raise ValueError(f"dtype={dtype!r} must be one of {', '.join(map(repr, PRECISIONS))}")
+    columns = np.asarray(values), np.asarray(weights)
+    if columns[0].ndim != 1 or columns[0].shape != columns[1].shape:
+        shapes = " and weights of shape ".join(str(column.shape) for column in columns)
+        raise ValueError(f"values of shape {shapes} must both be of shape (n,)")
+    for name, column in zip(("values", "weights"), columns, strict=True):
+        if (
+            column.dtype.kind in "iu"
+            and column.size
+            and max(int(column.max()), -int(column.min())) > 2**53
+        ):
+            raise ValueError(
+                f"{name} holds integers beyond 2^53, which a float type cannot be given one by one"
+            )
+    floats = columns[0].astype(np.float64), columns[1].astype(np.float64)
+    bad = ~(np.isfinite(floats[1]) & (floats[1] >= 0))
+    if bad.any():
+        raise ValueError(f"weights={floats[1][bad][0]:g} must be finite and not negative")
+    return floats
+
+
+_TINY = {"float16": 0.0, "bfloat16": 2.0**-126, "float32": 2.0**-126, "float64": 2.0**-1022}
+"""The least number of each float type that is not flushed to zero: all of float16 is kept."""
+
+_SINGLE, _BITS = struct.Struct("f"), struct.Struct("I")
+
+_Sums = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+def _accumulated(
+    values: NDArray[Any], weights: NDArray[Any], dtype: str, start: tuple[float, float]
+) -> _Sums | None:
+    """All updates at once; None where a subnormal number would have been flushed on the way."""
+    with np.errstate(all="ignore"):
+        values, weights = values.astype(dtype), weights.astype(dtype)
+        products = values * weights
+        total, count = (
+            np.add.accumulate(np.concatenate([[first], column]).astype(dtype), dtype=dtype)[1:]
+            for first, column in zip(start, (products, weights), strict=True)
+        )
+    columns = (values, weights, products, total, count)
+    if any(_subnormal(column, dtype).any() for column in columns):
+        return None
+    return total.astype(np.float64), count.astype(np.float64)
+
+
+def _one_by_one(
+    values: NDArray[Any],
+    weights: NDArray[Any],
+    dtype: str,
+    fused: bool,
+    start: tuple[float, float],
+) -> _Sums:
+    update, sums = one_update(dtype, fused), start
+    states = np.empty((len(values), 2))
+    for index, (value, weight) in enumerate(zip(values.tolist(), weights.tolist(), strict=True)):
+        states[index] = sums = update(*sums, value, weight)
+    return states[:, 0], states[:, 1]
+
+
+def one_update(
+    dtype: str, fused: bool
+) -> Callable[[float, float, float, float], tuple[float, float]]:
+    """One update of total and count with a value and its weight, rounded as the metric rounds."""
+    rounding = rounding_to(dtype)
+    exactly = _fused_exactly if dtype == "float64" else _fused(rounding)
+    add_product = exactly if fused else lambda total, a, b: rounding(total + rounding(a * b))
+
+    def update(total: float, count: float, value: float, weight: float) -> tuple[float, float]:
+        narrow = rounding(weight)
+        return add_product(total, rounding(value), narrow), rounding(count + narrow)
+
+    return update
+
+
+def _fused_exactly(total: float, a: float, b: float) -> float:
+    """Total + a·b of float64 numbers, rounded once, in rational arithmetic."""
+    if not all(map(math.isfinite, (total, a, b))):
+        return total + a * b
+    exact = Fraction(total) + Fraction(a) * Fraction(b)
+    try:
+        near = exact.numerator / exact.denominator
+    except OverflowError:
+        near = math.copysign(math.inf, exact)
+    return 0.0 if abs(near) < _TINY["float64"] else near
+
+
+def _fused(rounding: Callable[[float], float]) -> Callable[[float, float, float], float]:
+    """Total + a·b, rounded once: the float64 sum is first rounded to odd, which makes the second
+    rounding harmless.
+
+    Boldo and Melquiond 2008, "Emulation of a FMA and correctly rounded sums"; a·b of two float32
+    is exact in float64.
+    """
+
+    def add_product(total: float, a: float, b: float) -> float:
+        product = a * b
+        near = total + product
+        if not math.isfinite(near):
+            return rounding(near)
+        virtual = near - total
+        error = (total - (near - virtual)) + (product - virtual)
+        if error and not int(math.frexp(near)[0] * 2**53) & 1:
+            near = math.nextafter(near, math.copysign(math.inf, error))
+        return rounding(near)
+
+    return add_product
+
+
+def rounding_to(dtype: str) -> Callable[[float], float]:
+    """Rounding of one float64 number to a float type."""
+    tiny = _TINY[dtype]
+    if dtype == "float64":
+        return lambda number: 0.0 if abs(number) < tiny else float(number)
+    if dtype == "float16":
+        return lambda number: float(rounded_to(np.float64(number), dtype))
+    pack, unpack = _SINGLE.pack, _SINGLE.unpack
+    pack_bits, unpack_bits = _BITS.pack, _BITS.unpack
+
+    def rounding(number: float) -> float:
+        try:
+            (narrow,) = unpack(pack(number))
+        except OverflowError:
+            return math.copysign(math.inf, number)
+        return narrow if abs(narrow) >= tiny or narrow != narrow else 0.0
+
+    def rounding_to_upper_half(number: float) -> float:
+        narrow = rounding(number)
+        if narrow - narrow != 0:  # infinite or NaN
+            return narrow
+        (bits,) = unpack_bits(pack(narrow))
+        (upper,) = unpack(pack_bits((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000))
+        return float(upper)
+
+    return rounding if dtype == "float32" else rounding_to_upper_half
+
+
+def rounded_to(values: Any, dtype: str) -> NDArray[np.float64]:
+    """float64 numbers rounded to a float type, subnormal ones flushed to zero; still float64."""
+    values = np.asarray(values, dtype=np.float64)
+    with np.errstate(all="ignore"):
+        narrow = _bfloat16(values) if dtype == "bfloat16" else values.astype(dtype)
+    return np.where(_subnormal(narrow, dtype), 0.0, narrow).astype(np.float64)
+
+
+def _bfloat16(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rounded to nearest, ties to even, by the upper half of the bits of a float32."""
+    bits = values.astype(np.float32).view(np.uint32)
+    nearest = (bits + 0x7FFF + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)
+    return np.where(np.isfinite(values), nearest.view(np.float32), values).astype(np.float64)
+
+
+def _subnormal(values: NDArray[Any], dtype: str) -> NDArray[np.bool_]:
+    """Which numbers TensorFlow flushes to zero on a CPU."""
+    return (np.abs(values) < _TINY[dtype]) & (values != 0)

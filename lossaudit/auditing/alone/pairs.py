@@ -1,0 +1,425 @@
+"""How the batch values of a log and its epoch values hang together, where nobody recorded the
+truth.
+
+A batch series and an epoch series of the same tag and split prove each other right, or prove that
+one of them is not what it says: the epoch's value is the mean of its batch losses, or it is the
+last of a running mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from math import gcd
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lossaudit.arithmetic.arrays import Floats, Ints
+from lossaudit.arithmetic.bounds import COINCIDENCE, decimals_bound, group_mean_bound, half_ulp
+from lossaudit.auditing.alone.axis import distances
+from lossaudit.recording.recording import Recording
+from lossaudit.recording.series import Series
+
+NOWHERE = -1
+_FEWEST_CHANGES = 6
+"""Changes in each half of the epochs that it takes to say whether they shrink."""
+_COARSENESS = ("bfloat16", "float16", "float32", "float64")
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """The batch values of a log beside the epoch values that they lead to.
+
+    Args:
+        batches: the values logged after batches.
+        epochs: the values logged for epochs.
+        ends: index into `batches` of the last batch of each epoch, NOWHERE where it was not
+            logged, shape (m,).
+        starts: index into `batches` of the first value of each epoch, NOWHERE where it has none,
+            shape (m,).
+        so_far: rows of the epoch up to and with each batch, or batches where rows are unknown,
+            shape (n,).
+        complete: whether every batch of each epoch is there.
+        ways: how many ways of finding the ends of epochs were tried.
+    """
+
+    batches: Series
+    epochs: Series
+    ends: Ints
+    starts: Ints
+    so_far: Floats
+    complete: bool
+    ways: int = 1
+
+    @cached_property
+    def judged(self) -> NDArray[np.bool_]:
+        """Epochs whose last batch is there and whose numbers are all finite, shape (m,)."""
+        known = self.ends != NOWHERE
+        bad = np.append(0, np.cumsum(~np.isfinite(self.batches.values)))
+        finite = bad[self.ends + 1] == bad[self.starts]
+        return known & finite & np.isfinite(self.epochs.values)
+
+    @cached_property
+    def last(self) -> Floats:
+        """The last batch value of each judged epoch."""
+        return self.batches.values[self.ends[self.judged]]
+
+    @cached_property
+    def value(self) -> Floats:
+        """The epoch value of each judged epoch."""
+        return self.epochs.values[self.judged]
+
+    @cached_property
+    def slack(self) -> Floats:
+        """How far the same number may be from itself in the two logs: half an ulp, and half a
+        digit of each.
+        """
+        return (
+            half_ulp(self.value, self._dtype)
+            + decimals_bound(self.batches.decimals)
+            + decimals_bound(self.epochs.decimals)
+        )
+
+    @cached_property
+    def ends_in_epoch_value(self) -> bool:
+        """Whether the last batch value of every epoch is the epoch's value."""
+        return len(self.value) > 0 and bool(np.all(np.abs(self.last - self.value) <= self.slack))
+
+    @cached_property
+    def leads_to_epoch_value(self) -> bool:
+        """Whether the last running mean of every epoch is the epoch's value, both of them rounded
+        as means are.
+        """
+        return len(self.value) > 0 and bool(np.all(np.abs(self.last - self.value) <= self.bound))
+
+    @cached_property
+    def no_coincidence(self) -> bool:
+        """Whether it would be a miracle if unrelated numbers from the range of each epoch's
+        batches were its value.
+        """
+        low, high = self._of_each_epoch(np.minimum), self._of_each_epoch(np.maximum)
+        varying = high > low
+        chances = np.minimum(1.0, 4 * self.slack[varying] / (high - low)[varying])
+        with np.errstate(divide="ignore"):
+            return self.ways * float(np.exp(np.sum(np.log(chances)))) < COINCIDENCE
+
+    @cached_property
+    def lengths(self) -> Ints:
+        """Number of batch values of each judged epoch."""
+        return self.ends[self.judged] - self.starts[self.judged] + 1
+
+    @cached_property
+    def mean(self) -> Floats:
+        """The mean of the batch values of each judged epoch, weighted by rows where they are
+        known.
+        """
+        return self._mean(self._weights)
+
+    @cached_property
+    def plain_mean(self) -> Floats:
+        """The mean of the batch values of each judged epoch, each counted alike."""
+        return self._mean(np.ones(len(self.batches)))
+
+    @cached_property
+    def bound(self) -> Floats:
+        """How far the epoch's value may be from the mean of its batch values."""
+        sizes = self._mean(self._weights, np.abs(self.batches.values))
+        return (
+            group_mean_bound(np.maximum(sizes, np.abs(self.plain_mean)), self.lengths, self._dtype)
+            + self.slack
+        )
+
+    @cached_property
+    def short_last(self) -> tuple[float, float] | None:
+        """How many rows the last batch may have beside a full one, in every epoch alike; None
+        where nothing fits.
+
+        Where the rows are known they are what they are, and the answer is (1, 1) or None.
+        """
+        if not self.complete or not len(self.value):
+            return None
+        if np.all(np.abs(self.mean - self.value) <= self.bound):
+            return (1.0, 1.0)
+        return None if self.batches.weights is not None else self._common_share()
+
+    @property
+    def follows(self) -> bool:
+        """Whether the epoch values are the means of the batch values: a proof that the two logs
+        agree.
+        """
+        share = self.short_last
+        return share is not None and (share == (1.0, 1.0) or len(self.value) > 1)
+
+    @cached_property
+    def cannot_follow(self) -> bool:
+        """Whether the epoch values are no means of the batch values, however few rows the last
+        batch has.
+        """
+        if not self.complete or not len(self.value):
+            return bool(np.any(self._of_each_epoch(np.maximum) > self._of_each_epoch(np.minimum)))
+        without_last = np.where(self.lengths > 1, self._without_last(), self.mean)
+        edges = np.sort(
+            [self.mean, self.mean if self.batches.weights is not None else without_last], axis=0
+        )
+        return bool(
+            np.any((self.value < edges[0] - self.bound) | (self.value > edges[1] + self.bound))
+        )
+
+    @cached_property
+    def hardly_follow(self) -> bool:
+        """Whether only the rounding of very many batches could make the epoch values means of the
+        batch values.
+        """
+        if (
+            decimals_bound(self.batches.decimals)
+            or decimals_bound(self.epochs.decimals)
+            or not self.complete
+        ):
+            return self.cannot_follow
+        few = (
+            group_mean_bound(np.abs(self.mean), np.zeros(len(self.mean)), self._dtype) + self.slack
+        )
+        weights = self._weights[self.ends[self.judged]] / self._reduced(np.add, self._weights)
+        return self.cannot_follow or bool(
+            np.any((np.abs(self.mean - self.value) > few) & (weights <= 0.5))
+        )
+
+    @cached_property
+    def recovered_negative(self) -> int | None:
+        """Index of a value that, in a running mean, would need a negative batch loss; None if
+        there is none.
+
+        Where a value was logged that is negative itself, nothing follows from another one.
+        """
+        values, before = self.batches.values, np.append(0.0, self.batches.values[:-1])
+        if np.any(values < 0) or np.any(self.epochs.values < 0):
+            return None
+        rows_before = np.append(0.0, self.so_far[:-1])
+        inside = np.ones(len(values), bool)
+        inside[self.starts[self.starts != NOWHERE]] = False
+        inside &= self.so_far > rows_before
+        dtype, printed = self.batches.dtype, decimals_bound(self.batches.decimals)
+        totals, totals_before = self.so_far * values, rows_before * before
+        error = self.so_far * (half_ulp(values, dtype) + printed) + rows_before * (
+            half_ulp(before, dtype) + printed
+        )
+        error = error + 4 * half_ulp(np.maximum(totals, totals_before), dtype)
+        found = np.flatnonzero(inside & (totals - totals_before < -error))
+        return int(found[0]) if len(found) else None
+
+    @cached_property
+    def shrinks(self) -> bool:
+        """Whether the changes from value to value shrink along the epochs, as those of a running
+        mean must.
+
+        And whether the values jump where an epoch begins, as a mean that begins anew does, and a
+        curve that only flattens does not.
+        """
+        starts, lengths = self.starts[self.judged], self.lengths
+        place, rows = np.zeros(len(self.batches)), _spread(starts, lengths)
+        place[rows] = (rows - np.repeat(starts, lengths)) / np.repeat(
+            np.maximum(lengths - 1, 1), lengths
+        )
+        changes = np.abs(np.diff(self.batches.values, prepend=np.nan))
+        early, late = changes[(place > 0) & (place <= 0.5)], changes[place > 0.5]
+        if min(len(early), len(late)) < _FEWEST_CHANGES:
+            return False
+        jumps = changes[starts[starts > 0]]
+        shrinking = np.mean(late) < 0.75 * np.mean(early)
+        return bool(shrinking and len(jumps) and np.mean(jumps) > np.mean(early))
+
+    @property
+    def _dtype(self) -> str:
+        """The coarser float type of the two logs."""
+        return min(self.batches.dtype, self.epochs.dtype, key=_COARSENESS.index)
+
+    @cached_property
+    def _weights(self) -> Floats:
+        return np.ones(len(self.batches)) if self.batches.weights is None else self.batches.weights
+
+    def _mean(self, weights: Floats, values: Floats | None = None) -> Floats:
+        values = self.batches.values if values is None else values
+        # Only finite epochs are judged; what is not finite must not reach them through the running
+        # sum.
+        values = np.where(np.isfinite(values), values, 0.0)
+        with np.errstate(all="ignore"):
+            return self._reduced(np.add, values * weights) / self._reduced(np.add, weights)
+
+    def _of_each_epoch(self, reduce: np.ufunc) -> Floats:
+        return self._reduced(reduce, self.batches.values)
+
+    def _reduced(self, reduce: np.ufunc, column: Floats) -> Floats:
+        """One number for each judged epoch."""
+        if not len(self.value):
+            return np.zeros(0)
+        edges = np.stack([self.starts[self.judged], self.ends[self.judged] + 1], axis=1).ravel()
+        return reduce.reduceat(np.append(column, 0.0), edges)[::2]
+
+    def _without_last(self) -> Floats:
+        """The mean of all but the last batch value of each epoch, counted alike."""
+        with np.errstate(all="ignore"):
+            return (self.plain_mean * self.lengths - self.last) / (self.lengths - 1)
+
+    def _common_share(self) -> tuple[float, float] | None:
+        """The rows of the last batch beside those of a full one that give every epoch value, as an
+        interval in (0, 1].
+
+        (S + r·x) / (n - 1 + r) = E gives r = (S - (n - 1)·E) / (E - x) for the sum S of all but
+        the last value x.
+        """
+        full = self.lengths - 1
+        before = self.plain_mean * self.lengths - self.last
+        with np.errstate(all="ignore"):
+            shares = [
+                (before - full * value) / (value - self.last)
+                for value in (self.value - self.bound, self.value + self.bound)
+            ]
+        surrounds = np.abs(self.value - self.last) <= self.bound
+        vague = (full == 0) | surrounds
+        if np.any(
+            surrounds & (full > 0) & (np.abs(self._without_last() - self.last) > 2 * self.bound)
+        ):
+            return None
+        low = float(np.max(np.where(vague, 0.0, np.minimum(*shares)), initial=0.0))
+        high = float(np.min(np.where(vague, 1.0, np.maximum(*shares)), initial=1.0))
+        return (low, high) if low <= high and high > 0 and not np.all(vague) else None
+
+
+def pairs(recording: Recording) -> Iterator[Pair]:
+    """Every batch series of a loss beside every epoch series of its tag and split, where they can
+    be put together.
+    """
+    for batches in recording.series:
+        if batches.covers == "epoch" or not len(batches) or not batches.is_loss:
+            continue
+        for epochs in recording.select(tag=batches.tag, split=batches.split, covers="epoch"):
+            first, second = _sessions(batches), _sessions(epochs)
+            if len(first) == len(second):
+                for one, other in zip(first, second, strict=True):
+                    yield from _paired(one, other)
+
+
+def _sessions(series: Series) -> list[Series]:
+    """The parts of a log between which its steps or epochs start anew."""
+    axis = series.axis
+    back = (
+        np.zeros(0, int)
+        if axis is None or len(axis) == 0
+        else np.flatnonzero(np.diff(axis) < 0) + 1
+    )
+    if series.covers != "epoch" and series.epochs is not None:
+        back = np.flatnonzero(np.diff(series.epochs) < 0) + 1
+    edges = [0, *back.tolist(), len(series)]
+    return (
+        [series.take(slice(start, end)) for start, end in pairwise(edges)]
+        if len(back)
+        else [series]
+    )
+
+
+def _paired(batches: Series, epochs: Series) -> Iterator[Pair]:
+    if not len(batches) or not len(epochs):
+        return
+    if batches.epochs is not None:
+        yield from _by_epoch(batches, epochs)
+    elif batches.steps is not None and _spacing(batches.steps) > 1:
+        yield from _by_step(batches, epochs)
+    elif len(batches) % len(epochs) == 0 and _goes_on(epochs):
+        length = len(batches) // len(epochs)
+        starts = np.arange(len(epochs)) * length
+        yield _pair(batches, epochs, starts, starts + length - 1, complete=True)
+
+
+def _pair(batches: Series, epochs: Series, starts: Ints, ends: Ints, *, complete: bool) -> Pair:
+    weights = np.ones(len(batches)) if batches.weights is None else batches.weights
+    sums = np.cumsum(weights)
+    begins = np.sort(starts[starts != NOWHERE])
+    before = sums[begins] - weights[begins]
+    group = np.searchsorted(begins, np.arange(len(batches)), side="right") - 1
+    so_far = sums - np.where(group < 0, 0.0, before[np.maximum(group, 0)])
+    return Pair(batches, epochs, ends.astype(np.int64), starts.astype(np.int64), so_far, complete)
+
+
+def _by_epoch(batches: Series, epochs: Series) -> Iterator[Pair]:
+    """The log says which epoch each batch value is from."""
+    assert batches.epochs is not None
+    starts = np.flatnonzero(np.diff(batches.epochs, prepend=batches.epochs[:1] - 1) != 0)
+    ends = np.append(starts[1:], len(batches)) - 1
+    labels, axis = batches.epochs[starts], epochs.axis
+    if axis is None and len(starts) != len(epochs):
+        return
+    rows = np.arange(len(starts)) if axis is None else _places(labels, axis)
+    if rows is None or np.all(rows == NOWHERE):
+        return
+    gaps = (
+        np.zeros(0) if batches.steps is None else np.delete(np.diff(batches.steps), starts[1:] - 1)
+    )
+    found = rows != NOWHERE
+    starts, ends = np.where(found, starts[rows], NOWHERE), np.where(found, ends[rows], NOWHERE)
+    yield _pair(batches, epochs, starts, ends, complete=bool(np.all(gaps == 1)))
+
+
+def _places(labels: Ints, axis: Ints) -> Ints | None:
+    """Where each of `axis` is among the labels; None where a label stands there twice."""
+    order = np.argsort(labels, kind="stable")
+    if np.any(np.diff(labels[order]) == 0) or len(np.unique(axis)) < len(axis):
+        return None
+    places = np.minimum(np.searchsorted(labels, axis, sorter=order), len(labels) - 1)
+    return np.where(labels[order[places]] == axis, order[places], NOWHERE)
+
+
+def _by_step(batches: Series, epochs: Series) -> Iterator[Pair]:
+    """Only every so many steps were logged: the number of batches of an epoch is what makes their
+    ends meet.
+    """
+    axis = epochs.axis
+    assert batches.steps is not None
+    if axis is None or axis[0] < 0:
+        return
+    steps = batches.steps + (1 if batches.steps[0] == 0 else 0)
+    spacing, last, every = _spacing(batches.steps), int(axis[-1]) + 1, _every(axis)
+    totals = range(int(steps[-1]), int(steps[-1]) + min(spacing, 1000))
+    lengths = sorted(
+        {total // n for n in range(last, last + every) for total in totals if total % n == 0}
+    )
+    for length in lengths:
+        places = np.minimum(np.searchsorted(steps, (axis + 1) * length), len(steps) - 1)
+        found = steps[places] == (axis + 1) * length
+        starts = np.where(found, np.searchsorted(steps, axis * length, side="right"), NOWHERE)
+        so_far = ((steps - 1) % length + 1).astype(np.float64)
+        pair = Pair(
+            batches, epochs, np.where(found, places, NOWHERE), starts, so_far, False, len(lengths)
+        )
+        if pair.ends_in_epoch_value:
+            yield pair
+            return
+
+
+def _every(axis: Ints) -> int:
+    """How many epochs one of those logged stands for."""
+    gaps = np.diff(axis, prepend=-1)
+    return int(gaps[0]) if np.all(gaps == gaps[0]) and gaps[0] > 0 else 1
+
+
+def _spacing(steps: Ints) -> int:
+    """The largest number of which all distances between steps are multiples."""
+    return gcd(*distances(steps).tolist()) or 1
+
+
+def _goes_on(epochs: Series) -> bool:
+    """Whether no epoch is missing; epoch values may also stand at the steps at which their epochs
+    end.
+    """
+    axis = epochs.axis
+    gaps = np.zeros(0) if axis is None else distances(axis)
+    return len(gaps) == 0 or (len(gaps) == 1 and (epochs.epochs is None or gaps[0] == 1))
+
+
+def _spread(starts: Ints, lengths: Ints) -> Ints:
+    """Every index of ranges that begin at `starts`."""
+    total = int(lengths.sum())
+    offsets = np.cumsum(lengths) - lengths
+    return np.arange(total) - np.repeat(offsets, lengths) + np.repeat(starts, lengths)

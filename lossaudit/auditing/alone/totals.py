@@ -1,0 +1,182 @@
+"""The loss of several outputs beside the losses of each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from lossaudit.arithmetic.arrays import Floats, Ints
+from lossaudit.arithmetic.bounds import decimals_bound, group_mean_bound
+from lossaudit.arithmetic.replay import PRECISIONS
+from lossaudit.auditing.alone.axis import about, place_of
+from lossaudit.auditing.alone.pairs import pairs
+from lossaudit.predictions.mistakes import noticed
+from lossaudit.recording.recording import Recording
+from lossaudit.recording.series import Series
+from lossaudit.report.findings import Finding
+from lossaudit.report.verdict import Verdict
+from lossaudit.rules.log_files import TOTAL_OF_PARTS
+
+_FEWEST_UPDATES = 2.0**16
+"""Updates in one epoch that would have to be assumed to put a difference down to rounding, where
+nothing is known.
+"""
+
+
+def check_totals(recording: Recording) -> Iterator[Finding]:
+    """LA507: the loss is not the sum of the losses of its outputs."""
+    weights = recording.metadata.get("loss_weights")
+    for total in recording.select(tag="loss"):
+        parts = _parts(recording, total)
+        known = isinstance(weights, Mapping) and set(weights) == {
+            one.tag.removesuffix("_loss") for one in parts
+        }
+        if len(parts) > 1:
+            factors = [
+                float(weights[one.tag.removesuffix("_loss")]) if known and weights else 1.0
+                for one in parts
+            ]
+            yield from _about_total(recording, total, parts, np.array(factors), known)
+
+
+def _parts(recording: Recording, total: Series) -> list[Series]:
+    """The losses of the outputs, on the same axis as their total."""
+    return [
+        one
+        for one in recording.select(split=total.split, covers=total.covers)
+        if one.tag.endswith("_loss")
+        and one.file == total.file
+        and len(one) == len(total)
+        and _same(one.axis, total.axis)
+    ]
+
+
+def _same(one: Ints | None, other: Ints | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return np.array_equal(one, other)
+
+
+def _about_total(
+    recording: Recording, total: Series, parts: Sequence[Series], factors: Floats, known: bool
+) -> Iterator[Finding]:
+    sums, sizes = _combined(parts, factors)
+    rest = total.values - sums
+    updates = _updates(recording, total)
+    rounding = [
+        decimals_bound(one.decimals) * factor
+        for one, factor in zip(parts, np.abs(factors), strict=True)
+    ]
+    bound = group_mean_bound(
+        sizes + np.abs(total.values), np.full(len(total), updates or 1.0), total.dtype
+    )
+    bound = bound + decimals_bound(total.decimals) + sum(rounding)
+    plain = np.abs(total.values - _combined(parts, np.ones(len(parts)))[0]) <= bound
+    finite = np.isfinite(rest)
+    if known and not np.all(factors == 1) and finite.any() and np.all(plain[finite]):
+        yield _times_weights(total, parts, factors, int(np.flatnonzero(finite)[0]))
+        return
+    outside = finite & (np.abs(rest) > bound)
+    less = outside & (rest < 0)
+    # Where a part is zero, its weight cannot show.
+    agreeing = finite & ~outside & np.all([np.abs(one.values) > bound for one in parts], axis=0)
+    mostly = np.sum(agreeing) > max(np.sum(outside), len(parts))
+    wrong = outside if mostly else less if known else np.zeros(len(total), bool)
+    if wrong.any():
+        at = int(np.flatnonzero(wrong)[np.argmax(np.abs(rest[wrong]))])
+        needed = float(
+            np.abs(rest[at])
+            / (sizes[at] + np.abs(total.values[at]))
+            * 2.0 ** PRECISIONS[total.dtype]
+            / 3
+        )
+        if updates or needed > _FEWEST_UPDATES:
+            unless = None if updates else needed
+            right = int(np.sum(agreeing))
+            yield _apart(
+                total, parts, factors, at, float(sums[at]), float(bound[at]), unless, right
+            )
+
+
+def _combined(parts: Sequence[Series], factors: Floats) -> tuple[Floats, Floats]:
+    """Σ w·l, and Σ |w·l|."""
+    values = np.stack([one.values for one in parts]) * factors[:, None]
+    return values.sum(axis=0), np.abs(values).sum(axis=0)
+
+
+def _updates(recording: Recording, total: Series) -> float | None:
+    """The most batches of an epoch, where the log tells."""
+    if total.covers != "epoch":
+        return (
+            None
+            if total.epochs is None
+            else float(np.unique(total.epochs, return_counts=True)[1].max())
+        )
+    found = [
+        pair
+        for pair in pairs(recording)
+        if (pair.epochs.tag, pair.epochs.split) == (total.tag, total.split)
+    ]
+    return max(
+        (float(pair.lengths.max()) for pair in found if pair.complete and len(pair.value)),
+        default=None,
+    )
+
+
+def _times_weights(total: Series, parts: Sequence[Series], factors: Floats, at: int) -> Finding:
+    return about(
+        TOTAL_OF_PARTS,
+        total,
+        f"the loss is the plain sum of {_sum(parts, np.ones(len(parts)), at)} in all of "
+        f"{len(total)} numbers, "
+        f"although the outputs have the weights {', '.join(f'{one:g}' for one in factors)}: the "
+        "losses of the "
+        "outputs were logged times their weights, or the weights were not applied.",
+        observed=float(total.values[at]),
+        **noticed.PARTS_LOGGED_TIMES_THEIR_WEIGHTS.cited(),
+        **place_of(total, at),
+    )
+
+
+def _apart(
+    total: Series,
+    parts: Sequence[Series],
+    factors: Floats,
+    at: int,
+    expected: float,
+    bound: float,
+    needed: float | None,
+    agreeing: int,
+) -> Finding:
+    less = total.values[at] < expected
+    rounding = (
+        f"(bound {bound:.2g}, {total.dtype})"
+        if needed is None
+        else f"(rounding explains it only if an epoch has more than {needed:,.0f} batches)"
+    )
+    others = f" In {agreeing} of {len(total)} numbers the sum is right." if agreeing else ""
+    why = "Regularization adds to the loss and takes nothing away. " if less else ""
+    return about(
+        TOTAL_OF_PARTS,
+        total,
+        f"the loss is {total.values[at]:.9g}, but {_sum(parts, factors, at)} is {expected:.9g} "
+        f"{rounding}.{others} "
+        f"{why}The parts and the total are not means over the same rows, or not of the same "
+        "losses: Keras from 3.7 "
+        "on counts a short last batch as a full one in the losses of outputs.",
+        verdict=Verdict.WRONG if needed is None else Verdict.SUSPECT,
+        observed=float(total.values[at]),
+        expected=expected,
+        bound=bound,
+        **noticed.TOTAL_IS_NOT_THE_SUM_OF_ITS_PARTS.cited(),
+        **place_of(total, at),
+    )
+
+
+def _sum(parts: Sequence[Series], factors: Floats, at: int) -> str:
+    """The sum in words, with its numbers."""
+    return " + ".join(
+        f"{'' if factor == 1 else f'{factor:g} × '}{one.tag} {one.values[at]:.9g}"
+        for one, factor in zip(parts, factors.tolist(), strict=True)
+    )

@@ -1,0 +1,158 @@
+"""Checks of what Keras itself does to logs: LA406, LA407."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+
+from lossaudit.arithmetic.arrays import Floats
+from lossaudit.arithmetic.bounds import REWRITTEN, half_ulp, mean_bound
+from lossaudit.auditing.claims import Claim
+from lossaudit.auditing.defects import KERAS_WROTE, sightings
+from lossaudit.predictions.mistakes import noticed
+from lossaudit.predictions.mistakes.mistake import MISTAKES
+from lossaudit.predictions.truth import Truth, truth_about
+from lossaudit.recording.recording import Recording
+from lossaudit.recording.series import Series
+from lossaudit.report.findings import Finding
+from lossaudit.report.verdict import Verdict
+from lossaudit.rules.callbacks import EPOCHS_WRITTEN, OUTPUTS
+
+_KEY = re.compile(r"^(?:.*\[')?(val_)?(\w*loss)(?:'\])?$")
+"""The key of a History, plain or as one speaks of it."""
+
+
+def check_outputs(recording: Recording, claims: Iterable[Claim]) -> Iterator[Finding]:
+    """LA406: the losses of the outputs, times their weights, are not the total of their epoch."""
+    weights = recording.metadata.get("outputs") or {}
+    parts_of: dict[tuple[str, str], dict[str, Series]] = {}
+    for claim in claims if weights else ():
+        file, _, own = claim.origin.rpartition(": ")
+        if (key := _KEY.match(own)) and KERAS_WROTE.match(own):
+            parts_of.setdefault((file, key[1] or ""), {})[key[2]] = claim.series
+    for (_, prefix), series in parts_of.items():
+        if series.keys() >= weights.keys() | {"loss"}:
+            yield from _sums_apart(recording, prefix, series, weights)
+
+
+def _sums_apart(
+    recording: Recording, prefix: str, series: Mapping[str, Series], weights: Mapping[str, float]
+) -> Iterator[Finding]:
+    total, split = series["loss"].values, "validation" if prefix else "train"
+    truth = truth_about(recording, "loss", split, "float32")
+    if (
+        truth is None
+        or any(len(series[name]) != len(total) for name in weights)
+        or len(truth.batches.ends) != len(total)
+    ):
+        return
+    sums = np.sum([factor * series[name].values for name, factor in weights.items()], axis=0)
+    bounds = _bounds_of_sums(truth, sums, len(weights))
+    apart = np.flatnonzero(np.abs(sums - total) > bounds)
+    if not len(apart):
+        return
+    at, defect = int(apart[0]), MISTAKES["output-losses-counted-alike"]
+    added = " + ".join(
+        f"{factor:g}·{prefix}{name} {series[name].values[at]:.9g}"
+        for name, factor in weights.items()
+    )
+    yield Finding(
+        OUTPUTS.code,
+        Verdict.WRONG,
+        f"{split} loss, epoch {truth.batches.epochs[truth.batches.ends][at]}: {added} = "
+        f"{sums[at]:.9g}, but the total "
+        f"is {total[at]:.9g} (bound {bounds[at]:.2g}, for losses that are not negative). For each "
+        "output, the logged "
+        f"number is another mean. {defect.explanation} {sightings(defect, recording)}",
+        split=split,
+        epoch=int(truth.batches.epochs[truth.batches.ends][at]),
+        observed=float(sums[at]),
+        expected=float(total[at]),
+        bound=float(bounds[at]),
+        cause=defect.name,
+        causes=(defect.name,),
+        remedy=defect.remedy,
+        origin=series["loss"].origin,
+    )
+
+
+def _bounds_of_sums(truth: Truth, sums: Floats, outputs: int) -> Floats:
+    """How far the sum of rounded means may be from the rounded mean of sums, where no term is
+    negative.
+    """
+    bounds = []
+    for group, logged in zip(truth.batches.groups(), sums, strict=True):
+        sizes = np.maximum(np.abs(truth.batches.values[group]), abs(float(logged)))
+        kinds = (truth.batches.weights[group], np.ones(len(sizes)))
+        most = max(
+            float(mean_bound(sizes, kind, roundings=REWRITTEN).proven[-1]) for kind in kinds
+        )
+        bounds.append((1 + outputs) * (most + float(half_ulp(sizes.max()))))
+    return np.array(bounds)
+
+
+def check_dropped_epochs(recording: Recording, claims: Iterable[Claim]) -> Iterator[Finding]:
+    """LA407: `TensorBoard(update_freq=N)` kept the epochs after whose last batch its counter was
+    divisible by N.
+    """
+    for claim in claims:
+        series = claim.series
+        axis = series.epochs if series.epochs is not None else series.steps
+        truth = truth_about(recording, "loss", series.split, series.dtype)
+        if (
+            "epoch_loss" not in claim.origin.rpartition(": ")[2]
+            or axis is None
+            or truth is None
+            or not len(axis)
+        ):
+            continue
+        epochs = truth.batches.epochs[truth.batches.ends]
+        every = frequency_of_gaps(np.isin(epochs, axis), _executions(truth, recording))
+        if every is not None:
+            yield _dropped(claim, recording, epochs[~np.isin(epochs, axis)].tolist(), every)
+
+
+def frequency_of_gaps(present: Iterable[bool], batches: int) -> int | None:
+    """The least `update_freq` that would have dropped just the epochs that are missing, of so many
+    batches each.
+
+    >>> frequency_of_gaps([False, True, False, True], 3), frequency_of_gaps([True, True], 3)
+    (2, None)
+    """
+    kept = [bool(one) for one in present]
+    if all(kept):
+        return None
+    counters = [batches * (epoch + 1) for epoch in range(len(kept))]
+    tried = range(2, counters[-1] + 1)
+    return next(
+        (every for every in tried if [counter % every == 0 for counter in counters] == kept), None
+    )
+
+
+def _executions(truth: Truth, recording: Recording) -> int:
+    """Batch hooks in an epoch, which is what the counter of TensorBoard counts."""
+    steps = int(recording.metadata.get("steps_per_execution", 1))
+    return int(-(-int(truth.batches.lengths[0]) // steps))
+
+
+def _dropped(claim: Claim, recording: Recording, missing: list[int], every: int) -> Finding:
+    first, last = "3.15.0", "3.15.1"
+    version = recording.metadata.get("keras")
+    yours = f"yours is Keras {version}" if version else "which Keras wrote it is not known"
+    return Finding(
+        EPOCHS_WRITTEN.code,
+        Verdict.WRONG,
+        f"{claim.origin}: epochs {', '.join(map(str, missing))} are missing, just those after "
+        "which the batch counter "
+        f"is no multiple of {every}. `TensorBoard(update_freq={every})` drops them without a word "
+        "(seen in Keras "
+        f"{first} to {last}; keras-team/keras#22357; {yours}).",
+        tag=claim.series.tag,
+        split=claim.series.split,
+        epoch=missing[0],
+        **noticed.EPOCH_LOSS_DROPPED_BY_UPDATE_FREQ.cited(),
+        causes=("epoch-loss-dropped-by-update-freq",),
+        origin=claim.origin,
+    )

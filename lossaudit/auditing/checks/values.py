@@ -1,0 +1,171 @@
+"""Checks of what the numbers of a claim are: LA101 to LA105, LA301 to LA303."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from lossaudit.auditing.alignment import in_place
+from lossaudit.auditing.assessment import Assessment
+from lossaudit.auditing.messages import at_number, facts, finding, instead, or_else, telling
+from lossaudit.predictions.mistakes import noticed
+from lossaudit.predictions.mistakes.mistake import Mistake
+from lossaudit.predictions.prediction import Prediction
+from lossaudit.report.findings import Finding
+from lossaudit.report.verdict import Verdict
+from lossaudit.rules.aggregation import VALUE_RULES
+from lossaudit.rules.numbers import DIGITS, PRESENT
+
+
+def check_presence(assessed: Assessment) -> Iterator[Finding]:
+    """LA301: NaN stands in the log although every true loss is finite, and no shift has put it
+    there.
+    """
+    absent = assessed.absent
+    if assessed.best is not None and assessed.best.alignment.mistake is not None:
+        absent = absent & assessed.best.alignment.placed
+    if not absent.any():
+        return
+    position = int(np.flatnonzero(absent)[0])
+    yield finding(
+        PRESENT,
+        assessed,
+        f"{assessed.claim.title}: {int(absent.sum())} of {len(assessed.claim)} numbers are NaN or "
+        "None, the first at "
+        f"position {position}, but every true loss is finite. The key was absent from the logs "
+        "when it was read.",
+        **noticed.MISSING_KEY_RECORDED_AS_NAN.cited(),
+        observed=float("nan"),
+    )
+
+
+def check_values(assessed: Assessment) -> Iterator[Finding]:
+    """LA101 to LA105, LA302, LA303: the numbers are not what they promise to be, or nobody can
+    tell.
+    """
+    if assessed.expected is None:
+        yield _undecidable(
+            assessed, "the rows of the batches are unknown, so no weighted mean can be formed"
+        )
+    elif not assessed.count:
+        if not len(assessed.claim):
+            yield _undecidable(assessed, "the log is empty")
+    elif assessed.best is None:
+        yield _unexplained(assessed, assessed.expected)
+    elif assessed.best.mistakes:
+        yield from (_explained(assessed, assessed.expected, one) for one in assessed.best.mistakes)
+    elif assessed.drift is not None:
+        yield _drifted(assessed, assessed.expected, assessed.drift)
+    elif assessed.lookalikes:
+        names = ", ".join(one.name for one in assessed.lookalikes)
+        yield _undecidable(
+            assessed,
+            f"the numbers are too coarse: {names} would have logged the same. {telling(assessed)}",
+        )
+    elif assessed.is_vague:
+        yield _undecidable(
+            assessed,
+            f"rounding in {assessed.claim.dtype} may move these numbers by as much as they are",
+        )
+    elif assessed.grade is Verdict.SUSPECT:
+        yield _suspect(assessed, assessed.expected)
+
+
+def _explained(assessed: Assessment, expected: Prediction, mistake: Mistake) -> Finding:
+    """One mistake of those that predict every number of the claim."""
+    assert assessed.best is not None
+    index, observed, beside = assessed.aligned(expected, assessed.best.alignment)
+    wrong = ~beside.matches(observed, assessed.claim.decimals)
+    if not wrong.any():
+        predicted = assessed.best.prediction.take(assessed.best.alignment.rows[index])
+        wrong = np.abs(predicted.values - beside.values) > predicted.bounds + beside.bounds
+    at = int(np.argmax(wrong))
+    words = {
+        **facts(assessed, int(beside.epochs[at]), int(beside.steps[at])),
+        **assessed.best.prediction.words,
+    }
+    return at_number(
+        mistake.rule(assessed.covers),
+        assessed,
+        beside,
+        at,
+        float(observed[at]),
+        f"{mistake.explanation.format(**words)}{or_else(assessed)}",
+        causes=(mistake.name, *instead(assessed, mistake)),
+        remedy=mistake.remedy.format(**words),
+    )
+
+
+def _unexplained(assessed: Assessment, expected: Prediction) -> Finding:
+    """Numbers that nothing known predicts; where the lengths differ, no number can be put beside
+    another.
+    """
+    explanation = "No known mistake gives these numbers: wrong, unexplained."
+    placed = next((one for one in in_place(assessed.claim, expected) if one.placed.any()), None)
+    if placed is not None:
+        _, observed, beside = assessed.aligned(expected, placed)
+        wrong = np.flatnonzero(~beside.matches(observed, assessed.claim.decimals))
+        if len(wrong):
+            at = int(wrong[0])
+            return at_number(
+                VALUE_RULES[assessed.covers],
+                assessed,
+                beside,
+                at,
+                float(observed[at]),
+                explanation,
+            )
+        explanation = (
+            f"{int((~placed.placed).sum())} stand where the truth has none. {explanation}"
+        )
+    counted = f"{len(assessed.claim)} numbers were logged where the truth has {len(expected)}"
+    return finding(
+        VALUE_RULES[assessed.covers], assessed, f"{assessed.claim.title}: {counted}. {explanation}"
+    )
+
+
+def _suspect(assessed: Assessment, expected: Prediction) -> Finding:
+    """Numbers that float arithmetic could have given, but hardly did."""
+    assert assessed.best is not None
+    _, observed, beside = assessed.aligned(expected, assessed.best.alignment)
+    at = int(np.argmax(beside.grade(observed, assessed.claim.decimals)))
+    return at_number(
+        VALUE_RULES[assessed.covers],
+        assessed,
+        beside,
+        at,
+        float(observed[at]),
+        "Rounding can explain it, but hardly ever does: the probable bound is "
+        f"{beside.bands()[at]:.2g}.",
+        verdict=Verdict.SUSPECT,
+        severity="warning",
+    )
+
+
+def _drifted(assessed: Assessment, expected: Prediction, at: int) -> Finding:
+    """What float arithmetic gives, and yet not the mean."""
+    assert assessed.best is not None
+    _, observed, beside = assessed.aligned(expected, assessed.best.alignment)
+    lost = abs(float(observed[at] - beside.values[at])) / abs(float(beside.values[at]))
+    return at_number(
+        DIGITS,
+        assessed,
+        beside,
+        at,
+        float(observed[at]),
+        f"It is the mean as an accumulator in {assessed.truth.batches.dtype} holds it, drifted by "
+        f"{lost:.2g} of it, "
+        "more than a batch: the larger its sum, the more of each further batch it rounds away.",
+        **noticed.ACCUMULATOR_DRIFTED.cited(),
+    )
+
+
+def _undecidable(assessed: Assessment, reason: str) -> Finding:
+    return finding(
+        VALUE_RULES[assessed.covers],
+        assessed,
+        f"{assessed.claim.title}: cannot be judged: {reason}",
+        verdict=Verdict.UNDECIDABLE,
+        severity="warning",
+    )

@@ -1,0 +1,115 @@
+"""Claim: a series of logged numbers, and what its name promises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lossaudit.arithmetic.arrays import Floats
+from lossaudit.recording.names import EITHER, Covers, Name, Split
+from lossaudit.recording.origins import Origin
+from lossaudit.recording.recording import Recording
+from lossaudit.recording.series import Series
+
+
+@dataclass(frozen=True, eq=False)
+class Claim:
+    """Logged numbers, and what they promise to be.
+
+    Args:
+        series: the numbers; its `covers` counts only where `promises` is not None.
+        promises: what each number covers by its own account; None where the name says nothing.
+        certain: False where the numbers may be another loss than the recorded one, by a word in
+            their name that is not understood; such a claim is judged only if its numbers are
+            recognised.
+    """
+
+    series: Series
+    promises: Covers | None
+    certain: bool = True
+
+    @property
+    def origin(self) -> str:
+        """What the report calls the claim."""
+        return self.series.origin or self.series.name
+
+
+def claims_of(claims: Series | Recording | Mapping[str, Any], truth: Recording) -> list[Claim]:
+    """Every claim in what a user hands to `audit`.
+
+    Raises:
+        TypeError: `claims` is none of the three kinds, or a mapping's value is not a series of
+            numbers.
+    """
+    if isinstance(claims, Series):
+        return [Claim(claims, claims.covers)]
+    if isinstance(claims, Recording):
+        return [Claim(series, series.covers) for series in claims.series]
+    if isinstance(claims, Mapping):
+        return [claim_named(name, values, truth) for name, values in claims.items()]
+    raise TypeError(
+        "claims must be a Series, a Recording or a mapping of names to numbers, not "
+        f"{type(claims).__name__}: "
+        f"{claims!r:.80}"
+    )
+
+
+def claim_named(name: str, values: Series | Iterable[float | None], truth: Recording) -> Claim:
+    """A claim whose name says which split and tag it speaks of, and what it covers; None among its
+    values is NaN.
+    """
+    if isinstance(values, Series):
+        return Claim(values, values.covers)
+    numbers = _numbers(name, values)
+    parsed = Name(name)
+    split, tag = _split(parsed, truth), _tag(parsed, truth)
+    promises = parsed.promises(len(numbers), _epochs(truth, tag, split))
+    return Claim(
+        Series(numbers, tag=tag, split=split, covers=promises or "batch", origin=Origin(name)),
+        promises,
+    )
+
+
+def _numbers(name: str, values: Iterable[float | None]) -> Floats:
+    try:
+        return np.array(
+            [np.nan if value is None else float(value) for value in values], dtype=np.float64
+        )
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name}={values!r:.80} must be a series of numbers: {error}") from error
+
+
+def _split(name: Name, truth: Recording) -> Split:
+    """The split that a name speaks of, in the words that the recording has for its splits.
+
+    Many programs call their only held-out data "test" or "eval", whether `fit` validated on it or
+    `evaluate` ran on it.
+    """
+    named, recorded = name.split or "train", {series.split for series in truth.series}
+    if named == "test" and "test" not in recorded and "validation" in recorded:
+        return "validation"
+    if (
+        named == "validation"
+        and name.words & EITHER
+        and ("test" in recorded or "validation" not in recorded)
+    ):
+        return "test"
+    return named
+
+
+def _tag(name: Name, truth: Recording) -> str:
+    tags: Sequence[str] = sorted(
+        {series.tag for series in truth.series} - {"loss"}, key=len, reverse=True
+    )
+    return next((tag for tag in tags if Name(tag).words and Name(tag).words <= name.words), "loss")
+
+
+def _epochs(truth: Recording, tag: str, split: str) -> int:
+    """How many epochs the truth has of a split."""
+    recorded = truth.select(tag=tag, split=split, covers="batch")
+    return max(
+        (1 if one.epochs is None else len(np.unique(one.epochs)) for one in recorded), default=0
+    )

@@ -1,0 +1,146 @@
+"""Defects: whether Keras itself logged the numbers of a claim."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+
+from lossaudit.auditing.assessment import Assessment
+from lossaudit.auditing.claims import Claim
+from lossaudit.auditing.messages import at_number, telling
+from lossaudit.predictions.mistakes.mistake import MISTAKES, Mistake, of_stage
+from lossaudit.predictions.prediction import Prediction
+from lossaudit.recording.recording import Recording
+from lossaudit.report.findings import Finding
+from lossaudit.rules.aggregation import VALUE_RULES
+from lossaudit.rules.callbacks import CAPTURED
+
+KERAS_WROTE = re.compile(r"^((History|CSVLogger|TensorBoard)\b.*|(val_)?\w*loss)$")
+"""What a claim is called whose numbers Keras itself wrote: its callbacks, and the keys of a
+History.
+"""
+
+
+def recognised(assessed: Assessment, recording: Recording, found: list[Finding]) -> list[Finding]:
+    """The findings about a claim; where a defect of Keras gives its numbers, the one finding that
+    names it.
+    """
+    defects = recognised_defects(assessed)
+    if not defects or assessed.expected is None:
+        return found
+    is_own = KERAS_WROTE.match(assessed.claim.origin or "") is not None
+    mistakes = (
+        ()
+        if is_own
+        else tuple(dict.fromkeys(name for one in assessed.explanations for name in one.names))
+    )
+    at = int(
+        np.flatnonzero(~assessed.expected.matches(assessed.claim.values, assessed.claim.decimals))[
+            0
+        ]
+    )
+    ways = [f"{one.explanation} {sightings(one, recording)}" for one in defects]
+    ways += [f"It is a mistake with the same numbers, {one}." for one in mistakes]
+    more = [f"Or {one[0].lower()}{one[1:]}" for one in ways[1:]]
+    more += ["Indistinguishable on this data.", telling(assessed)] if more else []
+    return [
+        at_number(
+            VALUE_RULES[assessed.covers],
+            assessed,
+            assessed.expected,
+            at,
+            float(assessed.claim.values[at]),
+            " ".join([ways[0], *more]),
+            causes=(*(one.name for one in defects), *mistakes),
+            remedy=defects[0].remedy,
+        )
+    ]
+
+
+def nothing_averaged(recording: Recording, claim: Claim, found: Finding) -> Finding:
+    """The finding about a claim without truth, where it is all zeros of a tracker that nothing
+    updated.
+
+    It stays undecidable: the true losses are not known.
+    """
+    series, defect = claim.series, MISTAKES["untouched-tracker-shown-as-epoch"]
+    is_unheard = series.split in recording.metadata.get("not_captured", {})
+    is_own = KERAS_WROTE.match(claim.origin) is not None
+    if (
+        found.code != CAPTURED.code
+        or not (is_unheard and is_own and len(series))
+        or np.any(series.values)
+    ):
+        return found
+    message = f"{found.message} {defect.explanation} {sightings(defect, recording)}"
+    return replace(found, message=message, causes=(defect.name,), **defect.cited())
+
+
+def recognised_defects(assessed: Assessment) -> list[Mistake]:
+    """The defects of Keras that give every number of a claim.
+
+    Where the version is known and none of those in which a defect was seen, a mistake of the
+    program goes first.
+    """
+    if (
+        assessed.expected is None
+        or not len(assessed.claim)
+        or (assessed.right and not assessed.absent.any())
+    ):
+        return []
+    version = str(assessed.truth.metadata.get("keras", ""))
+    broken = [one for one in of_stage("keras") if assessed.covers in one.covers]
+    seen = [one for one in broken if version and one.was_seen_in(version)]
+    is_coarse = assessed.claim.decimals is not None
+    unseen = (
+        []
+        if assessed.best is not None or is_coarse
+        else [one for one in broken if one not in seen]
+    )
+    return _matching(seen, assessed) or _matching(unseen, assessed)
+
+
+def sightings(defect: Mistake, recording: Recording) -> str:
+    """Which Keras does it, as a sentence.
+
+    >>> from lossaudit.predictions.mistakes import MISTAKES
+    >>> sightings(MISTAKES["batches-counted-alike"], Recording([], metadata={"keras": "3.1.1"}))
+    'Your Keras 3.1.1 does this (seen in Keras 3.0.0 to 3.1.1; keras-team/keras#19363).'
+    """
+    seen = "; ".join(
+        [f"Keras {' to '.join(defect.seen or ())}", *filter(None, [", ".join(defect.threads)])]
+    )
+    version = recording.metadata.get("keras")
+    if version is None:
+        return f"It was seen in {seen}."
+    if defect.was_seen_in(str(version)):
+        return f"Your Keras {version} does this (seen in {seen})."
+    return f"It was seen in {seen}; yours is {version}."
+
+
+def _matching(defects: list[Mistake], assessed: Assessment) -> list[Mistake]:
+    """The defects of which a prediction holds."""
+    values = assessed.claim.values
+    return [
+        one
+        for one in defects
+        if any(_holds(assessed, found) for found in one.predicted(assessed.truth, values))
+    ]
+
+
+def _holds(assessed: Assessment, prediction: Prediction) -> bool:
+    """Whether the numbers of a claim, one for each of a prediction, are the predicted ones; NaN
+    like any other.
+    """
+    claim, expected = assessed.claim, assessed.expected
+    if expected is None or prediction.pace != expected.pace or len(prediction) != len(claim):
+        return False
+    by_epoch = prediction.pace == "epoch"
+    logged = claim.epochs if by_epoch else claim.steps
+    if logged is not None and not np.array_equal(
+        logged, prediction.epochs if by_epoch else prediction.steps
+    ):
+        return False
+    return bool(prediction.matches(claim.values, claim.decimals).all())

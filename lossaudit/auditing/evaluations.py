@@ -1,0 +1,70 @@
+"""Evaluations: what Keras' TensorBoard callback logs against iterations, as numbers of epochs and
+of `evaluate`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from lossaudit.arithmetic.arrays import Ints
+from lossaudit.auditing.claims import Claim
+from lossaudit.predictions.truth import Batches
+from lossaudit.recording.origins import Origin
+from lossaudit.recording.recording import Recording
+from lossaudit.recording.series import Series
+
+_AGAINST_ITERATIONS = "_vs_iterations"
+
+
+def evaluations_of(claim: Claim, truth: Recording) -> list[Claim]:
+    """A claim as it is, or, of one against iterations, its numbers of validation by epoch and
+    those of `evaluate`.
+
+    `evaluation_loss_vs_iterations` has a number for each time that the model was evaluated, by
+    `fit` at the end of an epoch or by `evaluate`, at the number of optimizer steps that had been
+    taken. A number belongs to validation if an epoch that was validated ended there, and is the
+    first one there.
+    """
+    series = claim.series
+    epochs = _epochs(series, truth) if claim.origin.endswith(_AGAINST_ITERATIONS) else None
+    if epochs is None:
+        return [claim]
+    held_out = [
+        one.epochs
+        for one in truth.select(tag=series.tag, split="validation", covers="batch")
+        if len(one)
+    ]
+    validated = held_out[0] if held_out and held_out[0] is not None else np.zeros(0, np.int64)
+    first = np.isin(np.arange(len(epochs)), np.unique(epochs, return_index=True)[1])
+    of_fit = first & np.isin(epochs, validated)
+    parts = [replace(series.take(of_fit), epochs=epochs[of_fit], steps=None)]
+    parts += [
+        replace(
+            series.take(~of_fit),
+            split="test",
+            steps=None,
+            origin=Origin.parse(f"{claim.origin} (evaluate)"),
+        )
+    ]
+    return [replace(claim, series=part) for part in parts if len(part)]
+
+
+def _epochs(series: Series, truth: Recording) -> Ints | None:
+    """The epoch after which each number was logged; None where the iterations are not those at
+    ends of epochs.
+
+    The recording may count from another step than the optimizer, which goes on where an earlier
+    `fit` stopped.
+    """
+    trained = truth.select(tag=series.tag, split="train", covers="batch")
+    if series.steps is None or len(trained) != 1 or not len(trained[0]) or not len(series):
+        return None
+    batches = Batches.of(trained[0])
+    taken = batches.steps[batches.ends] + 1
+    for offset in (0, series.steps[0] - taken[0], series.steps[-1] - taken[-1]):
+        places = np.searchsorted(taken, series.steps - offset).clip(max=len(taken) - 1)
+        if np.array_equal(taken[places] + offset, series.steps):
+            return batches.epochs[batches.ends][places]
+    return None

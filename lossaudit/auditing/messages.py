@@ -1,0 +1,191 @@
+"""The words of a finding: where, observed, expected, bound, and what would tell causes apart."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from lossaudit.auditing.assessment import Assessment
+from lossaudit.auditing.evidence import place_of
+from lossaudit.predictions.mistakes.mistake import Mistake
+from lossaudit.predictions.prediction import Prediction
+from lossaudit.report.curves import Evidence
+from lossaudit.report.findings import Finding
+from lossaudit.report.verdict import Verdict
+from lossaudit.rules.rule import Rule
+
+
+def at_number(
+    rule: Rule,
+    assessed: Assessment,
+    expected: Prediction,
+    at: int,
+    observed: float,
+    explanation: str,
+    **fields: Any,
+) -> Finding:
+    """A finding at one number of the log."""
+    epoch, step, bound = (
+        int(expected.epochs[at]),
+        int(expected.steps[at]),
+        float(expected.bounds[at]),
+    )
+    value = float(expected.values[at])
+    message = (
+        f"{assessed.claim.title}, {_where(assessed, epoch, step)}: logged "
+        f"{_digits(observed, value)}, "
+        f"but {_what(assessed, epoch, step).format(_digits(value, observed))} "
+        f"(bound {bound:.2g}, {assessed.claim.dtype}{_additions(assessed, epoch, step)}). "
+        f"{explanation}"
+    )
+    on_step = assessed.covers != "epoch"
+    return finding(
+        rule,
+        assessed,
+        message,
+        epoch=epoch,
+        step=step if on_step else None,
+        observed=observed,
+        expected=value,
+        bound=bound,
+        draw=partial(_marked, assessed, epoch, step),
+        **fields,
+    )
+
+
+def finding(rule: Rule, assessed: Assessment, message: str, **fields: Any) -> Finding:
+    """A finding about the claim as a whole; `wrong` unless `fields` say otherwise."""
+    causes = fields.pop("causes", None) or tuple(filter(None, [fields.pop("cause", None)]))
+    fields = {
+        "verdict": Verdict.WRONG,
+        "tag": assessed.claim.tag,
+        "split": assessed.claim.split,
+        "origin": assessed.claim.origin,
+        "draw": partial(drawn, assessed),
+    } | fields
+    return Finding(
+        code=rule.code,
+        message=message,
+        cause=causes[0] if causes else None,
+        causes=causes,
+        **fields,
+    )
+
+
+def drawn(assessed: Assessment) -> Evidence:
+    """What a plot of the claim shows."""
+    return assessed.evidence
+
+
+def _marked(assessed: Assessment, epoch: int, step: int) -> Evidence:
+    """The evidence with the number of which a finding speaks."""
+    return replace(assessed.evidence, marked=place_of(assessed.truth.batches, epoch, step))
+
+
+def _where(assessed: Assessment, epoch: int, step: int) -> str:
+    if assessed.covers == "epoch":
+        return f"epoch {epoch}"
+    batch = step_of_epoch(assessed, epoch, step)
+    return f"epoch {epoch}, batch {batch} (step {step})"
+
+
+def group_of(assessed: Assessment, epoch: int, step: int) -> slice:
+    """The batches of the epoch with a step; of its latest session, where it was begun again after
+    a resume.
+    """
+    batches = assessed.truth.batches
+    row = int(np.flatnonzero((batches.epochs == epoch) & (batches.steps == step))[-1])
+    number = int(np.searchsorted(batches.ends, row))
+    return slice(int(batches.starts[number]), int(batches.ends[number]) + 1)
+
+
+def step_of_epoch(assessed: Assessment, epoch: int, step: int) -> int:
+    """Place of a step among the batches of its epoch."""
+    steps = assessed.truth.batches.steps[group_of(assessed, epoch, step)]
+    return int(np.flatnonzero(steps == step)[0])
+
+
+def _what(assessed: Assessment, epoch: int, step: int) -> str:
+    """The expectation as a sentence with a place for the expected number."""
+    if assessed.covers == "batch":
+        return "the loss of that batch is {}"
+    if assessed.covers == "epoch":
+        batches = group_of(assessed, epoch, step)
+        return f"its {batches.stop - batches.start} batches average {{}} weighted by rows"
+    return "the mean of the epoch so far is {} weighted by rows"
+
+
+def _additions(assessed: Assessment, epoch: int, step: int) -> str:
+    """Where the bound comes from, beside the float type."""
+    if assessed.covers == "batch":
+        return ""
+    return f", {step_of_epoch(assessed, epoch, step) + 1} additions"
+
+
+def facts(assessed: Assessment, epoch: int, step: int) -> dict[str, str]:
+    """What explanations and remedies speak of: the batches and rows of the epoch in question."""
+    weights = assessed.truth.batches.weights[group_of(assessed, epoch, step)]
+    numbers = {
+        "batches": len(weights),
+        "rows": weights.sum(),
+        "full": weights.max(),
+        "last": weights[-1],
+    }
+    return {
+        "split": assessed.claim.split,
+        **{name: f"{value:g}" for name, value in numbers.items()},
+    }
+
+
+def telling(assessed: Assessment) -> str:
+    """What would tell indistinguishable causes apart."""
+    batches = assessed.truth.batches
+    mistakes = [one for explanation in assessed.explanations for one in explanation.mistakes]
+    if mistakes and all(one.stage == "number" and one.breaks == "scale" for one in mistakes):
+        return "The factor is the same: only the program can tell."
+    if assessed.claim.decimals is not None:
+        return "A log with more digits would tell them apart."
+    if np.all(batches.weights == batches.weights[0]):
+        return "A short last batch would tell them apart."
+    if len(batches.ends) == 1:
+        return "A second epoch would tell them apart."
+    return "More epochs, or losses that differ more from batch to batch, would tell them apart."
+
+
+def _digits(value: float, other: float) -> str:
+    """Nine significant digits, which tell any two float32 apart; all digits where nine would not
+    part the two.
+    """
+    short, beside = f"{value:.9g}", f"{other:.9g}"
+    return str(float(short)) if short != beside else repr(value)
+
+
+def instead(assessed: Assessment, mistake: Mistake) -> tuple[str, ...]:
+    """Mistakes of the other explanations at the stage that this one has in the best.
+
+    One without a counterpart there is named with the first mistake.
+    """
+    assert assessed.best is not None
+    made = assessed.best.made
+    stages, names = {one.stage for one in made}, assessed.best.names
+    found = [
+        other.name
+        for explanation in assessed.explanations[1:]
+        for other in explanation.made
+        if other.name not in names
+        and (other.stage == mistake.stage if other.stage in stages else mistake is made[0])
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def or_else(assessed: Assessment) -> str:
+    """What else would have logged the same, and what would tell."""
+    others = [" and ".join(one.names) for one in assessed.explanations[1:]]
+    return (
+        f" Indistinguishable on this data: {'; or '.join(others)}. {telling(assessed)}"
+        if others
+        else ""
+    )

@@ -1,0 +1,78 @@
+"""Significance: whether so many mistakes have been tried that one of them fits wrong numbers by
+chance.
+
+A number that is off by d from the right one lies within b of another prediction with a chance of b
+/ d, if it may be anywhere as far from the right one as it is. So the expected number of
+predictions that fit all numbers by chance is the number of those that are tried times the product
+of these chances. A parameter that is computed from the log makes one number fit whatever it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lossaudit.arithmetic.arrays import Floats
+from lossaudit.arithmetic.bounds import COINCIDENCE, decimals_bound
+from lossaudit.predictions.mistakes.mistake import Mistake, of_stage
+from lossaudit.predictions.prediction import Prediction
+
+_ONE_IN_TWO = 0.5
+"""Predictions that may fit by chance where a mistake without a parameter is named by itself: one
+in two wrong logs.
+"""
+
+
+def is_significant(
+    mistakes: Sequence[Mistake],
+    prediction: Prediction,
+    expected: Prediction,
+    observed: Floats,
+    decimals: int | None,
+) -> bool:
+    """Whether numbers say that these mistakes were made, and not only that they may have been.
+
+    Args:
+        mistakes: the mistakes.
+        prediction: what they would have logged, one number for each observed one, which it fits.
+        expected: the right numbers, likewise.
+        observed: the logged numbers, shape (m,).
+        decimals: digits after the point, where the log says that it was rounded.
+    """
+    made = [one for one in mistakes if one.stage != "number" or one.breaks != "precision"]
+    # That every number has so few digits is no coincidence.
+    if not made:
+        return True
+    chances = np.sort(_chances(prediction, expected, observed, decimals))
+    parameters = sum(one.estimates for one in made)
+    with np.errstate(divide="ignore"):
+        by_chance = len(made) * np.log(len(of_stage("batches", "mean", "number"))) + float(
+            np.sum(np.log(chances[parameters:]))
+        )
+    is_plain = len(made) == 1 and not parameters
+    return bool(by_chance < np.log(_ONE_IN_TWO if is_plain else COINCIDENCE))
+
+
+def _chances(
+    prediction: Prediction, expected: Prediction, observed: Floats, decimals: int | None
+) -> Floats:
+    """The chance of each number that is not right to lie as near to the prediction as it does.
+
+    All that is not finite counts once: what is NaN makes everything after it NaN.
+    """
+    wrong = ~expected.matches(observed, decimals)
+    rounding = decimals_bound(decimals)
+    finite = wrong & np.isfinite(observed)
+    numbers, right = (
+        np.abs(observed[finite]),
+        np.abs(expected.values[np.isfinite(expected.values)]),
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        distances = np.abs(observed - expected.values)[finite]
+        distances = np.where(
+            np.isfinite(distances), distances, np.maximum(numbers, right.max(initial=0.0))
+        )
+        chances = (prediction.bounds[finite] + rounding) / distances
+    chances = np.where(np.isfinite(chances), np.minimum(chances, 1.0), _ONE_IN_TWO)
+    return np.append(chances, _ONE_IN_TWO) if np.any(wrong & ~finite) else chances

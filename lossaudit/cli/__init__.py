@@ -1,0 +1,5 @@
+"""The command line: demo, run, audit, diagnose, verify, rule, bench."""
+
+from lossaudit.cli.commands import main
+
+__all__ = ["main"]

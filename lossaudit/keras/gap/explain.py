@@ -1,0 +1,280 @@
+"""Gap: why `evaluate` does not give the loss that `fit` reported, in measured parts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+import keras
+
+from lossaudit.errors import CaptureError
+from lossaudit.keras.gap.feed import Feed
+from lossaudit.keras.gap.passes import Pass, evaluated, trained
+from lossaudit.keras.states import State, Values, restore
+from lossaudit.recording.recording import Recording
+
+_NAMES = {
+    "weights_moved": "weights that moved during the epoch",
+    "training_mode": "training mode",
+    "regularizers": "regularizers",
+    "weights_and_masks": "weights and masks",
+    "remains": "remains",
+}
+
+
+@dataclass(frozen=True)
+class Gap:
+    """The difference between the loss of the last epoch and that of `evaluate` on the same data,
+    part by part.
+
+    Four losses of the same rows are measured, each a mean over batches that is summed exactly:
+
+    - L₀, of the batches of the last epoch, as they were recorded;
+    - L₁, of batches as in training, by the training step of the model, which moves no weight now;
+    - L₂, of the same batches, weighted alike, by the evaluation step;
+    - L₃, of batches as `evaluate` forms them without `class_weight` and the argument
+        `sample_weight`.
+
+    Each holds a penalty Rᵢ, the mean of what `model.losses` added: regularizers, `add_loss`. With
+    Dᵢ = Lᵢ - Rᵢ
+
+        reported - evaluated = (D₀ - D₁) + (D₁ - D₂) + (R₀ - R₃) + (D₂ - D₃) + remains
+        remains = (reported - L₀) + (L₃ - evaluated)
+
+    exactly, as fractions. Inside a `fit` that keeps the order of its batches, L₁ draws the same
+    noise (dropout) as the last epoch did. Where rows are shuffled, or afterwards, it is another
+    draw, one; what that does is part of `weights_moved`, and `drawn` says so.
+
+    Args:
+        epoch: the last epoch.
+        reported: what `fit` reported for it.
+        evaluated: what `evaluate` gives.
+        weights_moved: D₀ - D₁: each batch of the epoch met other weights, and evaluation meets the
+            last ones.
+        training_mode: D₁ - D₂: dropout, batch statistics, and whatever else layers do in training
+            only.
+        regularizers: R₀ - R₃: their mean over the epoch, and what they are at the end.
+        weights_and_masks: D₂ - D₃: weights of rows and classes; and batches of another size, or
+            with other rows, which count where the loss of a batch is no plain mean over its rows,
+            as with masks.
+        remains: what is left: rounding, or a number that is not what it should be.
+        bound: how far rounding can bring `remains` from zero, proven.
+        penalties: R₀ and R₃.
+        layers: how many layers of each class behave otherwise in training.
+        drawn: what else than moved weights can be in `weights_moved`, where a loss depends on
+            order or noise.
+        counted: in what evaluation counts rows otherwise.
+    """
+
+    epoch: int
+    reported: float
+    evaluated: float
+    weights_moved: Fraction
+    training_mode: Fraction
+    regularizers: Fraction
+    weights_and_masks: Fraction
+    remains: Fraction
+    bound: float
+    penalties: tuple[float, float] = (0.0, 0.0)
+    layers: tuple[tuple[str, int], ...] = ()
+    drawn: str = ""
+    counted: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> dict[str, Fraction]:
+        """The parts by name; they add up to `reported - evaluated`."""
+        names = ("weights_moved", "training_mode", "regularizers", "weights_and_masks", "remains")
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether what remains can be rounding."""
+        return abs(self.remains) <= self.bound
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as JSON values; each part rounded once to a float."""
+        numbers = {
+            "epoch": self.epoch,
+            "reported": self.reported,
+            "evaluated": self.evaluated,
+            "bound": self.bound,
+        }
+        return {
+            **numbers,
+            **{name: float(part) for name, part in self.parts.items()},
+            "statement": str(self),
+        }
+
+    def __str__(self) -> str:
+        scale = max(abs(self.reported), abs(self.evaluated))
+        digits = max(0, 3 - math.floor(math.log10(scale))) if scale else 0
+        details = self._details(digits)
+        parts = ", ".join(
+            f"{_NAMES[name]} {_signed(part, digits)}{details[name]}"
+            for name, part in self.parts.items()
+        )
+        difference = _signed(Fraction(self.reported) - Fraction(self.evaluated), digits)
+        return (
+            f"train loss, epoch {self.epoch}: fit reported {self.reported:.{digits}f}, evaluate "
+            "on the same rows gives "
+            f"{self.evaluated:.{digits}f}. Of the difference {difference}: {parts}."
+        )
+
+    def _details(self, digits: int) -> dict[str, str]:
+        """What stands behind each part that is not 0, in parentheses."""
+        mean, last = self.penalties
+        details = {
+            "weights_moved": self.drawn,
+            "training_mode": ", ".join(f"{number} {name}" for name, number in self.layers),
+            "regularizers": f"{mean:.{digits}f} over the epoch, {last:.{digits}f} at its end",
+            "weights_and_masks": ", ".join(self.counted),
+            "remains": f"bound {self.bound:.2g}",
+        }
+        shown = {name for name, part in self.parts.items() if round(part, digits)} | {"remains"}
+        return {
+            name: f" ({text})" if text and name in shown else "" for name, text in details.items()
+        }
+
+
+def explain_gap(
+    model: Any,
+    recording: Recording,
+    x: Any,
+    y: Any = None,
+    *,
+    sample_weight: Any = None,
+    class_weight: Mapping[int, float] | None = None,
+    batch_size: int | None = None,
+    shuffle: Any = True,
+    steps_per_epoch: int | None = None,
+    reported: float | None = None,
+) -> Gap:
+    """Measure why `evaluate` does not give the loss that `fit` reported.
+
+    It runs up to three passes over the data, and leaves model, optimizer, metrics and seed
+    generators as they were.
+
+    Args:
+        model: the trained model.
+        recording: of its training, by a `LossRecorder`; with `penalties=True` if the model has
+            regularizers or layers that call `add_loss`.
+        x: as given to `fit`, and so on to `steps_per_epoch`. The data are read as often as there
+            are passes: of a `tf.data.Dataset` that shuffles, or a `PyDataset` that draws, what
+            comes next is another draw.
+        y: see `fit`.
+        sample_weight: see `fit`.
+        class_weight: see `fit`.
+        batch_size: see `fit`.
+        shuffle: see `fit`.
+        steps_per_epoch: see `fit`.
+        reported: the loss of the last epoch as it was logged; if None, the recorded one.
+
+    Raises:
+        CaptureError: the gap cannot be measured; the message says why.
+    """
+    feed = Feed(x, y, sample_weight, class_weight, batch_size, shuffle, steps_per_epoch)
+    return measured(model, recording, feed, reported=reported)
+
+
+def measured(
+    model: Any,
+    recording: Recording,
+    feed: Feed,
+    *,
+    reported: float | None = None,
+    seeds: Values | None = None,
+) -> Gap:
+    """The gap of a training that was fed so, whose seed generators stood so when its last epoch
+    began.
+    """
+    if getattr(getattr(model, "distribute_strategy", None), "num_replicas_in_sync", 1) > 1:
+        raise CaptureError("the parts can be measured on one replica only")
+    epoch, recorded = Pass.of_last_epoch(recording)
+    with State.kept(model) as state:
+        data = feed.as_trained()
+        restore(seeds or [])
+        again = trained(model, data, feed.class_weight)
+        if not state.holds(model.trainable_variables):
+            raise CaptureError(
+                "the train_step of this model moves weights by another way than its optimizer"
+            )
+        recorded.refuse_other_rows(again)
+        state.restore()
+        evaluation, result = evaluated(model, data, feed.class_weight)
+        weighted = (
+            replace(evaluation, weights=again.weights)
+            if len(evaluation) == len(again)
+            else evaluation
+        )
+        again.refuse_other_rows(weighted)
+        if not feed.is_counted_alike:
+            state.restore()
+            evaluation, result = evaluated(model, feed.as_evaluated())
+    reported = float(recorded.loss()) if reported is None else reported
+    gap = _gap(epoch, reported, result, (recorded, again, weighted, evaluation))
+    layers, masks = _layers_of_two_modes(model), ("masks",) if evaluation.has_masks else ()
+    drawn = feed.how_drawn(noise_anew=seeds is None) if layers or masks else ""
+    return replace(gap, layers=layers, drawn=drawn, counted=(*feed.how_counted, *masks))
+
+
+def _gap(epoch: int, reported: float, result: float, passes: tuple[Pass, Pass, Pass, Pass]) -> Gap:
+    """The parts of the gap, from the passes that lie between what was reported and what evaluation
+    gives.
+    """
+    _refuse_unmeasured(reported, result, passes)
+    data_losses = [one.data_loss() for one in passes]
+    moved, mode, counted = (one - other for one, other in pairwise(data_losses))
+    first, last = passes[0], passes[-1]
+    return Gap(
+        epoch,
+        reported,
+        result,
+        weights_moved=moved,
+        training_mode=mode,
+        regularizers=first.penalty() - last.penalty(),
+        weights_and_masks=counted,
+        remains=Fraction(reported) - first.loss() + last.loss() - Fraction(result),
+        bound=first.bound() + last.bound(),
+        penalties=(float(first.penalty()), float(last.penalty())),
+    )
+
+
+def _refuse_unmeasured(reported: float, result: float, passes: tuple[Pass, ...]) -> None:
+    if not math.isfinite(reported) or not math.isfinite(result):
+        raise CaptureError(
+            f"fit reported {reported}, and evaluate gives {result}: there is no difference to "
+            "explain"
+        )
+    if len({one.penalties is None for one in passes}) > 1:
+        raise CaptureError(
+            "what regularizers and add_loss put into the loss was not recorded of every batch: "
+            "record with "
+            "LossRecorder(penalties=True), and call compute_loss in a train_step of your own"
+        )
+
+
+def _signed(part: Fraction, digits: int) -> str:
+    """A part with its sign; "0" if it rounds to that."""
+    return f"{float(part):+.{digits}f}" if round(part, digits) else "0"
+
+
+def _layers_of_two_modes(model: Any) -> tuple[tuple[str, int], ...]:
+    """How many layers of each class draw noise, or use the statistics of the batch, in training
+    only.
+    """
+    names = [type(layer).__name__ for layer in model._flatten_layers() if _has_two_modes(layer)]
+    return tuple((name, names.count(name)) for name in dict.fromkeys(names))
+
+
+def _has_two_modes(layer: Any) -> bool:
+    rates = [
+        getattr(layer, name)
+        for name in ("rate", "dropout", "recurrent_dropout", "stddev")
+        if hasattr(layer, name)
+    ]
+    draws = bool(getattr(layer, "_seed_generators", None)) and (not rates or any(rates))
+    return draws or (isinstance(layer, keras.layers.BatchNormalization) and layer.trainable)

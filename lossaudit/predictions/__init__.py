@@ -1,0 +1,3 @@
+"""What a logged number may be: the truth, predictions with proven bounds, quantities, and
+mistakes.
+"""

@@ -1,0 +1,409 @@
+"""Mistakes in how the batches of an epoch are averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from lossaudit.arithmetic.arrays import Floats
+from lossaudit.arithmetic.replay import replay_keras_mean, rounded_to
+from lossaudit.predictions import quantities
+from lossaudit.predictions.mistakes.mistake import mistake
+from lossaudit.predictions.prediction import Prediction, means_of_epochs, means_so_far
+from lossaudit.predictions.truth import Batches, Truth
+
+_RECORD = "Take the batch losses from `lossaudit.keras.LossRecorder()`: `recorder.recording.find(split={split!r}).values`."
+_WEIGH = "Weight each batch by its rows: `mean.update_state(loss, sample_weight=len(x))`."
+_AVERAGE = (
+    "Average over the epoch: `mean.update_state(loss, sample_weight=len(x))` after each batch."
+)
+_RESET = "Call `reset_state()` at the start of every epoch."
+_SEPARATE = "Use one metric for training and another for validation, or reset it between the two."
+
+
+@mistake(
+    "batch",
+    explanation="It is the mean of the epoch so far, weighted by rows: Keras resets its loss "
+    "metric once "
+    "an epoch, so what a callback gets after a batch is not the loss of that batch.",
+    remedy=_RECORD,
+    rules=("LA501",),
+)
+def running_mean_read_as_batch_loss(truth: Truth) -> Iterator[Prediction]:
+    yield from quantities.running_mean(truth)
+
+
+@mistake(
+    "batch",
+    explanation="It is the mean of the batch losses of the epoch so far, every batch counted "
+    "alike, not "
+    "the loss of the batch.",
+    remedy=_RECORD,
+)
+def unweighted_running_mean_read_as_batch_loss(truth: Truth) -> Iterator[Prediction]:
+    yield from quantities.unweighted_running_mean(truth)
+
+
+@mistake(
+    "epoch_so_far",
+    explanation="It is the loss of each batch alone, not a mean of the epoch so far.",
+    remedy="Average what you show: `mean.update_state(loss, sample_weight=len(x)); "
+    "mean.result()`.",
+    rules=("LA502",),
+)
+def batch_loss_read_as_running_mean(truth: Truth) -> Iterator[Prediction]:
+    yield from quantities.batch_loss(truth)
+
+
+@mistake(
+    "epoch",
+    "epoch_so_far",
+    explanation="It is the unweighted mean of the batch losses: the last batch, {last} rows, "
+    "counts as "
+    "much as the full ones, {full} rows.",
+    remedy=_WEIGH,
+    rules=("LA502",),
+)
+def short_last_batch_counted_as_full(truth: Truth) -> Iterator[Prediction]:
+    yield from quantities.mean_of_batch_means(truth)
+    yield from quantities.unweighted_running_mean(truth)
+
+
+@mistake(
+    "epoch",
+    explanation="It is the loss of the last of the epoch's {batches} batches.",
+    remedy="Average over the epoch; the variable `loss` of the loop holds its last batch only.",
+    rules=("LA501",),
+)
+def last_batch_shown_as_epoch(truth: Truth) -> Iterator[Prediction]:
+    yield from quantities.last_batch(truth)
+
+
+@mistake(
+    "epoch",
+    explanation="It is the loss of the first of the epoch's {batches} batches.",
+    remedy="Average over the epoch, not its first batch.",
+)
+def first_batch_shown_as_epoch(truth: Truth) -> Iterator[Prediction]:
+    yield from quantities.first_batch(truth)
+
+
+@mistake(
+    "epoch",
+    explanation="It is the largest of the losses of the epoch's {batches} batches.",
+    remedy=_AVERAGE,
+)
+def largest_batch_shown_as_epoch(truth: Truth) -> Iterator[Prediction]:
+    yield from quantities.largest_batch_loss(truth)
+
+
+@mistake(
+    "epoch",
+    explanation="It is the smallest of the losses of the epoch's {batches} batches.",
+    remedy=_AVERAGE,
+)
+def smallest_batch_shown_as_epoch(truth: Truth) -> Iterator[Prediction]:
+    yield from quantities.smallest_batch_loss(truth)
+
+
+@mistake(
+    "epoch",
+    explanation="It is the median of the losses of the epoch's {batches} batches.",
+    remedy=_AVERAGE,
+)
+def median_shown_as_epoch(truth: Truth) -> Iterator[Prediction]:
+    yield from quantities.median_batch_loss(truth)
+
+
+@mistake(
+    "epoch",
+    explanation="It is the mean of the epoch's running means, in which a batch counts the more "
+    "the "
+    "earlier it came.",
+    remedy="Average the losses of the batches, not what Keras shows after each: that is a mean "
+    "already.",
+)
+def running_means_averaged(truth: Truth) -> Iterator[Prediction]:
+    yield from quantities.mean_of_running_means(truth)
+
+
+@mistake(
+    "batch",
+    "epoch_so_far",
+    "epoch",
+    explanation="It is an exponential moving average, of which each batch keeps {decay}: it lags "
+    "behind "
+    "the loss.",
+    remedy="Log the loss itself; smooth a curve where it is drawn.",
+)
+def exponential_average_read_as_loss(truth: Truth, logged: Floats) -> Iterator[Prediction]:
+    yield from quantities.moving_average(truth, logged)
+
+
+@mistake(
+    "batch",
+    "epoch_so_far",
+    "epoch",
+    explanation="It is the mean of the latest {window} batches.",
+    remedy="Log the loss itself, or say in its name over how many batches it is.",
+)
+def window_mean_read_as_loss(truth: Truth, logged: Floats) -> Iterator[Prediction]:
+    yield from quantities.window_mean(truth, logged)
+
+
+@mistake(
+    "epoch",
+    "epoch_so_far",
+    "batch",
+    explanation="It is the mean since the start of the run: the accumulator was not reset between "
+    "epochs.",
+    remedy=_RESET,
+    rules=("LA111",),
+)
+def state_not_reset(truth: Truth) -> Iterator[Prediction]:
+    if len(truth.batches.ends) > 1:  # in a single epoch there is nothing to reset
+        yield from quantities.cumulative_mean(truth)
+        yield from quantities.unweighted_cumulative_mean(truth)
+
+
+@mistake(
+    "epoch",
+    "epoch_so_far",
+    "batch",
+    explanation="It is the mean over train and validation batches together: one metric served "
+    "both.",
+    remedy=_SEPARATE,
+)
+def validation_mixed_into_train(truth: Truth) -> Iterator[Prediction]:
+    if truth.split == "train":
+        yield from _over_both_splits(truth)
+
+
+@mistake(
+    "epoch",
+    "epoch_so_far",
+    "batch",
+    explanation="It is the mean over train and validation batches together: one metric served "
+    "both.",
+    remedy=_SEPARATE,
+)
+def train_mixed_into_validation(truth: Truth) -> Iterator[Prediction]:
+    if truth.split == "validation":
+        yield from _over_both_splits(truth)
+
+
+def _over_both_splits(truth: Truth) -> Iterator[Prediction]:
+    yield from quantities.mean_over_train_and_validation(truth)
+    yield from quantities.unweighted_mean_over_train_and_validation(truth)
+    yield from quantities.cumulative_mean_over_train_and_validation(truth)
+
+
+@mistake(
+    "batch",
+    "epoch_so_far",
+    "epoch",
+    explanation="It is the sum of the {batches} batch losses, divided by nothing.",
+    remedy="Divide the sum of the batch losses by the number of batches, or better, weight them "
+    "by their rows.",
+)
+def batch_losses_summed(truth: Truth) -> Iterator[Prediction]:
+    yield from quantities.sum_of_batch_losses(truth)
+    yield from quantities.sum_so_far(truth)
+
+
+@mistake(
+    "epoch",
+    explanation="It is the sum of the losses of all {rows} rows, divided by nothing.",
+    remedy="Divide the sum over rows by the rows of the epoch: {rows}.",
+)
+def row_losses_summed(truth: Truth) -> Iterator[Prediction]:
+    yield from quantities.sum_of_row_losses(truth)
+
+
+@mistake(
+    "epoch",
+    explanation="It is a sum divided by another count than its own: {batches} batches hold {rows} "
+    "rows, "
+    "{full} in a full batch.",
+    remedy="Divide a sum over rows by the rows ({rows}): `total += loss * len(x); rows += "
+    "len(x)`.",
+)
+def sum_divided_by_wrong_count(truth: Truth) -> Iterator[Prediction]:
+    yield from quantities.batch_losses_over_rows(truth)
+    yield from quantities.batch_losses_over_full_batches(truth)
+    yield from quantities.row_losses_over_batches(truth)
+    yield from quantities.row_losses_over_full_batches_of_rows(truth)
+    yield from quantities.batch_losses_over_other_counts(truth)
+
+
+@mistake(
+    "epoch",
+    explanation="It is a mean that was divided again, by the number of {again}.",
+    remedy="Divide once.",
+)
+def divided_twice(truth: Truth) -> Iterator[Prediction]:
+    batches = truth.batches
+    means = [means_of_epochs(batches.counted_alike(), truth.dtype)]
+    means += [means_of_epochs(batches, truth.dtype)] if batches.weights_known else []
+    for mean in means:
+        for what, count in (("its batches", batches.lengths), ("its rows", batches.rows)):
+            yield mean.times(1 / np.maximum(count, 1.0)).saying(again=what)
+
+
+@mistake(
+    "epoch",
+    explanation="It is the epoch's sum divided by all that was counted since the start of the "
+    "run: only "
+    "the sum was reset.",
+    remedy=_RESET,
+)
+def count_not_reset(truth: Truth) -> Iterator[Prediction]:
+    for mean, counts in _means_and_counts(truth):
+        yield mean.times(counts / np.cumsum(counts))
+
+
+@mistake(
+    "epoch",
+    explanation="It is the sum since the start of the run divided by what this epoch counted: "
+    "only the "
+    "count was reset.",
+    remedy=_RESET,
+)
+def total_not_reset(truth: Truth) -> Iterator[Prediction]:
+    for cumulative, counts in _means_and_counts(truth, cumulative=True):
+        yield cumulative.times(np.cumsum(counts) / counts)
+
+
+@mistake(
+    "batch",
+    "epoch_so_far",
+    "epoch",
+    explanation="It is a mean that began anew at batch {reset} of the epoch.",
+    remedy=_RESET,
+)
+def state_reset_within_epoch(truth: Truth, logged: Floats) -> Iterator[Prediction]:
+    for batches in (truth.batches, truth.batches.counted_alike()):
+        for place in _resets(batches, logged, truth.dtype) if batches.weights_known else ():
+            again = batches.as_if_begun_at(place)
+            if len(logged) == len(batches):
+                yield means_so_far(again, truth.dtype).saying(reset=str(place))
+            else:
+                yield (
+                    means_so_far(again, truth.dtype)
+                    .once_an_epoch(batches.ends)
+                    .saying(reset=str(place))
+                )
+
+
+@mistake(
+    "epoch",
+    "epoch_so_far",
+    explanation="It is a mean weighted by {counted}, not by rows.",
+    remedy="Weight each batch by what its loss was divided by: {counted}.",
+)
+def weighted_by_another_count(truth: Truth) -> Iterator[Prediction]:
+    yield from quantities.sample_weighted_mean(truth)
+    yield from quantities.sample_weighted_running_mean(truth)
+
+
+@mistake(
+    "epoch",
+    "epoch_so_far",
+    explanation="It is a sum weighted by {counted} divided by the sum of {divided}.",
+    remedy="Sum what is divided, and what it is divided by, over the same rows or tokens.",
+)
+def weights_and_divisor_disagree(truth: Truth) -> Iterator[Prediction]:
+    counts = {"rows": truth.batches, **dict(quantities.counted_otherwise(truth))}
+    for above, batches in counts.items():
+        for below, divisors in counts.items():
+            if above != below and batches.weights_known and divisors.weights_known:
+                means = means_of_epochs(batches, truth.dtype)
+                ratio = batches.rows / np.where(divisors.rows > 0, divisors.rows, np.nan)
+                yield means.times(ratio).saying(counted=above, divided=below)
+
+
+@mistake(
+    "epoch",
+    "epoch_so_far",
+    explanation="It is a mean accumulated in float16, which stops growing and loses digits.",
+    breaks="precision",
+    remedy="Accumulate in float32 or wider.",
+)
+def accumulated_in_float16(truth: Truth, logged: Floats) -> Iterator[Prediction]:
+    yield from _accumulated_in("float16", truth, logged)
+
+
+@mistake(
+    "epoch",
+    "epoch_so_far",
+    explanation="It is a mean accumulated in bfloat16, which stops growing and loses digits.",
+    breaks="precision",
+    remedy="Accumulate in float32 or wider.",
+)
+def accumulated_in_bfloat16(truth: Truth, logged: Floats) -> Iterator[Prediction]:
+    yield from _accumulated_in("bfloat16", truth, logged)
+
+
+def _accumulated_in(dtype: str, truth: Truth, logged: Floats) -> Iterator[Prediction]:
+    """The narrow type's own arithmetic, step by step, is what it is, without a bound."""
+    known = logged[np.isfinite(logged)]
+    if not np.array_equal(rounded_to(known, dtype), known):
+        return
+    for batches in (truth.batches, truth.batches.counted_alike()):
+        if batches.weights_known and truth.batches.dtype != dtype and truth.dtype != dtype:
+            so_far = means_so_far(batches, truth.dtype)
+            parts = [batches.where(group) for group in batches.groups()]
+            values = np.concatenate(
+                [replay_keras_mean(part.values, part.weights, dtype=dtype).mean for part in parts]
+            )
+            zero = np.zeros(len(values))
+            narrow = replace(
+                so_far,
+                values=values,
+                bounds=zero,
+                bands=partial(np.copy, zero),
+                slack=zero,
+                ways=(),
+            )
+            for shown, wide in (
+                (narrow, so_far),
+                (narrow.once_an_epoch(batches.ends), so_far.take(batches.ends)),
+            ):
+                if not wide.matches(shown.values).all():  # or else nothing was lost
+                    yield shown
+
+
+def _means_and_counts(
+    truth: Truth, cumulative: bool = False
+) -> Iterator[tuple[Prediction, Floats]]:
+    if len(truth.batches.ends) == 1:
+        return
+    for batches in (truth.batches, truth.batches.counted_alike()):
+        if batches.weights_known and np.all(batches.rows > 0):
+            whole = means_so_far(batches.as_one_epoch(), truth.dtype).once_an_epoch(batches.ends)
+            yield whole if cumulative else means_of_epochs(batches, truth.dtype), batches.rows
+
+
+def _resets(batches: Batches, logged: Floats, dtype: str) -> list[int]:
+    """Batches of the epoch from which on a mean gives the first logged number that is not the
+    epoch's.
+    """
+    so_far = means_so_far(batches, dtype)
+    if len(logged) == len(batches):
+        wrong = np.flatnonzero(~so_far.matches(logged) & np.isfinite(logged))
+        return (
+            [int(wrong[0] - batches.starts[batches.starts <= wrong[0]][-1])] if len(wrong) else []
+        )
+    known = np.flatnonzero(np.isfinite(logged))
+    if len(known) < 2:  # one number says nothing of where it began
+        return []
+    epoch = int(known[np.argmin(batches.lengths[known])])
+    group = slice(batches.starts[epoch], batches.ends[epoch] + 1)
+    values, weights = batches.values[group][::-1], batches.weights[group][::-1]
+    with np.errstate(all="ignore"):
+        means = (np.cumsum(values * weights) / np.cumsum(weights))[::-1]
+    near = np.abs(means - logged[epoch]) <= so_far.bounds[batches.ends[epoch]]
+    return [place for place in np.flatnonzero(near).tolist() if 0 < place < len(values) - 1][:8]

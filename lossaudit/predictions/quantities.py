@@ -1,0 +1,318 @@
+"""What a logged number can be: each quantity is a name, a definition, and a function of the truth.
+
+A quantity is a function of the truth that yields its predictions: one with a number for each
+batch, one with a number for each epoch, or both. Where it has a parameter that only the log knows,
+such as the length of a window, it is a function of the truth and of the logged numbers, one for
+each batch or epoch and NaN where there is none, and tries what they say. Its name is the
+quantity's name, and the decorator has the definition.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lossaudit.arithmetic.arrays import Floats, Ints
+from lossaudit.predictions.prediction import (
+    Pace,
+    Prediction,
+    beside_the_log,
+    each_batch,
+    exact_means_of_epochs,
+    means_of_epochs,
+    means_so_far,
+    of_epochs,
+)
+from lossaudit.predictions.smoothing import exponential_averages, window_averages
+from lossaudit.predictions.truth import Batches, Truth, remembered
+from lossaudit.recording.names import Covers
+
+Quantity = Callable[[Truth, Floats], Iterator[Prediction]]
+
+QUANTITIES: dict[str, Quantity] = {}
+_DEFINITIONS: dict[str, str] = {}
+
+_COUNTS = {"rows", "samples", "tokens", "weight", "weights"}
+"""Words in the tag of what was counted in each batch."""
+
+_Function = TypeVar("_Function", bound=Callable[..., Iterator[Prediction]])
+
+
+def quantity(definition: str) -> Callable[[_Function], _Function]:
+    """Register a quantity under its function's name; what it yields carries that name.
+
+    Args:
+        definition: what it is, as a phrase.
+    """
+
+    def register(function: _Function) -> _Function:
+        name = function.__name__
+
+        @wraps(function)
+        def predict(*arguments: Any) -> Iterator[Prediction]:
+            for prediction in function(*arguments):
+                yield prediction.named(name)
+
+        QUANTITIES[name], _DEFINITIONS[name] = beside_the_log(predict), definition
+        return cast(_Function, predict)
+
+    return register
+
+
+def definition(name: str) -> str:
+    """What a quantity is, as a phrase.
+
+    >>> definition("batch_loss")
+    'the loss of each batch'
+    """
+    return _DEFINITIONS[name]
+
+
+@quantity("the loss of each batch")
+def batch_loss(truth: Truth) -> Iterator[Prediction]:
+    yield each_batch(truth.batches, truth.dtype)
+
+
+@quantity("the mean of the epoch, weighted by rows")
+def epoch_mean(truth: Truth) -> Iterator[Prediction]:
+    if truth.batches.weights_known:
+        yield exact_means_of_epochs(truth.batches, truth.dtype)
+
+
+@quantity("the mean of the epoch so far, weighted by rows")
+def running_mean(truth: Truth) -> Iterator[Prediction]:
+    if truth.batches.weights_known:
+        yield means_so_far(truth.batches, truth.dtype)
+
+
+@quantity("the mean of the batch losses of the epoch so far, every batch counted alike")
+def unweighted_running_mean(truth: Truth) -> Iterator[Prediction]:
+    yield means_so_far(truth.batches.counted_alike(), truth.dtype)
+
+
+@quantity("the mean of the epoch's batch losses, every batch counted alike")
+def mean_of_batch_means(truth: Truth) -> Iterator[Prediction]:
+    yield means_of_epochs(truth.batches.counted_alike(), truth.dtype)
+
+
+@quantity("the mean since the start of the run, weighted by rows, never reset")
+def cumulative_mean(truth: Truth) -> Iterator[Prediction]:
+    batches = truth.batches
+    if batches.weights_known:
+        so_far = means_so_far(batches.as_one_epoch(), truth.dtype)
+        yield so_far
+        yield so_far.once_an_epoch(batches.ends)
+
+
+@quantity(
+    "the mean of all batch losses since the start of the run, every batch counted alike, "
+    "never reset"
+)
+def unweighted_cumulative_mean(truth: Truth) -> Iterator[Prediction]:
+    yield from cumulative_mean(truth.counted_alike())
+
+
+@quantity("the sum of the epoch's batch losses")
+def sum_of_batch_losses(truth: Truth) -> Iterator[Prediction]:
+    means = means_of_epochs(truth.batches.counted_alike(), truth.dtype)
+    yield means.times(truth.batches.lengths)
+
+
+@quantity("the loss of the epoch's last batch")
+def last_batch(truth: Truth) -> Iterator[Prediction]:
+    yield each_batch(truth.batches, truth.dtype).once_an_epoch(truth.batches.ends)
+
+
+@quantity("the loss of the epoch's first batch")
+def first_batch(truth: Truth) -> Iterator[Prediction]:
+    yield each_batch(truth.batches, truth.dtype).once_an_epoch(truth.batches.starts)
+
+
+@quantity("the largest of the epoch's batch losses")
+def largest_batch_loss(truth: Truth) -> Iterator[Prediction]:
+    yield of_epochs(truth, np.max)
+
+
+@quantity("the smallest of the epoch's batch losses")
+def smallest_batch_loss(truth: Truth) -> Iterator[Prediction]:
+    yield of_epochs(truth, np.min)
+
+
+@quantity("the median of the epoch's batch losses")
+def median_batch_loss(truth: Truth) -> Iterator[Prediction]:
+    yield of_epochs(truth, np.median, roundings=2)
+
+
+@quantity("the mean of the epoch's running means, every batch counted alike")
+def mean_of_running_means(truth: Truth) -> Iterator[Prediction]:
+    for batches in (truth.batches, truth.batches.counted_alike()):
+        if batches.weights_known:
+            running = means_so_far(batches, truth.dtype)
+            yield means_of_epochs(
+                batches.holding(running.values, running.bounds).counted_alike(), truth.dtype
+            )
+
+
+@quantity("an exponential moving average of the batch losses")
+def moving_average(truth: Truth, logged: Floats) -> Iterator[Prediction]:
+    yield from exponential_averages(truth, logged)
+
+
+@quantity("the mean of the latest few batch losses")
+def window_mean(truth: Truth, logged: Floats) -> Iterator[Prediction]:
+    yield from window_averages(truth, logged)
+
+
+@quantity("the mean of the epoch, weighted by another count than rows: sample weights or tokens")
+def sample_weighted_mean(truth: Truth) -> Iterator[Prediction]:
+    for tag, batches in counted_otherwise(truth):
+        yield means_of_epochs(batches, truth.dtype).saying(counted=tag)
+
+
+@quantity(
+    "the mean of the epoch so far, weighted by another count than rows: sample weights or tokens"
+)
+def sample_weighted_running_mean(truth: Truth) -> Iterator[Prediction]:
+    for tag, batches in counted_otherwise(truth):
+        yield means_so_far(batches, truth.dtype).saying(counted=tag)
+
+
+@quantity("the sum of the losses of all rows of the epoch")
+def sum_of_row_losses(truth: Truth) -> Iterator[Prediction]:
+    if truth.batches.weights_known:
+        yield means_of_epochs(truth.batches, truth.dtype).times(truth.batches.rows)
+
+
+@quantity("the sum of the batch losses of the epoch so far")
+def sum_so_far(truth: Truth) -> Iterator[Prediction]:
+    batches = truth.batches.counted_alike()
+    yield means_so_far(batches, truth.dtype).times(batches.places + 1.0)
+
+
+@quantity("the sum of the epoch's batch losses divided by its rows")
+def batch_losses_over_rows(truth: Truth) -> Iterator[Prediction]:
+    batches = truth.batches
+    if batches.weights_known:
+        means = means_of_epochs(batches.counted_alike(), truth.dtype)
+        yield means.times(batches.lengths / _or_one(batches.rows))
+
+
+@quantity("the sum of the epoch's batch losses divided by rows // batch size")
+def batch_losses_over_full_batches(truth: Truth) -> Iterator[Prediction]:
+    batches = truth.batches
+    if batches.weights_known:
+        full_batches = _or_one(batches.rows // _or_one(batches.full))
+        yield means_of_epochs(batches.counted_alike(), truth.dtype).times(
+            batches.lengths / full_batches
+        )
+
+
+@quantity(
+    "the sum of the epoch's batch losses divided by one more or less than its batches, or by "
+    "another split's"
+)
+def batch_losses_over_other_counts(truth: Truth) -> Iterator[Prediction]:
+    batches = truth.batches
+    means, lengths = means_of_epochs(batches.counted_alike(), truth.dtype), batches.lengths
+    others = [
+        one
+        for split, one in truth.splits.items()
+        if split != truth.split and len(one.ends) == len(batches.ends)
+    ]
+    counts = [lengths + 1, np.maximum(lengths - 1, 1)]
+    counts += [
+        count
+        for one in others
+        for count in (one.lengths, _or_one(one.rows), lengths + one.lengths)
+    ]
+    for count in counts:
+        yield means.times(lengths / count)
+    for one in others:
+        if batches.weights_known and one.weights_known:
+            rows = means_of_epochs(batches, truth.dtype)
+            for count in (one.rows, one.rows + batches.rows):
+                yield rows.times(batches.rows / _or_one(count))
+
+
+@quantity("the sum of the epoch's losses over all rows divided by the number of batches")
+def row_losses_over_batches(truth: Truth) -> Iterator[Prediction]:
+    batches = truth.batches
+    if batches.weights_known:
+        yield means_of_epochs(batches, truth.dtype).times(batches.rows / batches.lengths)
+
+
+@quantity("the sum of the epoch's losses over all rows divided by batches × batch size")
+def row_losses_over_full_batches_of_rows(truth: Truth) -> Iterator[Prediction]:
+    batches = truth.batches
+    if batches.weights_known:
+        all_full = _or_one(batches.lengths * batches.full)
+        yield means_of_epochs(batches, truth.dtype).times(batches.rows / all_full)
+
+
+@quantity("the mean over the train and the validation batches of the epoch, weighted by rows")
+def mean_over_train_and_validation(truth: Truth) -> Iterator[Prediction]:
+    if (both := truth.alternating()) is not None and both[0].weights_known:
+        batches, ours = both
+        so_far = means_so_far(batches, truth.dtype)
+        if (
+            truth.split == "validation"
+        ):  # train batches come first: their running means hold no validation batch
+            yield so_far.take(np.flatnonzero(ours))
+        yield so_far.once_an_epoch(batches.ends)
+
+
+@quantity("the mean of the epoch's train and validation batch losses, every batch counted alike")
+def unweighted_mean_over_train_and_validation(truth: Truth) -> Iterator[Prediction]:
+    yield from mean_over_train_and_validation(truth.counted_alike())
+
+
+@quantity(
+    "the mean over all train and validation batches since the start of the run, weighted by "
+    "rows, never reset"
+)
+def cumulative_mean_over_train_and_validation(truth: Truth) -> Iterator[Prediction]:
+    if (both := truth.alternating()) is not None and both[0].weights_known:
+        batches, ours = both
+        so_far = means_so_far(batches.as_one_epoch(), truth.dtype)
+        yield so_far.take(np.flatnonzero(ours))
+        yield so_far.once_an_epoch(_last_of_each_epoch(batches.epochs, ours))
+
+
+def counted_otherwise(truth: Truth) -> Iterator[tuple[str, Batches]]:
+    """The batches weighted by what else was counted in each of them, by the tag of the count."""
+    for tag, counted in truth.companions.items():
+        counts = counted.values
+        says_so = _COUNTS & set(re.split(r"[^a-z]+", tag.lower()))
+        if says_so and np.all(np.isfinite(counts) & (counts >= 0)) and counts.any():
+            yield tag, truth.batches.weighted(counts)
+
+
+def _or_one(counts: Floats) -> Floats:
+    """A divisor: the mean of an epoch without rows is NaN already, whatever it is divided by."""
+    return np.where(counts > 0, counts, 1.0)
+
+
+def _last_of_each_epoch(epochs: Ints, ours: NDArray[np.bool_]) -> Ints:
+    """Index of the last batch of the claim's own split in each epoch."""
+    rows = np.flatnonzero(ours)
+    return rows[np.append(np.flatnonzero(np.diff(epochs[rows])), len(rows) - 1)]
+
+
+PACES: dict[Covers, Pace] = {"batch": "batch", "epoch_so_far": "batch", "epoch": "epoch"}
+
+EXPECTED: dict[Covers, Callable[[Truth], Iterator[Prediction]]] = {
+    "batch": batch_loss,
+    "epoch_so_far": running_mean,
+    "epoch": epoch_mean,
+}
+"""The quantity that numbers hold which cover what they promise to cover."""
+
+
+def expected_of(truth: Truth, covers: Covers) -> Prediction | None:
+    """The numbers that keep a promise; None where the truth does not suffice to form them."""
+    return remembered(truth.known, covers, lambda: next(EXPECTED[covers](truth), None))

@@ -1,0 +1,3 @@
+"""What was recorded or logged: names, origins, series, run files, recordings, and the recorder of
+a loop.
+"""

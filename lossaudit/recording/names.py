@@ -1,0 +1,210 @@
+"""Name: what the name of some numbers says about them.
+
+Every name is parsed here, and only here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+Covers = Literal["batch", "epoch_so_far", "epoch"]
+Split = Literal["train", "validation", "test", "predict"]
+
+EITHER = frozenset({"eval", "evaluation"})
+"""Words for held-out data that some programs use for validation and others for a test."""
+
+_SPLITS: dict[str, Split] = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+    "predict": "predict",
+    # A training logs the data that it was validated on, whatever the program calls it.
+    **dict.fromkeys(sorted(EITHER), "validation"),
+}
+_COVERS: dict[str, Covers] = {
+    "batch": "batch",
+    "step": "batch",
+    "iteration": "batch",
+    "running": "epoch_so_far",
+    "cumulative": "epoch_so_far",
+    "epoch": "epoch",
+}
+_LOSS = frozenset({"loss", "losses", "objective", "cost", "costs"})
+_BATCH = frozenset({"batch", "batches", "step", "steps", "iteration", "iterations"})
+_EPOCH = frozenset({"epoch", "epochs"})
+_MEAN = frozenset(
+    {"avg", "average", "averages", "cumulative", "mean", "means", "running", "smooth", "smoothed"}
+)
+_PLAIN = frozenset(
+    {
+        "all",
+        "array",
+        "by",
+        "data",
+        "end",
+        "far",
+        "history",
+        "list",
+        "log",
+        "logged",
+        "logs",
+        "my",
+        "per",
+        "record",
+    }
+    | {
+        "recorded",
+        "records",
+        "result",
+        "results",
+        "series",
+        "so",
+        "total",
+        "totals",
+        "value",
+        "values",
+    }
+)
+_SEPARATOR = re.compile(r"[/_.\-: ]+")
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+
+
+@dataclass(frozen=True)
+class Name:
+    """The name of a column, a key, an attribute or a summary, and what its words say.
+
+    A name that says nothing of a kind has None there: nothing is guessed.
+
+    Args:
+        text: the name as it was written.
+
+    >>> name = Name("val_loss")
+    >>> name.tag, name.split, name.covers
+    ('loss', 'validation', None)
+    >>> Name("epoch_accuracy").covers, Name("Loss/train").split, Name("Loss/train").tag
+    ('epoch', 'train', 'loss')
+    """
+
+    text: str
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Its words in lower case, from snake case, camel case or any other separator.
+
+        >>> sorted(Name("BatchLossHistory.val_losses").words)
+        ['batch', 'history', 'loss', 'losses', 'val']
+        """
+        return frozenset(word.lower() for word in _WORD.findall(self.text))
+
+    @cached_property
+    def split(self) -> Split | None:
+        """The split that one of its words names.
+
+        >>> Name("ValidationMonitor").split, Name("losses").split
+        ('validation', None)
+        """
+        named = (word for word in (*self._parts, *sorted(self.words)) if word in _SPLITS)
+        return next((_SPLITS[word] for word in named), None)
+
+    @cached_property
+    def covers(self) -> Covers | None:
+        """What one number covers, by the first of its words that says so.
+
+        >>> Name("evaluation_kl_loss_vs_iterations").covers
+        'epoch'
+        """
+        if self._series:
+            return "epoch"
+        return next((_COVERS[word] for word in self._parts if word in _COVERS), None)
+
+    @cached_property
+    def tag(self) -> str:
+        """What the numbers are: the name without the words for split and cover at its ends.
+
+        A name without any other word is that of the loss.
+
+        >>> Name("evaluation_kl_loss_vs_iterations").tag, Name("train/mae").tag
+        ('kl_loss', 'mae')
+        """
+        if self._series:
+            return Name(self._series).tag
+        if self.is_plain and (self.is_loss or not self._bare):
+            return "loss"
+        return self._bare or self.text
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether one of its words names a loss."""
+        return bool(self.words & _LOSS)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it has no word that could make its numbers another thing than the loss.
+
+        >>> Name("val_losses").is_plain, Name("kl_loss").is_plain, Name("accuracies").is_plain
+        (True, False, False)
+        """
+        return self.words <= _LOSS | _BATCH | _EPOCH | _MEAN | _PLAIN | _SPLITS.keys()
+
+    def promises(
+        self, length: int, epochs: int, *, without: frozenset[str] = frozenset()
+    ) -> Covers | None:
+        """What that many numbers of this name promise to cover, in a run of that many epochs.
+
+        Args:
+            length: how many numbers there are.
+            epochs: how many epochs the run has.
+            without: words that are not to count.
+        """
+        words = self.words - without
+        if not words & (_LOSS | _BATCH | _EPOCH | _MEAN):
+            return None
+        if not words & _BATCH and (words & _EPOCH or length <= epochs):
+            return "epoch"
+        return "epoch_so_far" if words & _MEAN else "batch"
+
+    @cached_property
+    def _parts(self) -> list[str]:
+        return _SEPARATOR.split(self.text.lower())
+
+    @cached_property
+    def _series(self) -> str:
+        """The metric that Keras' TensorBoard callback logs once an evaluation."""
+        found = re.match(r"^evaluation_(.+)_vs_iterations$", self.text)
+        return found[1] if found else ""
+
+    @cached_property
+    def _bare(self) -> str:
+        parts = re.split(f"({_SEPARATOR.pattern})", self.text)
+        while parts and _is_said(parts[0]):
+            parts = parts[2:]
+        while parts and _is_said(parts[-1]):
+            parts = parts[:-2]
+        return "".join(parts)
+
+
+def of_keras(key: str) -> tuple[Split, str]:
+    """The split and the tag of a key of Keras' logs, where only the prefix `val_` has a meaning.
+
+    >>> of_keras("val_train_acc")
+    ('validation', 'train_acc')
+    """
+    tag = key.removeprefix("val_")
+    return ("train" if tag == key else "validation"), tag
+
+
+def split_of(word: str) -> Split | None:
+    """The split that a single word stands for; None if it stands for none."""
+    return _SPLITS.get(word.strip().lower())
+
+
+def _is_said(part: str) -> bool:
+    return not part or part.lower() in _SPLITS or part.lower() in _COVERS

@@ -1,0 +1,64 @@
+"""Origin: where numbers were logged."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Self
+
+_FILE_AND_LINE = re.compile(r"(?P<file>.+?):(?P<line>\d+)")
+
+
+class Origin(str):
+    """Where numbers were logged: the file, the line, and the name that they have there.
+
+    It is the string that reports show, so that it compares, sorts and becomes JSON as a string
+    does.
+
+    Args:
+        name: what the numbers are called there: a column, an attribute of a callback, a tag.
+        file: the file or folder; empty where the numbers come from no file.
+        line: the line of the file, from 1; None where it is unknown.
+
+    >>> Origin("loss", file="train.csv"), Origin("loss", file="train.py", line=7), Origin("losses")
+    ('train.csv: loss', 'train.py:7: loss', 'losses')
+    """
+
+    name: str
+    file: str
+    line: int | None
+
+    __slots__ = ("file", "line", "name")
+
+    def __new__(cls, name: str, *, file: str = "", line: int | None = None) -> Self:
+        """Build the string from its parts."""
+        place = f"{file}:{line}" if line is not None else file
+        origin = super().__new__(cls, f"{place}: {name}" if place else name)
+        origin.name, origin.file, origin.line = name, file, line
+        return origin
+
+    @classmethod
+    def parse(cls, text: str) -> Origin:
+        """The origin that a string shows; an Origin is itself.
+
+        >>> Origin.parse("train.py:7: loss").line, Origin.parse("train.csv: loss").file, Origin.parse("losses").file
+        (7, 'train.csv', '')
+        """
+        if isinstance(text, Origin):
+            return text
+        place, _, name = text.rpartition(": ")
+        found = _FILE_AND_LINE.fullmatch(place)
+        return (
+            cls(name, file=found["file"], line=int(found["line"]))
+            if found
+            else cls(name, file=place)
+        )
+
+    def renamed(self, name: str) -> Origin:
+        """The same place under another name."""
+        return Origin(name, file=self.file, line=self.line)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).parse, (str(self),)
+
+    def __str__(self) -> str:
+        return str.__str__(self)

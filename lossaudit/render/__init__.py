@@ -1,1 +1,0 @@
-"""A Report as others read it: as a table in a terminal."""

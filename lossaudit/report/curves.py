@@ -1,0 +1,253 @@
+"""Evidence: what a plot and a table of a claim show, thinned out so that a report of a long run
+stays small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lossaudit.arithmetic.arrays import Floats, Ints
+from lossaudit.recording.series import Series
+from lossaudit.report.verdict import Verdict
+
+Unit = Literal["step", "batch", "epoch", "number"]
+"""What places count: steps, batches through the run, epochs, or the numbers of the log."""
+
+MOST = 1200
+"""Numbers of a curve: a lowest and a highest for each of 600 pixels."""
+
+_ENDS = 50
+"""First and last epochs of a table."""
+
+_WRONG = 200
+"""Wrong epochs of a table between its ends."""
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Numbers and where they stand.
+
+    Args:
+        places: where each number stands, in the unit of the evidence, shape (m,).
+        values: the numbers, shape (m,).
+        count: how many numbers there were before most were left out.
+    """
+
+    places: Floats
+    values: Floats
+    count: int
+
+    @classmethod
+    def of(cls, places: NDArray[np.generic], values: Floats) -> Curve:
+        """A curve of some `MOST` numbers at most, with every extreme, and a mark where numbers are
+        not finite.
+        """
+        kept = thinned(values)
+        return cls(places[kept].astype(np.float64), values[kept], len(values))
+
+    def thinner(self, most: int) -> Curve:
+        """The curve of about at most so many numbers."""
+        kept = thinned(self.values, most)
+        return Curve(self.places[kept], self.values[kept], self.count)
+
+
+@dataclass(frozen=True, eq=False)
+class Band:
+    """The proven bound around numbers.
+
+    Args:
+        places: where each bound stands, shape (m,).
+        low: lower bound, shape (m,).
+        high: upper bound, shape (m,).
+    """
+
+    places: Floats
+    low: Floats
+    high: Floats
+
+    @classmethod
+    def of(cls, places: NDArray[np.generic], middle: Floats, bounds: Floats) -> Band:
+        """The band of `middle ± bounds`; where many numbers become one, it reaches from the lowest
+        to the highest.
+        """
+        return cls(places.astype(np.float64), middle - bounds, middle + bounds).thinner(MOST)
+
+    def thinner(self, most: int) -> Band:
+        """The band of at most so many stretches."""
+        n = len(self.places)
+        if n <= most:
+            return self
+        starts = np.arange(0, n, -(-n // most))
+        low, high = np.fmin.reduceat(self.low, starts), np.fmax.reduceat(self.high, starts)
+        return Band(self.places[starts], low, high)
+
+
+@dataclass(frozen=True, eq=False)
+class EpochRows:
+    """A table of epochs: the first, the last, and wrong ones between.
+
+    Args:
+        indices: which of all epochs each row is, shape (m,).
+        epochs: epoch of each row, shape (m,).
+        logged: what was logged, shape (m,).
+        expected: what should have been, shape (m,).
+        bounds: proven bound of |logged - expected|, shape (m,).
+        verdicts: the verdict on each, m of them.
+        count: how many epochs there are.
+        wrong: how many of them are wrong.
+    """
+
+    indices: Ints
+    epochs: Ints
+    logged: Floats
+    expected: Floats
+    bounds: Floats
+    verdicts: tuple[Verdict, ...]
+    count: int
+    wrong: int
+
+    @classmethod
+    def of(
+        cls,
+        epochs: Ints,
+        logged: Floats,
+        expected: Floats,
+        bounds: Floats,
+        verdicts: NDArray[np.str_],
+    ) -> EpochRows:
+        """The rows of all epochs, of which those are kept that a reader needs."""
+        n, wrong = len(epochs), np.flatnonzero(verdicts == Verdict.WRONG)
+        between = wrong[(wrong >= _ENDS) & (wrong < n - _ENDS)][:_WRONG]
+        ends = (
+            np.arange(n)
+            if n <= 2 * _ENDS
+            else np.append(np.arange(_ENDS), np.arange(n - _ENDS, n))
+        )
+        kept = np.union1d(ends, between).astype(np.int64)
+        named = tuple(Verdict(one) for one in verdicts[kept].tolist())
+        return cls(
+            kept, epochs[kept], logged[kept], expected[kept], bounds[kept], named, n, len(wrong)
+        )
+
+    @property
+    def left_out(self) -> int:
+        """How many epochs have no row."""
+        return self.count - len(self.epochs)
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What the eye needs to believe a verdict; a curve that there is nothing to make of is None.
+
+    Args:
+        name: split and tag, for example "train loss".
+        unit: what the places of all curves count.
+        logged: the numbers of the log, where it says that they stand.
+        true: the true loss of each batch.
+        expected: what the log should hold, where that is not the loss of each batch.
+        band: the proven bound around what the log should hold.
+        predicted: what the named mistake logs, beside the numbers of the log.
+        mistake: the names of the mistakes that made the prediction; empty if there is none.
+        rest: the logged numbers minus the predicted ones, or minus the expected ones where no
+            mistake is named.
+        rest_band: the proven bound around zero, for `rest`.
+        epochs: the middle of each epoch and its number, thinned out evenly.
+        borders: where epochs begin; empty if they are too many to draw.
+        unplaced: how many logged numbers have no place, and so are not in the curve.
+        rows: the epochs one by one, for a claim about epochs.
+        marked: the place of which a finding speaks.
+    """
+
+    name: str
+    unit: Unit
+    logged: Curve
+    true: Curve | None = None
+    expected: Curve | None = None
+    band: Band | None = None
+    predicted: Curve | None = None
+    mistake: str = ""
+    rest: Curve | None = None
+    rest_band: Band | None = None
+    epochs: Curve | None = None
+    borders: Floats | None = None
+    unplaced: int = 0
+    rows: EpochRows | None = None
+    marked: float | None = None
+
+    def thinner(self, most: int) -> Evidence:
+        """The evidence with curves of about at most so many numbers."""
+        columns = {
+            each.name: getattr(self, each.name) for each in fields(self) if each.name != "epochs"
+        }
+        curves: dict[str, Any] = {
+            name: one.thinner(most)
+            for name, one in columns.items()
+            if isinstance(one, Curve | Band)
+        }
+        return replace(self, **curves)
+
+
+Draw = Callable[[], Evidence]
+"""Computes the evidence of a claim, when a plot is asked for."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Evidence that has been computed, in the place of what computes it."""
+
+    evidence: Evidence
+
+    def __call__(self) -> Evidence:
+        """The evidence."""
+        return self.evidence
+
+
+def thinned(values: Floats, most: int = MOST) -> Ints:
+    """Indices of the numbers that a plot needs, in order.
+
+    All of them, if they are at most `most`. Else the numbers are cut into `most / 2` stretches of
+    equal length, and of each the lowest and the highest finite number are kept, and the first NaN,
+    +inf and -inf; so are the two ends.
+
+    >>> thinned(np.array([3.0, 1.0, 2.0, 9.0, np.nan, 4.0]), most=2)
+    array([0, 1, 3, 4, 5])
+    """
+    n = len(values)
+    if n <= most:
+        return np.arange(n)
+    width = -(-n // max(1, most // 2))
+    padded = np.full(-(-n // width) * width, np.nan)
+    padded[:n] = values
+    grid = padded.reshape(-1, width)
+    finite, starts = np.isfinite(grid), np.arange(len(grid)) * width
+    extremes = [
+        np.argmin(np.where(finite, grid, np.inf), axis=1),
+        np.argmax(np.where(finite, grid, -np.inf), axis=1),
+    ]
+    kept = [np.array([0, n - 1]), *(starts + one for one in extremes)]
+    oddities = (np.isnan(grid), np.isposinf(grid), np.isneginf(grid))
+    kept += [(starts + np.argmax(odd, axis=1))[odd.any(axis=1)] for odd in oddities]
+    found = np.unique(np.concatenate(kept))
+    return found[found < n].astype(np.int64)
+
+
+def alone(series: Series, at: int | None = None) -> Evidence:
+    """The evidence of a log beside which there is no truth; `at` is the epoch or step of which a
+    finding speaks.
+    """
+    axis: Ints | None = series.steps
+    if series.covers == "epoch" and series.epochs is not None:
+        axis = series.epochs
+    unit: Unit = "number" if axis is None else "epoch" if series.covers == "epoch" else "step"
+    places = np.arange(len(series)) if axis is None else axis
+    return Evidence(
+        series.name,
+        unit,
+        Curve.of(places, series.values),
+        marked=None if at is None else float(at),
+    )

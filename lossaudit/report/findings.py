@@ -1,0 +1,141 @@
+"""Finding, Judgement and Diagnosis: what an audit says, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from lossaudit.recording.origins import Origin
+from lossaudit.report.curves import Draw, Drawn, Evidence
+from lossaudit.report.verdict import Verdict
+from lossaudit.rules.rule import Severity
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One broken expectation: where, observed, expected, how far apart they may be, why, and the
+    way out.
+
+    `evidence` is computed when a plot is asked for; it is for the eye, and not in the JSON.
+    """
+
+    code: str
+    verdict: Verdict
+    message: str
+    severity: Severity = "error"
+    tag: str = "loss"
+    split: str = "train"
+    epoch: int | None = None
+    step: int | None = None
+    observed: float | None = None
+    expected: float | None = None
+    bound: float | None = None
+    cause: str | None = None
+    causes: tuple[str, ...] = ()
+    remedy: str = ""
+    origin: Origin | None = None
+    draw: Draw | None = field(default=None, compare=False, repr=False)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            code: str,
+            verdict: Verdict,
+            message: str,
+            severity: Severity = "error",
+            tag: str = "loss",
+            split: str = "train",
+            epoch: int | None = None,
+            step: int | None = None,
+            observed: float | None = None,
+            expected: float | None = None,
+            bound: float | None = None,
+            cause: str | None = None,
+            causes: tuple[str, ...] = (),
+            remedy: str = "",
+            origin: str | None = None,
+            draw: Draw | None = None,
+        ) -> None: ...
+
+    def __post_init__(self) -> None:
+        if self.origin is not None:
+            object.__setattr__(self, "origin", Origin.parse(self.origin))
+
+    @property
+    def file(self) -> str | None:
+        """The file in which the number was logged; None where it is unknown."""
+        return self.origin.file or None if self.origin else None
+
+    @property
+    def line(self) -> int | None:
+        """The line of that file, from 1; None where it is unknown."""
+        return self.origin.line if self.origin else None
+
+    @cached_property
+    def evidence(self) -> Evidence | None:
+        """What a plot of it shows; None where there is nothing to show."""
+        return self.draw() if self.draw else None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What draws the evidence refers to the recording, which may be large: the evidence itself
+        # is kept instead.
+        return {**vars(self), "draw": self.evidence and Drawn(self.evidence)}
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.message}" + (
+            f"\n  Remedy: {self.remedy}" if self.remedy else ""
+        )
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdict on one claim: what it promised, what it holds, and how many numbers were judged."""
+
+    origin: str
+    verdict: Verdict
+    tag: str = "loss"
+    split: str = "train"
+    covers: str | None = None
+    quantity: str | None = None
+    points: int = 0
+    draw: Draw | None = field(default=None, compare=False, repr=False)
+
+    @cached_property
+    def evidence(self) -> Evidence | None:
+        """What a plot of it shows; None where there is nothing to show."""
+        return self.draw() if self.draw else None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What draws the evidence refers to the recording, which may be large: the evidence itself
+        # is kept instead.
+        return {**vars(self), "draw": self.evidence and Drawn(self.evidence)}
+
+    def __str__(self) -> str:
+        holds = f" as {self.quantity}" if self.quantity else ""
+        return f"{self.origin}: {self.verdict}{holds} ({self.points} of {self.split} {self.tag})"
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What a list of numbers is.
+
+    Args:
+        quantity: the name of what it holds; None where nothing matches.
+        quantities: every quantity that matches, the simplest first; more than one are
+            indistinguishable on this data.
+        causes: the mistakes that would have logged these numbers; empty where they are what one
+            would expect.
+        verdict: how well the numbers match the quantity; `wrong` where nothing matches.
+        message: all of it as a sentence.
+    """
+
+    quantity: str | None
+    verdict: Verdict
+    message: str
+    quantities: tuple[str, ...] = ()
+    causes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.message

@@ -1,0 +1,29 @@
+"""Names from logs, made fit to be shown."""
+
+from __future__ import annotations
+
+import re
+
+_UNSHOWABLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
+"""What XML forbids, what controls a terminal, and what turns the direction of writing."""
+
+
+def legible(text: str) -> str:
+    r"""The text with a replacement character for each that cannot be shown, or that changes how
+    others are shown.
+
+    >>> legible("loss\x1b[31m")
+    'loss�[31m'
+    """
+    return _UNSHOWABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def shortened(text: str, most: int) -> str:
+    """The text, or its beginning and an ellipsis.
+
+    >>> shortened("validation loss", 8)
+    'validat…'
+    """
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -1,0 +1,126 @@
+"""Plots as SVG inside of HTML: small, without names of their own, and in colours that the page
+chooses.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+from lossaudit.report.curves import Evidence
+from lossaudit.report.plots import PAPER, Size, blank, draw, drawing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WIDE = Size(10.0, 4.6, 10, 40)
+"""For a screen of a desktop, where an inch is 72 pixels of a page."""
+
+NARROW = Size(4.7, 4.2, 5, 24)
+"""For a phone."""
+
+_MARGINS = (0.8, 0.1, 0.58, 0.52)
+"""Left, right, above and below the axes, in inches."""
+
+_MARKS = {name: f"#fe00{index:02x}" for index, name in enumerate(PAPER)}
+"""Colours that stand for names until the picture is drawn."""
+
+_COLOUR = re.compile("|".join(_MARKS.values()))
+_NAMES = {colour: f"var(--{name})" for name, colour in _MARKS.items()}
+_DECIMALS = re.compile(r"-?\d+\.\d+")
+_USED = re.compile(r"#([\w-]+)")
+_REFERENCE = re.compile(r"#(?=[\w-]+\)|[\w-]+$)")
+_FONT = re.compile(r"font-family: [^;]*;? ?|'[^;]*(?=sans-serif)")
+"""The fonts of the machine that drew, in the two ways in which versions of matplotlib write them.
+"""
+
+
+def picture(evidence: Evidence, size: Size, prefix: str) -> str:
+    """An SVG element whose ids begin with `prefix`, and whose colours are the CSS variables of a
+    palette's names.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+    """
+    with drawing(_MARKS), warnings.catch_warnings():
+        import matplotlib
+
+        warnings.filterwarnings(
+            "ignore", "Glyph .* missing from", UserWarning
+        )  # the reader's fonts have it
+        with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": prefix}):
+            whole = blank(size.width, size.height)
+            draw(whole, evidence, size, _MARKS)
+            _adjust(whole, size)
+            drawn = io.BytesIO()
+            whole.savefig(
+                drawn,
+                format="svg",
+                metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
+            )
+    return _embedded(ElementTree.fromstring(drawn.getvalue()), prefix)
+
+
+def _adjust(whole: Figure, size: Size) -> None:
+    """Leave room for what stands around the axes; to measure it takes longer than to draw."""
+    left, right, top, bottom = _MARGINS
+    whole.subplots_adjust(
+        left / size.width,
+        bottom / size.height,
+        1 - right / size.width,
+        1 - top / size.height,
+        hspace=0.35,
+    )
+
+
+def _embedded(root: ElementTree.Element, prefix: str) -> str:
+    """The picture without what a page does not need: declarations, a style for the whole page,
+    digits, sizes.
+    """
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if child.tag.rpartition("}")[2] in ("metadata", "style"):
+                parent.remove(child)
+    used = set(
+        _USED.findall(
+            " ".join(value for element in root.iter() for value in element.attrib.values())
+        )
+    )
+    for element in root.iter():
+        if element.get("id") not in used:
+            element.attrib.pop("id", None)
+        element.tag = element.tag.rpartition("}")[2]
+        element.attrib = {
+            name.rpartition("}")[2]: _rewritten(name, value, prefix)
+            for name, value in element.items()
+        }
+        element.tail = None
+        if element.tag != "text":
+            element.text = (element.text or "").strip() or None
+    root.attrib = {
+        "viewBox": root.attrib["viewBox"],
+        "role": "img",
+        "aria-label": "plot of what the text says",
+    }
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _rewritten(name: str, value: str, prefix: str) -> str:
+    """An attribute as it stands in a page with many pictures."""
+    if name == "id":
+        return f"{prefix}-{value}"
+    if name == "d":
+        return re.sub(r"\s*([A-Za-z])\s*", r"\1", _rounded(value)).strip()
+    if name == "style":
+        value = _FONT.sub("", _COLOUR.sub(lambda found: _NAMES[found[0]], value))
+    if name in ("style", "clip-path") or name.endswith("href"):
+        return _REFERENCE.sub(f"#{prefix}-", value)
+    return _rounded(value)
+
+
+def _rounded(numbers: str) -> str:
+    """Numbers to a tenth of a pixel."""
+    return _DECIMALS.sub(lambda found: f"{float(found[0]):.1f}".removesuffix(".0"), numbers)

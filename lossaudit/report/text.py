@@ -1,0 +1,154 @@
+"""A report as text: a table of verdicts, then each finding with its cause and remedy."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any, TextIO, cast
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lossaudit.recording.origins import Origin
+from lossaudit.report.contents import Contents
+from lossaudit.report.findings import Finding
+from lossaudit.report.verdict import Verdict
+
+_UNAUDITED = "neither recognised nor named as a loss that was recorded"
+_STYLES = {
+    Verdict.EXACT: "bold green",
+    Verdict.CONSISTENT: "green",
+    Verdict.SUSPECT: "yellow",
+    Verdict.WRONG: "bold red",
+    Verdict.UNDECIDABLE: "bold yellow",
+}
+
+
+class _Encodable:
+    """A stream to which characters that its encoding lacks are written as their numbers."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self.encoding = getattr(file, "encoding", None) or "utf-8"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def write(self, text: str) -> int:
+        return self._file.write(
+            text.encode(self.encoding, "backslashreplace").decode(self.encoding)
+        )
+
+
+class _Console(Console):
+    """A console that does not end the program, with the status of findings, when the reader of a
+    pipe leaves.
+    """
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+def console_on(file: TextIO) -> Console:
+    """A console in colour and as wide as the terminal, or plain where there is none."""
+    return _Console(
+        file=cast(TextIO, _Encodable(file)), highlight=False, soft_wrap=not file.isatty()
+    )
+
+
+def write(report: Contents, file: TextIO) -> None:
+    """Write a report to a stream."""
+    console = console_on(file)
+    if report.verdicts:
+        console.print(verdict_table(report))
+    for finding in report.findings:
+        console.print(finding_text(finding), end="\n\n")
+    for explanation in report.explanations:
+        console.print(Text(explanation))
+    if report.explanations:
+        console.print()
+    for line in not_audited(report):
+        console.print(line, style="dim", markup=False)
+    console.print(summary(report))
+
+
+def not_audited(report: Contents) -> list[str]:
+    """What was not audited, as one line; none where all was."""
+    return (
+        [f"not audited: {together(report.not_audited)} ({_UNAUDITED})"]
+        if report.not_audited
+        else []
+    )
+
+
+def together(origins: Sequence[str]) -> str:
+    """Origins as a list in which each file is named once.
+
+    >>> together(["log.csv: mae", "log.csv: val_mae", "rates"])
+    'log.csv: mae, val_mae; rates'
+    """
+    by_file: dict[str, list[str]] = {}
+    for origin in origins:
+        file = Origin.parse(origin).file
+        by_file.setdefault(f"{file}: " if file else "", []).append(
+            origin[len(file) :].removeprefix(": ")
+        )
+    return "; ".join(file + ", ".join(names) for file, names in by_file.items())
+
+
+def as_text(report: Contents) -> str:
+    """The report as plain text."""
+    buffer = io.StringIO()
+    write(report, buffer)
+    return buffer.getvalue()
+
+
+def verdict_table(report: Contents) -> Table:
+    """One row for each claim: what it is called, what it holds, how many numbers, and the verdict."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("claim", overflow="fold")
+    table.add_column("split")
+    table.add_column("holds", overflow="fold")
+    table.add_column("numbers", justify="right")
+    table.add_column("verdict")
+    for one in report.verdicts:
+        row = (one.origin, one.split, one.quantity or "?", str(one.points))
+        table.add_row(*(Text(cell) for cell in row), styled(one.verdict))
+    return table
+
+
+def styled(verdict: Verdict) -> Text:
+    """A verdict in its colour."""
+    return Text(verdict.value, style=_STYLES[verdict])
+
+
+def finding_text(finding: Finding) -> Text:
+    """A finding: its code, cause, message and remedy."""
+    text = Text.assemble((finding.code, _STYLES[finding.verdict]), " ")
+    if finding.causes:
+        text.append(" | ".join(finding.causes), style="bold").append("\n")
+    text.append(finding.message)
+    if finding.remedy:
+        text.append(f"\nRemedy: {finding.remedy}", style="italic")
+    return text
+
+
+def summary(report: Contents) -> Text:
+    """The report in one line."""
+    if not report.verdicts and not report.findings:
+        return Text(
+            "lossaudit: nothing to audit: no logged loss was seen, so nothing can be said",
+            style="bold yellow",
+        )
+    right = sum(
+        one.verdict in (Verdict.EXACT, Verdict.CONSISTENT, Verdict.SUSPECT)
+        for one in report.verdicts
+    )
+    wrong = sum(one.verdict is Verdict.WRONG for one in report.verdicts)
+    open_ = sum(one.verdict is Verdict.UNDECIDABLE for one in report.verdicts) or int(
+        report.status == 2
+    )
+    style = ("bold green", "bold red", "bold yellow")[report.status]
+    return Text(f"lossaudit: {right} right, {wrong} wrong, {open_} undecided", style=style)

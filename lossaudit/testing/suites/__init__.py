@@ -1,0 +1,1 @@
+"""Conformance suites for callbacks, accumulators and loops that users wrote."""
