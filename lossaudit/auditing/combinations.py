@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from lossaudit.arithmetic.arrays import Floats
+from lossaudit.predictions.means import means_of_epochs
 from lossaudit.predictions.mistakes.mistake import MISTAKES, Mistake
-from lossaudit.predictions.prediction import Prediction, means_of_epochs
+from lossaudit.predictions.prediction import Prediction
 from lossaudit.predictions.quantities import EXPECTED, PACES, expected_of
 from lossaudit.predictions.truth import Truth
 from lossaudit.recording.names import Covers

@@ -7,12 +7,8 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lossaudit.errors import LossauditError
-
-if TYPE_CHECKING:
-    pass
 
 CANNOT_JUDGE = 2
 

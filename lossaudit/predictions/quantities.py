@@ -18,16 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossaudit.arithmetic.arrays import Floats, Ints
-from lossaudit.predictions.prediction import (
-    Pace,
-    Prediction,
-    beside_the_log,
+from lossaudit.predictions.means import (
     each_batch,
     exact_means_of_epochs,
     means_of_epochs,
     means_so_far,
     of_epochs,
 )
+from lossaudit.predictions.prediction import Pace, Prediction, beside_the_log
 from lossaudit.predictions.smoothing import exponential_averages, window_averages
 from lossaudit.predictions.truth import Batches, Truth, remembered
 from lossaudit.recording.names import Covers

@@ -13,7 +13,8 @@ import numpy as np
 
 from lossaudit.arithmetic.arrays import Floats, Ints
 from lossaudit.arithmetic.bounds import half_ulp, smoothing_bound, window_bound
-from lossaudit.predictions.prediction import Prediction, each_batch, means_so_far
+from lossaudit.predictions.means import each_batch, means_so_far
+from lossaudit.predictions.prediction import Prediction
 from lossaudit.predictions.truth import Batches, Truth, remembered
 
 _USUAL = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)

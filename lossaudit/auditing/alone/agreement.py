@@ -8,7 +8,8 @@ import numpy as np
 
 from lossaudit.arithmetic.arrays import Floats
 from lossaudit.auditing.alone.axis import about, place_of
-from lossaudit.auditing.alone.pairs import Pair, pairs
+from lossaudit.auditing.alone.pairing import pairs
+from lossaudit.auditing.alone.pairs import Pair
 from lossaudit.recording.recording import Recording
 from lossaudit.report.findings import Finding
 from lossaudit.rules.log_files import FOLLOWS, RUNNING

@@ -13,7 +13,8 @@ import numpy as np
 
 from lossaudit.auditing.alone.agreement import check_means, check_running_means
 from lossaudit.auditing.alone.continuity import AXIS_CHECKS
-from lossaudit.auditing.alone.pairs import Pair, pairs
+from lossaudit.auditing.alone.pairing import pairs
+from lossaudit.auditing.alone.pairs import Pair
 from lossaudit.auditing.alone.shapes import CURVE_CHECKS
 from lossaudit.auditing.alone.totals import check_totals
 from lossaudit.auditing.claims import Claim, claim_named, claims_of

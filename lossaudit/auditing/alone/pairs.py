@@ -8,19 +8,15 @@ last of a running mean.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
-from math import gcd
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lossaudit.arithmetic.arrays import Floats, Ints
 from lossaudit.arithmetic.bounds import COINCIDENCE, decimals_bound, group_mean_bound, half_ulp
-from lossaudit.auditing.alone.axis import distances
-from lossaudit.recording.recording import Recording
+from lossaudit.auditing.alone.pairing import _spread
 from lossaudit.recording.series import Series
 
 NOWHERE = -1
@@ -286,140 +282,3 @@ class Pair:
         low = float(np.max(np.where(vague, 0.0, np.minimum(*shares)), initial=0.0))
         high = float(np.min(np.where(vague, 1.0, np.maximum(*shares)), initial=1.0))
         return (low, high) if low <= high and high > 0 and not np.all(vague) else None
-
-
-def pairs(recording: Recording) -> Iterator[Pair]:
-    """Every batch series of a loss beside every epoch series of its tag and split, where they can
-    be put together.
-    """
-    for batches in recording.series:
-        if batches.covers == "epoch" or not len(batches) or not batches.is_loss:
-            continue
-        for epochs in recording.select(tag=batches.tag, split=batches.split, covers="epoch"):
-            first, second = _sessions(batches), _sessions(epochs)
-            if len(first) == len(second):
-                for one, other in zip(first, second, strict=True):
-                    yield from _paired(one, other)
-
-
-def _sessions(series: Series) -> list[Series]:
-    """The parts of a log between which its steps or epochs start anew."""
-    axis = series.axis
-    back = (
-        np.zeros(0, int)
-        if axis is None or len(axis) == 0
-        else np.flatnonzero(np.diff(axis) < 0) + 1
-    )
-    if series.covers != "epoch" and series.epochs is not None:
-        back = np.flatnonzero(np.diff(series.epochs) < 0) + 1
-    edges = [0, *back.tolist(), len(series)]
-    return (
-        [series.take(slice(start, end)) for start, end in pairwise(edges)]
-        if len(back)
-        else [series]
-    )
-
-
-def _paired(batches: Series, epochs: Series) -> Iterator[Pair]:
-    if not len(batches) or not len(epochs):
-        return
-    if batches.epochs is not None:
-        yield from _by_epoch(batches, epochs)
-    elif batches.steps is not None and _spacing(batches.steps) > 1:
-        yield from _by_step(batches, epochs)
-    elif len(batches) % len(epochs) == 0 and _goes_on(epochs):
-        length = len(batches) // len(epochs)
-        starts = np.arange(len(epochs)) * length
-        yield _pair(batches, epochs, starts, starts + length - 1, complete=True)
-
-
-def _pair(batches: Series, epochs: Series, starts: Ints, ends: Ints, *, complete: bool) -> Pair:
-    weights = np.ones(len(batches)) if batches.weights is None else batches.weights
-    sums = np.cumsum(weights)
-    begins = np.sort(starts[starts != NOWHERE])
-    before = sums[begins] - weights[begins]
-    group = np.searchsorted(begins, np.arange(len(batches)), side="right") - 1
-    so_far = sums - np.where(group < 0, 0.0, before[np.maximum(group, 0)])
-    return Pair(batches, epochs, ends.astype(np.int64), starts.astype(np.int64), so_far, complete)
-
-
-def _by_epoch(batches: Series, epochs: Series) -> Iterator[Pair]:
-    """The log says which epoch each batch value is from."""
-    assert batches.epochs is not None
-    starts = np.flatnonzero(np.diff(batches.epochs, prepend=batches.epochs[:1] - 1) != 0)
-    ends = np.append(starts[1:], len(batches)) - 1
-    labels, axis = batches.epochs[starts], epochs.axis
-    if axis is None and len(starts) != len(epochs):
-        return
-    rows = np.arange(len(starts)) if axis is None else _places(labels, axis)
-    if rows is None or np.all(rows == NOWHERE):
-        return
-    gaps = (
-        np.zeros(0) if batches.steps is None else np.delete(np.diff(batches.steps), starts[1:] - 1)
-    )
-    found = rows != NOWHERE
-    starts, ends = np.where(found, starts[rows], NOWHERE), np.where(found, ends[rows], NOWHERE)
-    yield _pair(batches, epochs, starts, ends, complete=bool(np.all(gaps == 1)))
-
-
-def _places(labels: Ints, axis: Ints) -> Ints | None:
-    """Where each of `axis` is among the labels; None where a label stands there twice."""
-    order = np.argsort(labels, kind="stable")
-    if np.any(np.diff(labels[order]) == 0) or len(np.unique(axis)) < len(axis):
-        return None
-    places = np.minimum(np.searchsorted(labels, axis, sorter=order), len(labels) - 1)
-    return np.where(labels[order[places]] == axis, order[places], NOWHERE)
-
-
-def _by_step(batches: Series, epochs: Series) -> Iterator[Pair]:
-    """Only every so many steps were logged: the number of batches of an epoch is what makes their
-    ends meet.
-    """
-    axis = epochs.axis
-    assert batches.steps is not None
-    if axis is None or axis[0] < 0:
-        return
-    steps = batches.steps + (1 if batches.steps[0] == 0 else 0)
-    spacing, last, every = _spacing(batches.steps), int(axis[-1]) + 1, _every(axis)
-    totals = range(int(steps[-1]), int(steps[-1]) + min(spacing, 1000))
-    lengths = sorted(
-        {total // n for n in range(last, last + every) for total in totals if total % n == 0}
-    )
-    for length in lengths:
-        places = np.minimum(np.searchsorted(steps, (axis + 1) * length), len(steps) - 1)
-        found = steps[places] == (axis + 1) * length
-        starts = np.where(found, np.searchsorted(steps, axis * length, side="right"), NOWHERE)
-        so_far = ((steps - 1) % length + 1).astype(np.float64)
-        pair = Pair(
-            batches, epochs, np.where(found, places, NOWHERE), starts, so_far, False, len(lengths)
-        )
-        if pair.ends_in_epoch_value:
-            yield pair
-            return
-
-
-def _every(axis: Ints) -> int:
-    """How many epochs one of those logged stands for."""
-    gaps = np.diff(axis, prepend=-1)
-    return int(gaps[0]) if np.all(gaps == gaps[0]) and gaps[0] > 0 else 1
-
-
-def _spacing(steps: Ints) -> int:
-    """The largest number of which all distances between steps are multiples."""
-    return gcd(*distances(steps).tolist()) or 1
-
-
-def _goes_on(epochs: Series) -> bool:
-    """Whether no epoch is missing; epoch values may also stand at the steps at which their epochs
-    end.
-    """
-    axis = epochs.axis
-    gaps = np.zeros(0) if axis is None else distances(axis)
-    return len(gaps) == 0 or (len(gaps) == 1 and (epochs.epochs is None or gaps[0] == 1))
-
-
-def _spread(starts: Ints, lengths: Ints) -> Ints:
-    """Every index of ranges that begin at `starts`."""
-    total = int(lengths.sum())
-    offsets = np.cumsum(lengths) - lengths
-    return np.arange(total) - np.repeat(offsets, lengths) + np.repeat(starts, lengths)

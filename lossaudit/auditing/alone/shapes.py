@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from lossaudit.arithmetic.bounds import COINCIDENCE, decimals_bound, half_ulp
 from lossaudit.arithmetic.replay import PRECISIONS
 from lossaudit.auditing.alone.axis import about, place_of
-from lossaudit.auditing.alone.pairs import Pair, pairs
+from lossaudit.auditing.alone.pairing import pairs
+from lossaudit.auditing.alone.pairs import Pair
 from lossaudit.predictions.mistakes import noticed
 from lossaudit.recording.recording import Recording
 from lossaudit.recording.series import Series

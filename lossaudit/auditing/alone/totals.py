@@ -10,7 +10,7 @@ from lossaudit.arithmetic.arrays import Floats, Ints
 from lossaudit.arithmetic.bounds import decimals_bound, group_mean_bound
 from lossaudit.arithmetic.replay import PRECISIONS
 from lossaudit.auditing.alone.axis import about, place_of
-from lossaudit.auditing.alone.pairs import pairs
+from lossaudit.auditing.alone.pairing import pairs
 from lossaudit.predictions.mistakes import noticed
 from lossaudit.recording.recording import Recording
 from lossaudit.recording.series import Series

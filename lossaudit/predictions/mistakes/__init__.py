@@ -4,7 +4,8 @@ A mistake is one section of a module: a function that predicts the numbers that 
 logged, with its explanation and its remedy in the decorator. Its name in kebab-case is the name of
 the mistake.
 
-`batches`: mistakes in what is averaged. `averaging`: in how it is averaged. `results`: in what is
+`batches`: mistakes in what is averaged. `averaging`: in how it is averaged. `dividing`: in sums and
+their divisors. `results`: in what is
     done with the result.
 `places`: in where it is logged. `keras_defects`: what Keras itself does. `noticed`: what a check
     finds without a
@@ -14,6 +15,7 @@ prediction. A log may have one of each of the first four: two mistakes at a time
 from lossaudit.predictions.mistakes import (
     averaging,
     batches,
+    dividing,
     keras_defects,
     noticed,
     places,
@@ -34,6 +36,7 @@ __all__ = [
     "averaging",
     "batches",
     "defect",
+    "dividing",
     "keras_defects",
     "mistake",
     "named",

@@ -17,8 +17,9 @@ import numpy as np
 from lossaudit.arithmetic.arrays import Floats, Ints
 from lossaudit.arithmetic.bounds import half_ulp
 from lossaudit.predictions import quantities
+from lossaudit.predictions.means import means_of_epochs, means_so_far
 from lossaudit.predictions.mistakes.mistake import defect
-from lossaudit.predictions.prediction import Prediction, means_of_epochs, means_so_far
+from lossaudit.predictions.prediction import Prediction
 from lossaudit.predictions.truth import Batches, Truth
 
 _UPGRADE = "Use Keras {0} or newer, or take the mean from `recorder.recording`, which is right in every version."
