@@ -4,17 +4,19 @@ Data flows one way: truth, recording, audit, report. The entries of the package 
 in which they may import: each only from those above it.
 
 errors          every exception: its usual cause, and the way out
-arithmetic      exact sums, accumulators, Keras' mean replayed bit for bit, proven bounds,
-inversion recording       series, names and origins, the run file, `Recording`, `Recorder` rules
-every rule by hundred, the selection of codes, example programs: data only formats         one
-reader for each log format report          verdict, findings, `Report`; as text, JSON, page,
-annotations and plots predictions     the truth, quantities and mistakes: what a logged number may
-be, with proven bounds auditing        claims next to the truth, the search for an explanation,
-checks; logs alone logs            `lossaudit.logs.recovered` keras           `LossRecorder`,
-`LossAudit`, `fit_loop`, `explain_gap`, `Summaries` overhead        what a callback costs a
-training testing         `conformance`, `assert_faithful`, planted faults, facts about Keras
-pytest_plugin   the fixture, the marker and the options of pytest cli             the commands:
-demo, run, audit, verify, rule, bench
+arithmetic      exact sums, accumulators, Keras' mean replayed, proven bounds, inversion
+recording       series, names and origins, the run file, `Recording`, `Recorder`
+rules           every rule by hundred, selection of codes, example programs: data only
+formats         one reader for each log format
+report          verdict, findings, `Report`; as text, JSON, page, annotations and plots
+predictions     the truth, quantities and mistakes: what a logged number may be
+auditing        claims next to the truth, the search for an explanation, checks; logs alone
+logs            `lossaudit.logs.recovered`
+keras           `LossRecorder`, `LossAudit`, `fit_loop`, `explain_gap`, `Summaries`
+overhead        what a callback costs a training
+testing         `conformance`, `assert_faithful`, planted faults, facts about Keras
+pytest_plugin   the fixture, the marker and the options of pytest
+cli             the commands: demo, run, audit, verify, rule, bench
 
 Importing this package imports the standard library only; a name is loaded when it is first used.
 """

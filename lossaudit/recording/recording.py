@@ -125,7 +125,6 @@ class Recording:
         """Write a run file that `lossaudit.read` reads back column for column; an existing file is
         refused.
         """
-
         write_new(path, Session(self.run, self.metadata, self.series))
 
 

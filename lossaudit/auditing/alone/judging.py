@@ -241,7 +241,7 @@ def _unknown(found: Sequence[Series], text: str) -> Finding:
     return Finding(
         UNKNOWN.code,
         Verdict.UNDECIDABLE,
-        f"{', '.join((one.title for one in found))}: {text}",
+        f"{', '.join(one.title for one in found)}: {text}",
         severity="warning",
         tag=found[0].tag,
         split=found[0].split,

@@ -8,10 +8,9 @@ from math import gcd
 
 import numpy as np
 
-from lossaudit.auditing.alone.pairs import NOWHERE
 from lossaudit.arithmetic.arrays import Ints
 from lossaudit.auditing.alone.axis import distances
-from lossaudit.auditing.alone.pairs import Pair
+from lossaudit.auditing.alone.pairs import NOWHERE, Pair
 from lossaudit.recording.recording import Recording
 from lossaudit.recording.series import Series
 
@@ -144,10 +143,3 @@ def _goes_on(epochs: Series) -> bool:
     axis = epochs.axis
     gaps = np.zeros(0) if axis is None else distances(axis)
     return len(gaps) == 0 or (len(gaps) == 1 and (epochs.epochs is None or gaps[0] == 1))
-
-
-def _spread(starts: Ints, lengths: Ints) -> Ints:
-    """Every index of ranges that begin at `starts`."""
-    total = int(lengths.sum())
-    offsets = np.cumsum(lengths) - lengths
-    return np.arange(total) - np.repeat(offsets, lengths) + np.repeat(starts, lengths)

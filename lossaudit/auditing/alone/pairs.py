@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from lossaudit.arithmetic.arrays import Floats, Ints
 from lossaudit.arithmetic.bounds import COINCIDENCE, decimals_bound, group_mean_bound, half_ulp
-from lossaudit.auditing.alone.pairing import _spread
 from lossaudit.recording.series import Series
 
 NOWHERE = -1
@@ -215,7 +214,7 @@ class Pair:
         curve that only flattens does not.
         """
         starts, lengths = self.starts[self.judged], self.lengths
-        place, rows = np.zeros(len(self.batches)), _spread(starts, lengths)
+        place, rows = np.zeros(len(self.batches)), spread(starts, lengths)
         place[rows] = (rows - np.repeat(starts, lengths)) / np.repeat(
             np.maximum(lengths - 1, 1), lengths
         )
@@ -282,3 +281,10 @@ class Pair:
         low = float(np.max(np.where(vague, 0.0, np.minimum(*shares)), initial=0.0))
         high = float(np.min(np.where(vague, 1.0, np.maximum(*shares)), initial=1.0))
         return (low, high) if low <= high and high > 0 and not np.all(vague) else None
+
+
+def spread(starts: Ints, lengths: Ints) -> Ints:
+    """Every index of ranges that begin at `starts`."""
+    total = int(lengths.sum())
+    offsets = np.cumsum(lengths) - lengths
+    return np.arange(total) - np.repeat(offsets, lengths) + np.repeat(starts, lengths)
