@@ -1,6 +1,4 @@
-"""Alignment: which number of a log stands beside which number of the truth, and the mistakes that
-moved it there.
-"""
+"""Alignment: which logged number belongs to which number of the truth."""
 
 from __future__ import annotations
 
@@ -25,11 +23,10 @@ class Alignment:
     """A row of the truth for each logged number.
 
     Args:
-        rows: index into the prediction, or NOWHERE, for each logged number, shape (m,).
-        mistake: the mistake that moved the numbers; None where they are where they should be.
-        detail: what it did to this log, as a sentence.
-        founded: False where some numbers have no truth beside them, so that nothing can be said of
-            those.
+        rows: index into the prediction for each logged number, or NOWHERE, shape (m,).
+        mistake: the mistake that moved the numbers; None where nothing moved them.
+        detail: what the mistake did to this log, as a sentence.
+        founded: False where some numbers have no recorded truth, so that they cannot be judged.
     """
 
     rows: Ints
@@ -39,17 +36,17 @@ class Alignment:
 
     @property
     def placed(self) -> NDArray[np.bool_]:
-        """Which logged numbers have a counterpart, shape (m,)."""
+        """Which logged numbers have a row of the truth, shape (m,)."""
         return self.rows != NOWHERE
 
 
 def in_place(claim: Series, expected: Prediction) -> Iterator[Alignment]:
-    """By the log's own steps or epochs; by position where it has none and the lengths agree.
+    """Yield the alignments by the log's own axis, or by position where the lengths agree.
 
-    What a resumed run did twice may stand in a log twice, the first time, or the last.
+    A resumed run trains some steps twice. A log may have their first or their last values.
     """
     axis = _axis(claim, expected)
-    true = expected.epochs if expected.pace == "epoch" else expected.steps
+    true = expected.epochs if expected.per == "epoch" else expected.steps
     again = _has_twins(true)
     if axis is not None and not _repeats(*axis):
         yield Alignment(_lookup(*axis))
@@ -62,21 +59,20 @@ def in_place(claim: Series, expected: Prediction) -> Iterator[Alignment]:
 
 
 def side_by_side(claim: Series, expected: Prediction) -> Ints | None:
-    """A row of the truth, or NOWHERE, for each logged number, to show both; None where nothing
-    says which is which.
+    """Return a row of the truth, or NOWHERE, for each logged number, to show both.
 
-    As `in_place`, and of two ways by that one which leaves fewer numbers wrong; but a log that
-    names a step twice has both its numbers beside that step.
+    Of two alignments in place it takes the one with fewer wrong numbers. A log that names a step
+    twice has both numbers next to that step. None where nothing tells which number is which.
     """
     axis = _axis(claim, expected)
-    ways = [one.rows for one in in_place(claim, expected)]
-    if not ways and axis is not None:
+    found = [one.rows for one in in_place(claim, expected)]
+    if not found and axis is not None:
         return _lookup(*axis)
-    return min(ways, key=lambda rows: int(np.sum(~agreeing(claim, expected, rows))), default=None)
+    return min(found, key=lambda rows: int(np.sum(~agreeing(claim, expected, rows))), default=None)
 
 
 def agreeing(claim: Series, expected: Prediction, rows: Ints) -> NDArray[np.bool_]:
-    """Which logged numbers have a row of the truth and match it, shape (m,)."""
+    """Return which logged numbers have a row of the truth and match it, shape (m,)."""
     placed = rows != NOWHERE
     matching = np.zeros(len(claim), dtype=bool)
     matching[placed] = expected.take(rows[placed]).matches(claim.values[placed], claim.decimals)
@@ -84,7 +80,7 @@ def agreeing(claim: Series, expected: Prediction, rows: Ints) -> NDArray[np.bool
 
 
 def shifted(claim: Series, expected: Prediction) -> Iterator[Alignment]:
-    """Every number one or more places from where it belongs."""
+    """Yield alignments that move every number by some places."""
     axis = _axis(claim, expected)
     if axis is not None:
         yield from _other_steps(*axis, expected)
@@ -98,16 +94,14 @@ def shifted(claim: Series, expected: Prediction) -> Iterator[Alignment]:
             if (
                 offset == -1
                 and len(claim) > 2
-                and expected.pace == "batch"
+                and expected.per == "batch"
                 and np.all(np.diff(expected.epochs) != 0)
             ):
                 yield _after_update(rows)
 
 
 def with_gaps(claim: Series, expected: Prediction) -> Iterator[Alignment]:
-    """Fewer numbers than there were batches or epochs: some are missing, and nothing in the log
-    says which.
-    """
+    """Yield alignments of a log with too few numbers, where nothing tells which are missing."""
     missing = len(expected) - len(claim)
     if _axis(claim, expected) is not None or missing <= 0 or not len(claim):
         return
@@ -123,7 +117,7 @@ def with_gaps(claim: Series, expected: Prediction) -> Iterator[Alignment]:
 
 
 def after_others(claim: Series, expected: Prediction) -> Iterator[Alignment]:
-    """More numbers than there were batches or epochs: the first ones are older than the truth."""
+    """Yield alignments of a log with too many numbers: the first are older than the truth."""
     older = len(claim) - len(expected)
     if _axis(claim, expected) is None and older > 0 and len(expected):
         yield from (_repeated(rows) for rows in _repetitions(len(claim), expected))
@@ -133,14 +127,14 @@ def after_others(claim: Series, expected: Prediction) -> Iterator[Alignment]:
 
 
 def moved(claim: Series, expected: Prediction) -> Iterator[Alignment]:
-    """Every way in which numbers may stand elsewhere, or be missing."""
+    """Yield every alignment in which numbers are elsewhere or missing."""
     for find in (shifted, with_gaps, after_others):
         yield from find(claim, expected)
 
 
 def _axis(claim: Series, expected: Prediction) -> tuple[Ints, Ints] | None:
-    """The log's own axis beside the truth's."""
-    if expected.pace == "epoch":
+    """The axis of the log and that of the truth."""
+    if expected.per == "epoch":
         return None if claim.epochs is None else (claim.epochs, expected.epochs)
     return None if claim.steps is None else (claim.steps, expected.steps)
 
@@ -168,7 +162,7 @@ def _lookup(logged: Ints, true: Ints, last: bool = False) -> Ints:
 
 
 def _other_steps(logged: Ints, true: Ints, expected: Prediction) -> Iterator[Alignment]:
-    """The log's axis counts from another start, or not as the truth counts at all."""
+    """Yield alignments of a log whose axis starts elsewhere or counts something else."""
     offsets = [int(logged[0] - true[0]), 1, -1] if len(logged) else []
     for offset in dict.fromkeys(offset for offset in offsets if offset):
         yield _shift(_lookup(logged - offset, true), offset)
@@ -187,7 +181,7 @@ def _other_steps(logged: Ints, true: Ints, expected: Prediction) -> Iterator[Ali
 
 
 def _miscounted(logged: Ints, expected: Prediction) -> Mistake:
-    """How steps were counted that are in order, but not the truth's."""
+    """The mistake in an axis that is in order but is not that of the truth."""
     begins = np.append(True, np.diff(expected.epochs) != 0)
     starts, epoch = np.flatnonzero(begins), np.cumsum(begins) - 1
     of_epoch = logged[starts]
@@ -204,7 +198,7 @@ def _miscounted(logged: Ints, expected: Prediction) -> Mistake:
 
 
 def _executions(logged: Ints, expected: Prediction) -> Iterator[Alignment]:
-    """One number for several batches, at a step that counts the numbers and not the batches."""
+    """Yield alignments of steps that count the numbers, of which one covers several batches."""
     n = len(logged)
     if (
         1 < n < len(expected)
@@ -222,7 +216,7 @@ def _executions(logged: Ints, expected: Prediction) -> Iterator[Alignment]:
 
 
 def _repetitions(length: int, expected: Prediction) -> Iterator[Ints]:
-    """The regular ways in which programs log numbers twice."""
+    """Yield the regular ways in which programs log numbers twice."""
     rows = np.arange(len(expected))
     last = np.append(np.diff(expected.epochs) != 0, True)
     first = np.append(True, last[:-1])
@@ -245,14 +239,16 @@ def _repeated(rows: Ints) -> Alignment:
 
 
 def _after_update(rows: Ints) -> Alignment:
-    detail = "each number is the loss with which the next step begins: that of the one batch of an epoch after its update"
+    detail = "each number is the loss after the update, with which the next step begins"
     return Alignment(rows, places.LOSS_AFTER_UPDATE, detail)
 
 
 def _shift(rows: Ints, offset: int) -> Alignment:
     direction, count = "later" if offset > 0 else "earlier", abs(offset)
-    moved = f"each number is logged {count} {'place' if count == 1 else 'places'} {direction} than it was measured"
-    return Alignment(rows, places.STEPS_SHIFTED, moved)
+    by = f"{count} {'place' if count == 1 else 'places'} {direction}"
+    return Alignment(
+        rows, places.STEPS_SHIFTED, f"each number is logged {by} than it was measured"
+    )
 
 
 def _gap(kept: Ints, detail: str) -> Alignment:
@@ -260,12 +256,12 @@ def _gap(kept: Ints, detail: str) -> Alignment:
 
 
 def _holds_no_number(values: Floats) -> bool:
-    """Whether the places that a shift left empty hold what programs put there: zero or NaN."""
+    """Whether the empty places of a shift have what programs put there: zero or NaN."""
     return bool(np.all(np.isnan(values) | (values == 0)))
 
 
 def _patterns(expected: Prediction, length: int) -> Iterator[tuple[str, Ints]]:
-    """The regular ways in which programs lose numbers, where they leave as many as there are."""
+    """Yield the regular ways in which programs lose numbers, if they leave that many."""
     rows = np.arange(len(expected))
     first = np.diff(expected.epochs, prepend=expected.epochs[:1] - 1) != 0
     last = np.append(first[1:], True)
@@ -291,11 +287,9 @@ def _patterns(expected: Prediction, length: int) -> Iterator[tuple[str, Ints]]:
 
 
 def _subsequence(claim: Series, expected: Prediction) -> Ints | None:
-    """The first rows, in order, whose numbers are the log's bit for bit; None where there are
-    none.
-    """
+    """The first rows, in order, with the log's numbers bit for bit; None where there are none."""
     rows_of: dict[float, list[int]] = {}
-    for way in (expected.values, *(way() for way in expected.ways)):
+    for way in (expected.values, *(way() for way in expected.replays)):
         for row, value in enumerate(way.tolist()):
             insort(rows_of.setdefault(value, []), row)
     kept, start = [], 0

@@ -1,4 +1,4 @@
-"""Assessment: what a claim is worth: the comparison, its simplest explanations, and the verdict."""
+"""Assessment: a comparison with its simplest explanations and the verdict."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from lossaudit.report.verdict import Verdict
 
 @dataclass(frozen=True, eq=False)
 class Assessment(Comparison):
-    """A claim next to the truth, with what explains its numbers and the verdict on them.
+    """A claim next to the truth, the explanations of its numbers, and the verdict on them.
 
     Args:
         claim: the logged numbers.
@@ -31,7 +31,7 @@ class Assessment(Comparison):
 
     @cached_property
     def explanations(self) -> tuple[Explanation, ...]:
-        """The explanations with the fewest mistakes; several are indistinguishable on this data."""
+        """The explanations with the fewest mistakes; this data cannot tell them apart."""
         return explanations(self)
 
     @property
@@ -46,9 +46,7 @@ class Assessment(Comparison):
 
     @cached_property
     def grade(self) -> Verdict:
-        """How well the numbers match the best of their explanations: the worst verdict of any
-        number.
-        """
+        """How well the numbers match their best explanation: the worst verdict of any number."""
         grades = [len(GRADES) - 1]
         for one in self.explanations:
             _, observed, predicted = self.aligned(one.prediction, one.alignment)
@@ -57,7 +55,7 @@ class Assessment(Comparison):
 
     @cached_property
     def verdict(self) -> Verdict:
-        """What can be said of the claim as a whole."""
+        """The verdict on the claim as a whole."""
         if self.expected is None or not self.count:
             return Verdict.WRONG if self.absent.any() else Verdict.UNDECIDABLE
         if self.best is None or self.best.mistakes or self.absent.any():
@@ -70,11 +68,10 @@ class Assessment(Comparison):
 
     @cached_property
     def drift(self) -> int | None:
-        """The place of the first right number whose accumulator had lost as much as a whole batch;
-        None if none had.
+        """The position of the first right number that has lost as much as a whole batch.
 
-        Its error is then beyond the probable bound, and at least the mean divided by the number of
-        its batches.
+        Its error exceeds the probable bound, and is at least the mean divided by its batches.
+        None if no accumulator lost that much.
         """
         if not self.right or self.best is None or self.covers == "batch":
             return None
@@ -85,14 +82,14 @@ class Assessment(Comparison):
             errors * self.truth.batches.lengths.max() >= sizes
         ):
             return None
-        lost = (errors > predicted.bands()) & (errors * self._terms(self.best.alignment) >= sizes)
+        lost = (errors > predicted.probable()) & (
+            errors * self._terms(self.best.alignment) >= sizes
+        )
         return int(np.argmax(lost)) if lost.any() else None
 
     @cached_property
     def is_vague(self) -> bool:
-        """Whether the numbers may be right, but only because rounding may move them by as much as
-        they are.
-        """
+        """Whether the numbers are right only because rounding may be as large as they are."""
         if self.best is None or self.grade is Verdict.EXACT:
             return False
         _, observed, predicted = self.aligned(self.best.prediction, self.best.alignment)
@@ -114,7 +111,7 @@ class Assessment(Comparison):
         return beside_truth(self, self.best)
 
     def _terms(self, alignment: Alignment) -> Ints:
-        """How many batches are behind each number."""
+        """Number of batches that each number averages."""
         batches = self.truth.batches
         counts = batches.lengths if self.covers == "epoch" else batches.places + 1
         return counts[alignment.rows[alignment.placed & ~self.absent]]

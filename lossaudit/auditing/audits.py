@@ -1,4 +1,4 @@
-"""audit() and diagnose(): put claims beside the truth, let checks look, let causes explain."""
+"""audit() and diagnose(): compare claims with the truth, search for explanations, run checks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lossaudit.auditing.defects import nothing_averaged, recognised
 from lossaudit.auditing.evaluations import evaluations_of
 from lossaudit.auditing.messages import drawn
 from lossaudit.predictions.mistakes.mistake import MISTAKES
-from lossaudit.predictions.prediction import GRADES, Pace, Prediction
+from lossaudit.predictions.prediction import GRADES, Per, Prediction
 from lossaudit.predictions.quantities import QUANTITIES, definition
 from lossaudit.predictions.truth import Truth, truth_about
 from lossaudit.recording.names import Covers
@@ -30,14 +30,14 @@ from lossaudit.report.report import Report
 from lossaudit.report.verdict import Verdict
 
 _SILENT = np.errstate(all="ignore")
-"""NaN, infinities and empty epochs are data here; every function says what it makes of them."""
+"""NaN, infinities and empty epochs are data here; each function says how it treats them."""
 
 CHECKS: tuple[Callable[[Assessment], Iterator[Finding]], ...] = (
     values.check_presence,
     order.check_order,
     values.check_values,
 )
-"""What is asked of every claim."""
+"""The checks of every claim."""
 
 COVERS: tuple[Covers, ...] = ("batch", "epoch")
 """What a list without a promise may cover."""
@@ -50,24 +50,22 @@ def audit(
     select: Iterable[str] = (),
     ignore: Iterable[str] = (),
 ) -> Report:
-    """Judge what was logged against what was recorded.
+    """Judge logged numbers by recorded ones.
 
     Args:
-        truth: a recording of the true batch losses and their rows; None to judge logs by
-            themselves, of which little can be proved: see docs/logs-alone.md.
-        claims: a Series, a Recording, or a mapping of names to series or sequences of numbers;
-            what a name such as `"val_losses"` or `"epoch_loss"` promises is what its numbers are
-            held to.
-        select: beginnings of the rule codes to look for, for example `["LA1"]`; all if empty.
-        ignore: beginnings of the rule codes to leave out.
+        truth: a recording of the true batch losses and their rows. None judges logs alone, which
+            prove little: see docs/logs-alone.md.
+        claims: a Series, a Recording, or a mapping of names to series or sequences of numbers. A
+            name such as `"val_losses"` or `"epoch_loss"` says what its numbers promise to be.
+        select: prefixes of the rule codes to look for, for example `["LA1"]`; all if empty.
+        ignore: prefixes of the rule codes to leave out.
 
     Returns:
         A Report with a verdict for each claim and a finding for each broken expectation.
 
     Raises:
-        TypeError: `truth` is neither a Recording nor None, or `claims` is of none of the kinds
-            above.
-        ValueError: no rule begins with a code of `select` or `ignore`.
+        TypeError: `truth` is neither a Recording nor None, or `claims` is of another type.
+        ValueError: no rule has a code with one of these prefixes.
 
     >>> truth = Recording([Series([1.0, 2.0, 9.0], weights=[4, 4, 2], epochs=[0, 0, 0])])
     >>> audit(truth, {"epoch_loss": [4.0]}).findings[0].cause
@@ -89,11 +87,17 @@ def report_on(
     ignore: Iterable[str] = (),
     shown: Callable[[list[Claim]], Iterable[Claim]] = iter,
 ) -> Report:
-    """Judge claims one by one; one that promises nothing, or may be of another loss, must be
-    recognised.
+    """Judge claims one by one.
 
-    Numbers of a tag that is not the loss, and was recorded of no split, are not audited; `shown`
-    passes the claims on as they are judged.
+    A claim that promises nothing, or that may be of another loss, is judged only if its numbers
+    are recognised. A tag that is not the loss and was not recorded is not audited.
+
+    Args:
+        truth: the recording that judges.
+        claims: the claims.
+        select: prefixes of the rule codes to look for; all if empty.
+        ignore: prefixes of the rule codes to leave out.
+        shown: passes the claims on while they are judged, for example with a progress bar.
     """
     judgements: list[Judgement] = []
     claims = [part for claim in claims for part in evaluations_of(claim, truth)]
@@ -132,14 +136,14 @@ def diagnose(
     Args:
         truth: a recording of the true batch losses and their rows.
         values: the numbers, shape (n,), or a Series.
-        split: the split they are from.
-        tag: the tag they are of.
+        split: the split of the numbers.
+        tag: the tag of the numbers.
 
     Returns:
         A Diagnosis; its `quantity` is None where nothing matches.
 
     Raises:
-        LookupError: the recording holds no batch of that tag and split.
+        LookupError: the recording has no batch of that tag and split.
 
     >>> truth = Recording([Series([1.0, 2.0, 9.0], weights=[4, 4, 2], epochs=[0, 0, 0])])
     >>> diagnose(truth, [1.0, 1.5, 3.0]).quantity
@@ -150,7 +154,7 @@ def diagnose(
     if about is None:
         truth.find(tag=series.tag, split=series.split, covers="batch")
         raise LookupError(
-            f"the recording holds no batch of tag={series.tag!r}, split={series.split!r}"
+            f"the recording has no batch of tag={series.tag!r}, split={series.split!r}"
         )
     assessments = [Assessment(series, covers, about) for covers in COVERS]
     return (
@@ -202,7 +206,7 @@ def _without_truth(truth: Recording, claim: Claim) -> tuple[Judgement, list[Find
 
 
 def _unpromised(claim: Claim, about: Truth) -> tuple[Judgement | None, list[Finding]]:
-    """A name that promises nothing cannot be wrong; what it holds is said where it is recognised."""
+    """Name the quantity if it is recognised: a name without a promise cannot be wrong."""
     series = claim.series
     assessments = [Assessment(series, covers, about) for covers in COVERS]
     diagnosis = _as_expected(assessments) or _as_quantity(series, about)
@@ -220,7 +224,7 @@ def _unpromised(claim: Claim, about: Truth) -> tuple[Judgement | None, list[Find
 
 
 def _as_expected(assessments: list[Assessment]) -> Diagnosis | None:
-    """The loss of each batch, or the mean of each epoch: nothing is wrong with these."""
+    """The loss of each batch or the mean of each epoch, which are right."""
     for assessed in assessments:
         if assessed.right and assessed.expected is not None:
             return _diagnosis(assessed.claim, [assessed.expected.quantity], [], assessed.grade)
@@ -228,12 +232,12 @@ def _as_expected(assessments: list[Assessment]) -> Diagnosis | None:
 
 
 def _as_quantity(series: Series, about: Truth) -> Diagnosis | None:
-    """Any other quantity, number by number."""
-    found: dict[tuple[str, Pace], int] = {}
+    """Any other quantity that matches number by number."""
+    found: dict[tuple[str, Per], int] = {}
     for name, predict in QUANTITIES.items():
         for one in predict(about, series.values):
             if _holds(series, one):
-                found[name, one.pace] = int(one.grade(series.values, series.decimals).max())
+                found[name, one.per] = int(one.grade(series.values, series.decimals).max())
     if not found:
         return None
     causes = [
@@ -241,7 +245,7 @@ def _as_quantity(series: Series, about: Truth) -> Diagnosis | None:
         for cause in MISTAKES.values()
         if cause.stage == "mean"
         and any(
-            one.pace in cause.covers and (one.quantity, one.pace) in found and _holds(series, one)
+            one.per in cause.covers and (one.quantity, one.per) in found and _holds(series, one)
             for one in cause.predicted(about, series.values)
         )
     ]
@@ -250,7 +254,7 @@ def _as_quantity(series: Series, about: Truth) -> Diagnosis | None:
 
 
 def _holds(series: Series, prediction: Prediction) -> bool:
-    """Whether a series holds the predicted numbers."""
+    """Whether a series has the predicted numbers."""
     if not len(series) or len(prediction) != len(series):
         return False
     return bool(prediction.matches(series.values, series.decimals).all())
@@ -274,7 +278,7 @@ def _as_mistake(assessments: list[Assessment]) -> Diagnosis | None:
 def _as_nothing(series: Series, about: Truth) -> Diagnosis:
     batches = about.batches
     message = (
-        f"{len(series)} numbers beside {len(batches)} batches in {len(batches.ends)} epochs of "
+        f"{len(series)} numbers next to {len(batches)} batches in {len(batches.ends)} epochs of "
         f"{series.name}: "
         "no known quantity or mistake gives them: wrong, unexplained."
     )

@@ -1,4 +1,4 @@
-"""Claim: a series of logged numbers, and what its name promises."""
+"""Claim: a series of logged numbers and what its name promises."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ from lossaudit.recording.series import Series
 
 @dataclass(frozen=True, eq=False)
 class Claim:
-    """Logged numbers, and what they promise to be.
+    """Logged numbers and what they promise to be.
 
     Args:
         series: the numbers; its `covers` counts only where `promises` is not None.
-        promises: what each number covers by its own account; None where the name says nothing.
-        certain: False where the numbers may be another loss than the recorded one, by a word in
-            their name that is not understood; such a claim is judged only if its numbers are
-            recognised.
+        promises: what each number covers by its own account; None where nothing says so.
+        certain: False where an unknown word in the name may mean another loss than the recorded
+            one. Such a claim is judged only if its numbers are recognised.
     """
 
     series: Series
@@ -33,15 +32,15 @@ class Claim:
 
     @property
     def origin(self) -> str:
-        """What the report calls the claim."""
+        """The name of the claim in a report."""
         return self.series.origin or self.series.name
 
 
 def claims_of(claims: Series | Recording | Mapping[str, Any], truth: Recording) -> list[Claim]:
-    """Every claim in what a user hands to `audit`.
+    """Return every claim that a user passes to `audit`.
 
     Raises:
-        TypeError: `claims` is none of the three kinds, or a mapping's value is not a series of
+        TypeError: `claims` is none of the three kinds, or a value of the mapping is no series of
             numbers.
     """
     if isinstance(claims, Series):
@@ -58,9 +57,7 @@ def claims_of(claims: Series | Recording | Mapping[str, Any], truth: Recording) 
 
 
 def claim_named(name: str, values: Series | Iterable[float | None], truth: Recording) -> Claim:
-    """A claim whose name says which split and tag it speaks of, and what it covers; None among its
-    values is NaN.
-    """
+    """Return a claim whose name says its split, its tag and what it covers; None becomes NaN."""
     if isinstance(values, Series):
         return Claim(values, values.covers)
     numbers = _numbers(name, values)
@@ -83,10 +80,10 @@ def _numbers(name: str, values: Iterable[float | None]) -> Floats:
 
 
 def _split(name: Name, truth: Recording) -> Split:
-    """The split that a name speaks of, in the words that the recording has for its splits.
+    """Return the split that a name means in this recording.
 
-    Many programs call their only held-out data "test" or "eval", whether `fit` validated on it or
-    `evaluate` ran on it.
+    Many programs call their only held-out data "test" or "eval", whether `fit` validates on it or
+    `evaluate` runs on it.
     """
     named, recorded = name.split or "train", {series.split for series in truth.series}
     if named == "test" and "test" not in recorded and "validation" in recorded:
@@ -108,7 +105,7 @@ def _tag(name: Name, truth: Recording) -> str:
 
 
 def _epochs(truth: Recording, tag: str, split: str) -> int:
-    """How many epochs the truth has of a split."""
+    """Number of epochs that the truth has of a split."""
     recorded = truth.select(tag=tag, split=split, covers="batch")
     return max(
         (1 if one.epochs is None else len(np.unique(one.epochs)) for one in recorded), default=0

@@ -1,6 +1,4 @@
-"""Combinations: what known mistakes, alone or in pairs, would have logged in place of the expected
-numbers.
-"""
+"""Combinations: what known mistakes would have logged, alone or in pairs."""
 
 from __future__ import annotations
 
@@ -12,26 +10,26 @@ from lossaudit.arithmetic.arrays import Floats
 from lossaudit.predictions.means import means_of_epochs
 from lossaudit.predictions.mistakes.mistake import MISTAKES, Mistake
 from lossaudit.predictions.prediction import Prediction
-from lossaudit.predictions.quantities import EXPECTED, PACES, expected_of
+from lossaudit.predictions.quantities import EXPECTED, PER, expected_of
 from lossaudit.predictions.truth import Truth
 from lossaudit.recording.names import Covers
 
 Combination = tuple[tuple[Mistake, ...], Prediction]
-"""Mistakes in the order in which they were made, and the numbers that they would have logged."""
+"""Mistakes in the order in which they were made, and the numbers they would have logged."""
 
 
 def combined(
     truth: Truth, covers: Covers, logged: Floats, count: int, plain: bool = False
 ) -> Iterator[Combination]:
-    """What every combination of so many mistakes, each at a stage of its own, would have logged.
+    """Yield what each combination of mistakes would have logged, one mistake a stage.
 
     Args:
         truth: the recorded batches.
         covers: what the numbers promised to cover.
         logged: the logged numbers, one for each batch or epoch, NaN where there is none.
-        count: how many mistakes are made.
-        plain: leave out those with a parameter, which a coarse log always has a value for, and
-            those of a few digits.
+        count: number of mistakes.
+        plain: leave out mistakes with a parameter, for which a coarse log always has a value, and
+            those that only lose digits.
     """
     expected = expected_of(truth, covers)
     for before in _mistakes("batches", covers, plain):
@@ -50,8 +48,9 @@ def combined(
 def _after(
     changed: Prediction | None, expected: Prediction | None, covers: Covers
 ) -> list[Mistake]:
-    """What can be done with a number: what is a multiple of the right one already would be scaled
-    to anything.
+    """Third-stage causes to try.
+
+    Numbers that are a multiple of the expected ones already fit any factor: scaling is skipped.
     """
     found = [one for one in _mistakes("number", covers) if one]
     if changed is None or expected is None or not _is_multiple(changed, expected):
@@ -60,17 +59,17 @@ def _after(
 
 
 def _is_multiple(mean: Prediction, expected: Prediction) -> bool:
-    """Whether one factor makes the right numbers of all of them."""
+    """Whether all numbers are the expected ones times one factor."""
     known = np.isfinite(expected.values) & (expected.values != 0)
-    factors, slack = (
+    factors, errors = (
         mean.values[known] / expected.values[known],
         mean.bounds[known] / np.abs(expected.values[known]),
     )
-    return not len(factors) or bool(np.all(np.abs(factors - factors[0]) <= slack + slack[0]))
+    return not len(factors) or bool(np.all(np.abs(factors - factors[0]) <= errors + errors[0]))
 
 
 def alone(covers: Covers, plain: bool = False) -> list[tuple[Mistake, ...]]:
-    """Every mistake by itself."""
+    """Return every mistake by itself."""
     stages = ("batches", "mean") if plain else ("batches", "mean", "number")
     return [(one,) for stage in stages for one in _mistakes(stage, covers, plain) if one]
 
@@ -78,7 +77,7 @@ def alone(covers: Covers, plain: bool = False) -> list[tuple[Mistake, ...]]:
 def repeated(
     truth: Truth, covers: Covers, logged: Floats, mistakes: Iterable[Mistake]
 ) -> Iterator[Combination]:
-    """What one combination of mistakes would have logged."""
+    """Yield what one combination of mistakes would have logged."""
     made = {one.stage: one for one in mistakes}
     for mean in _means(truth, covers, logged, made.get("batches"), made.get("mean")):
         yield from (
@@ -104,13 +103,15 @@ def _means(
             if averaging is None
             else averaging.predicted(averaged, logged)
         ):
-            if mean.pace == PACES[covers] and len(mean) == len(logged):
-                yield mean.saying(**_known_counts(averaged), **averaged.words)
+            if mean.per == PER[covers] and len(mean) == len(logged):
+                yield mean.with_details(**_known_counts(averaged), **averaged.details)
 
 
 def _right(truth: Truth, covers: Covers) -> Iterator[Prediction]:
-    """The numbers that keep a promise; of an epoch not from exact sums, of which most would refute
-    a mistake only.
+    """The expected numbers.
+
+    Epoch means use double sums, not exact ones: they are cheaper, and enough to reject a wrong
+    explanation.
     """
     if covers != "epoch":
         yield from EXPECTED[covers](truth)
@@ -119,8 +120,8 @@ def _right(truth: Truth, covers: Covers) -> Iterator[Prediction]:
 
 
 def _known_counts(truth: Truth) -> dict[str, str]:
-    """Rows of a full batch and number of replicas, where a recording knows them."""
-    counts = {"replicas": truth.metadata.get("replicas"), "full": truth.batches.full.max()}
+    """Rows of a full batch and number of replicas, if the recording has them."""
+    counts = {"replicas": truth.metadata.get("replicas"), "full": truth.batches.batch_sizes.max()}
     known = {"full": truth.batches.weights_known, "replicas": counts["replicas"] is not None}
     return {name: f"{count:g}" for name, count in counts.items() if known[name]}
 

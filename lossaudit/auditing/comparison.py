@@ -33,29 +33,30 @@ class Comparison:
 
     @cached_property
     def expected(self) -> Prediction | None:
-        """The numbers that keep the promise; None where the truth does not suffice to form them."""
+        """The expected numbers; None where the truth does not suffice to compute them."""
         return expected_of(self.truth, self.covers)
 
     @cached_property
     def absent(self) -> NDArray[np.bool_]:
-        """Where the log holds NaN although every true loss is finite, shape (m,)."""
+        """Where the log has NaN although every true loss is finite, shape (m,)."""
         return np.isnan(self.claim.values) & bool(np.all(np.isfinite(self.truth.batches.values)))
 
     @property
     def count(self) -> int:
-        """How many logged numbers there are to judge."""
+        """Number of logged numbers to judge."""
         return int(np.sum(~self.absent))
 
     def aligned(
         self, prediction: Prediction, alignment: Alignment
     ) -> tuple[Ints, Floats, Prediction]:
-        """Positions in the log, the numbers there, and the predicted number for each."""
+        """Return positions in the log, the numbers there, and the prediction of each."""
         used = alignment.placed & ~self.absent
         return np.flatnonzero(used), self.claim.values[used], prediction.take(alignment.rows[used])
 
     def fits(self, prediction: Prediction, alignment: Alignment) -> bool:
-        """Whether the numbers are the predicted ones; each needs a place unless the alignment says
-        why it has none.
+        """Return whether the numbers are the predicted ones.
+
+        Each number needs a place, unless the alignment explains why it has none.
         """
         if alignment.mistake is None and not np.all(alignment.placed):
             return False
@@ -65,9 +66,7 @@ class Comparison:
     def in_order_of(
         self, prediction: Prediction, alignment: Alignment
     ) -> tuple[Floats, NDArray[np.bool_]]:
-        """The logged numbers in the places of the predicted ones, NaN elsewhere, and which places
-        have one.
-        """
+        """Return the logged numbers in the order of a prediction, and which are known."""
         logged, known = np.full(len(prediction), np.nan), np.zeros(len(prediction), dtype=bool)
         used = alignment.placed & ~self.absent
         logged[alignment.rows[used]], known[alignment.rows[used]] = self.claim.values[used], True

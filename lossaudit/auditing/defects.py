@@ -18,15 +18,11 @@ from lossaudit.rules.aggregation import VALUE_RULES
 from lossaudit.rules.callbacks import CAPTURED
 
 KERAS_WROTE = re.compile(r"^((History|CSVLogger|TensorBoard)\b.*|(val_)?\w*loss)$")
-"""What a claim is called whose numbers Keras itself wrote: its callbacks, and the keys of a
-History.
-"""
+"""Names of claims that Keras itself wrote: of its callbacks, and the keys of a History."""
 
 
 def recognised(assessed: Assessment, recording: Recording, found: list[Finding]) -> list[Finding]:
-    """The findings about a claim; where a defect of Keras gives its numbers, the one finding that
-    names it.
-    """
+    """Return the findings, or the one that names a defect of Keras with these numbers."""
     defects = recognised_defects(assessed)
     if not defects or assessed.expected is None:
         return found
@@ -60,10 +56,9 @@ def recognised(assessed: Assessment, recording: Recording, found: list[Finding])
 
 
 def nothing_averaged(recording: Recording, claim: Claim, found: Finding) -> Finding:
-    """The finding about a claim without truth, where it is all zeros of a tracker that nothing
-    updated.
+    """Return the finding, with its cause if all numbers are zeros of an unused tracker.
 
-    It stays undecidable: the true losses are not known.
+    The finding stays undecidable, because the true losses are unknown.
     """
     series, defect = claim.series, MISTAKES["untouched-tracker-shown-as-epoch"]
     is_unheard = series.split in recording.metadata.get("not_captured", {})
@@ -79,10 +74,10 @@ def nothing_averaged(recording: Recording, claim: Claim, found: Finding) -> Find
 
 
 def recognised_defects(assessed: Assessment) -> list[Mistake]:
-    """The defects of Keras that give every number of a claim.
+    """Return the defects of Keras that give every number of a claim.
 
-    Where the version is known and none of those in which a defect was seen, a mistake of the
-    program goes first.
+    If the version of Keras is known and has none of these defects, a mistake of the program goes
+    first.
     """
     if (
         assessed.expected is None
@@ -103,7 +98,7 @@ def recognised_defects(assessed: Assessment) -> list[Mistake]:
 
 
 def sightings(defect: Mistake, recording: Recording) -> str:
-    """Which Keras does it, as a sentence.
+    """Say in which versions of Keras a defect was seen.
 
     >>> from lossaudit.predictions.mistakes import MISTAKES
     >>> sightings(MISTAKES["batches-counted-alike"], Recording([], metadata={"keras": "3.1.1"}))
@@ -121,7 +116,7 @@ def sightings(defect: Mistake, recording: Recording) -> str:
 
 
 def _matching(defects: list[Mistake], assessed: Assessment) -> list[Mistake]:
-    """The defects of which a prediction holds."""
+    """The defects with a prediction that fits."""
     values = assessed.claim.values
     return [
         one
@@ -131,13 +126,11 @@ def _matching(defects: list[Mistake], assessed: Assessment) -> list[Mistake]:
 
 
 def _holds(assessed: Assessment, prediction: Prediction) -> bool:
-    """Whether the numbers of a claim, one for each of a prediction, are the predicted ones; NaN
-    like any other.
-    """
+    """Whether the numbers are the predicted ones, one for each; NaN matches like any other."""
     claim, expected = assessed.claim, assessed.expected
-    if expected is None or prediction.pace != expected.pace or len(prediction) != len(claim):
+    if expected is None or prediction.per != expected.per or len(prediction) != len(claim):
         return False
-    by_epoch = prediction.pace == "epoch"
+    by_epoch = prediction.per == "epoch"
     logged = claim.epochs if by_epoch else claim.steps
     if logged is not None and not np.array_equal(
         logged, prediction.epochs if by_epoch else prediction.steps

@@ -1,6 +1,4 @@
-"""Evaluations: what Keras' TensorBoard callback logs against iterations, as numbers of epochs and
-of `evaluate`.
-"""
+"""Evaluations: the numbers that Keras' TensorBoard callback logs against iterations."""
 
 from __future__ import annotations
 
@@ -19,13 +17,11 @@ _AGAINST_ITERATIONS = "_vs_iterations"
 
 
 def evaluations_of(claim: Claim, truth: Recording) -> list[Claim]:
-    """A claim as it is, or, of one against iterations, its numbers of validation by epoch and
-    those of `evaluate`.
+    """Split a claim against iterations into validation by epoch and `evaluate`.
 
-    `evaluation_loss_vs_iterations` has a number for each time that the model was evaluated, by
-    `fit` at the end of an epoch or by `evaluate`, at the number of optimizer steps that had been
-    taken. A number belongs to validation if an epoch that was validated ended there, and is the
-    first one there.
+    `evaluation_loss_vs_iterations` has a number for each evaluation, at the number of optimizer
+    steps taken so far. A number belongs to validation if a validated epoch ended there and it is
+    the first number there. Any other claim is returned as it is.
     """
     series = claim.series
     epochs = _epochs(series, truth) if claim.origin.endswith(_AGAINST_ITERATIONS) else None
@@ -52,11 +48,10 @@ def evaluations_of(claim: Claim, truth: Recording) -> list[Claim]:
 
 
 def _epochs(series: Series, truth: Recording) -> Ints | None:
-    """The epoch after which each number was logged; None where the iterations are not those at
-    ends of epochs.
+    """The epoch after which each number was logged; None where no epoch ended there.
 
-    The recording may count from another step than the optimizer, which goes on where an earlier
-    `fit` stopped.
+    The recording may start at another step than the optimizer, which continues after an earlier
+    `fit`.
     """
     trained = truth.select(tag=series.tag, split="train", covers="batch")
     if series.steps is None or len(trained) != 1 or not len(trained[0]) or not len(series):

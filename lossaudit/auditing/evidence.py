@@ -1,4 +1,4 @@
-"""The evidence of a claim: what a plot shows of it, on the axis of the truth."""
+"""The evidence of a claim: what a plot shows, on the axis of the truth."""
 
 from __future__ import annotations
 
@@ -19,13 +19,11 @@ from lossaudit.recording.series import Series
 from lossaudit.report.curves import Band, Curve, EpochRows, Evidence, Unit
 
 _EPOCHS = 200
-"""Epochs of which a plot may show the number or the border."""
+"""The most epochs for which a plot shows numbers or borders."""
 
 
 def beside_truth(compared: Comparison, explanation: Explanation | None) -> Evidence:
-    """The evidence of a claim next to the true loss of each batch, and what it should and does
-    hold.
-    """
+    """Return the claim with the true batch losses, the expected and the predicted numbers."""
     claim, covers, expected = compared.claim, compared.covers, compared.expected
     batches = compared.truth.batches
     axis, unit = _axis(batches)
@@ -48,38 +46,38 @@ def beside_truth(compared: Comparison, explanation: Explanation | None) -> Evide
     if explanation is None and own is not None:
         explanation = Explanation(own, expected)
     shown = _expectation(claim, covers, expected, places)
-    shown |= {} if explanation is None else _beside_the_numbers(claim, explanation, places, rows)
+    shown |= {} if explanation is None else _predicted_numbers(claim, explanation, places, rows)
     is_right = explanation is not None and not explanation.names
     # Which program printed wrong numbers tells nothing: bits are compared for right numbers only.
-    held_to = expected if is_right else replace(expected, ways=())
+    shown_as = expected if is_right else replace(expected, replays=())
     shown |= (
-        {"rows": _table(claim, held_to, rows)} if covers == "epoch" and own is not None else {}
+        {"rows": _table(claim, shown_as, rows)} if covers == "epoch" and own is not None else {}
     )
     return replace(evidence, **shown)
 
 
 def place_of(batches: Batches, epoch: int, step: int) -> float:
-    """The place of a number in the evidence, by the epoch and step of its last batch."""
+    """Return the place of a number in the plot, by the epoch and step of its last batch."""
     axis, _ = _axis(batches)
     return float(axis[np.flatnonzero((batches.epochs == epoch) & (batches.steps == step))[-1]])
 
 
 def _axis(batches: Batches) -> tuple[Ints, Unit]:
-    """The steps of the batches where they only rise; else the batches counted through."""
+    """The steps of the batches if they only rise; else the batches counted through."""
     if np.all(np.diff(batches.steps) > 0):
         return batches.steps, "step"
     return np.arange(len(batches)), "batch"
 
 
 def _in_order(length: int, places: int) -> Ints:
-    """One place after the other, for numbers of which nothing says where they belong."""
+    """One place after the other, for numbers without any place of their own."""
     rows = np.arange(length)
     rows[places:] = NOWHERE
     return rows
 
 
 def _epochs(batches: Batches, axis: Ints) -> dict[str, Any]:
-    """Where epochs begin, and the middle of some of them."""
+    """Where epochs start, and the middle of some of them."""
     n = len(batches.ends)
     some = np.arange(0, n, max(1, -(-n // _EPOCHS)))
     first, last = batches.starts[some], batches.ends[some]
@@ -93,7 +91,7 @@ def _epochs(batches: Batches, axis: Ints) -> dict[str, Any]:
 def _expectation(
     claim: Series, covers: Covers, expected: Prediction, places: Ints
 ) -> dict[str, Any]:
-    """What the log should hold, and the bound around it."""
+    """The expected numbers and the bound around them."""
     curve = None if covers == "batch" else Curve.of(places, expected.values)
     return {
         "expected": curve,
@@ -101,33 +99,33 @@ def _expectation(
     }
 
 
-def _beside_the_numbers(
+def _predicted_numbers(
     claim: Series, explanation: Explanation, places: Ints, rows: Ints
 ) -> dict[str, Any]:
-    """What the numbers were read as, where they stand, and how far they are from it."""
+    """The predicted numbers, their places, and the difference of the log."""
     belongs = explanation.alignment.rows
     used = (rows != NOWHERE) & (belongs != NOWHERE)
-    here, beside = places[rows[used]], explanation.prediction.take(belongs[used])
-    rest = claim.values[used] - beside.values
+    here, there = places[rows[used]], explanation.prediction.take(belongs[used])
+    rest = claim.values[used] - there.values
     return {
-        "predicted": Curve.of(here, beside.values) if explanation.names else None,
+        "predicted": Curve.of(here, there.values) if explanation.names else None,
         "mistake": " and ".join(explanation.names),
         "rest": Curve.of(here, rest),
         "rest_band": Band.of(
-            here, np.zeros(len(rest)), beside.bounds + decimals_bound(claim.decimals)
+            here, np.zeros(len(rest)), there.bounds + decimals_bound(claim.decimals)
         ),
     }
 
 
 def _table(claim: Series, expected: Prediction, rows: Ints) -> EpochRows:
-    """The epochs one by one, those of which there is a number."""
+    """The epochs one by one, if they have a number."""
     placed = rows != NOWHERE
-    beside, logged = expected.take(rows[placed]), claim.values[placed]
-    verdicts = np.array(GRADES)[beside.grade(logged, claim.decimals)]
+    there, logged = expected.take(rows[placed]), claim.values[placed]
+    verdicts = np.array(GRADES)[there.grade(logged, claim.decimals)]
     return EpochRows.of(
-        beside.epochs,
+        there.epochs,
         logged,
-        beside.values,
-        beside.bounds + decimals_bound(claim.decimals),
+        there.values,
+        there.bounds + decimals_bound(claim.decimals),
         verdicts,
     )

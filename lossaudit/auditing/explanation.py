@@ -1,4 +1,4 @@
-"""Explanation: one way to read all numbers of a claim."""
+"""Explanation: one way to explain all numbers of a claim."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Explanation:
     Args:
         alignment: where the numbers belong in the truth.
         prediction: what the numbers are.
-        mistakes: the mistakes that made them so, besides one of the alignment; none for the
-            expected quantity.
+        mistakes: the mistakes that change the numbers; none for the expected quantity. A mistake
+            that moves them belongs to the alignment.
     """
 
     alignment: Alignment
@@ -37,5 +37,5 @@ class Explanation:
 
     @property
     def parameters(self) -> int:
-        """How many of the mistakes have a parameter that was computed from the logged numbers."""
+        """Number of mistakes with a parameter that was computed from the log."""
         return sum(one.estimates for one in self.mistakes)

@@ -1,4 +1,4 @@
-"""The words of a finding: where, observed, expected, bound, and what would tell causes apart."""
+"""The message of a finding: where, observed, expected, bound, and what tells causes apart."""
 
 from __future__ import annotations
 
@@ -27,7 +27,17 @@ def at_number(
     explanation: str,
     **fields: Any,
 ) -> Finding:
-    """A finding at one number of the log."""
+    """Return a finding at one number of the log.
+
+    Args:
+        rule: the broken rule.
+        assessed: the claim.
+        expected: the expected numbers, one for each aligned number.
+        at: index of the number among them.
+        observed: the logged number.
+        explanation: what the number is instead, as a sentence.
+        fields: further fields of the finding.
+    """
     epoch, step, bound = (
         int(expected.epochs[at]),
         int(expected.steps[at]),
@@ -57,7 +67,7 @@ def at_number(
 
 
 def finding(rule: Rule, assessed: Assessment, message: str, **fields: Any) -> Finding:
-    """A finding about the claim as a whole; `wrong` unless `fields` say otherwise."""
+    """Return a finding about the whole claim; `wrong` unless `fields` say otherwise."""
     causes = fields.pop("causes", None) or tuple(filter(None, [fields.pop("cause", None)]))
     fields = {
         "verdict": Verdict.WRONG,
@@ -76,12 +86,12 @@ def finding(rule: Rule, assessed: Assessment, message: str, **fields: Any) -> Fi
 
 
 def drawn(assessed: Assessment) -> Evidence:
-    """What a plot of the claim shows."""
+    """Return what a plot of the claim shows."""
     return assessed.evidence
 
 
 def _marked(assessed: Assessment, epoch: int, step: int) -> Evidence:
-    """The evidence with the number of which a finding speaks."""
+    """The evidence with the number of the finding marked."""
     return replace(assessed.evidence, marked=place_of(assessed.truth.batches, epoch, step))
 
 
@@ -93,9 +103,7 @@ def _where(assessed: Assessment, epoch: int, step: int) -> str:
 
 
 def group_of(assessed: Assessment, epoch: int, step: int) -> slice:
-    """The batches of the epoch with a step; of its latest session, where it was begun again after
-    a resume.
-    """
+    """Return the batches of the epoch with a step, of its latest session after a resume."""
     batches = assessed.truth.batches
     row = int(np.flatnonzero((batches.epochs == epoch) & (batches.steps == step))[-1])
     number = int(np.searchsorted(batches.ends, row))
@@ -103,7 +111,7 @@ def group_of(assessed: Assessment, epoch: int, step: int) -> slice:
 
 
 def step_of_epoch(assessed: Assessment, epoch: int, step: int) -> int:
-    """Place of a step among the batches of its epoch."""
+    """Return the position of a step among the batches of its epoch."""
     steps = assessed.truth.batches.steps[group_of(assessed, epoch, step)]
     return int(np.flatnonzero(steps == step)[0])
 
@@ -119,14 +127,14 @@ def _what(assessed: Assessment, epoch: int, step: int) -> str:
 
 
 def _additions(assessed: Assessment, epoch: int, step: int) -> str:
-    """Where the bound comes from, beside the float type."""
+    """The source of the bound besides the float type."""
     if assessed.covers == "batch":
         return ""
     return f", {step_of_epoch(assessed, epoch, step) + 1} additions"
 
 
 def facts(assessed: Assessment, epoch: int, step: int) -> dict[str, str]:
-    """What explanations and remedies speak of: the batches and rows of the epoch in question."""
+    """Return the words for explanations: batches and rows of the epoch."""
     weights = assessed.truth.batches.weights[group_of(assessed, epoch, step)]
     numbers = {
         "batches": len(weights),
@@ -141,7 +149,7 @@ def facts(assessed: Assessment, epoch: int, step: int) -> dict[str, str]:
 
 
 def telling(assessed: Assessment) -> str:
-    """What would tell indistinguishable causes apart."""
+    """Say what would tell indistinguishable causes apart."""
     batches = assessed.truth.batches
     mistakes = [one for explanation in assessed.explanations for one in explanation.mistakes]
     if mistakes and all(one.stage == "number" and one.breaks == "scale" for one in mistakes):
@@ -156,17 +164,15 @@ def telling(assessed: Assessment) -> str:
 
 
 def _digits(value: float, other: float) -> str:
-    """Nine significant digits, which tell any two float32 apart; all digits where nine would not
-    part the two.
-    """
-    short, beside = f"{value:.9g}", f"{other:.9g}"
-    return str(float(short)) if short != beside else repr(value)
+    """Nine significant digits, which identify a float32; all digits if nine are not enough."""
+    short = f"{value:.9g}"
+    return str(float(short)) if short != f"{other:.9g}" else repr(value)
 
 
 def instead(assessed: Assessment, mistake: Mistake) -> tuple[str, ...]:
-    """Mistakes of the other explanations at the stage that this one has in the best.
+    """Return the mistakes that other explanations have at the stage of this one.
 
-    One without a counterpart there is named with the first mistake.
+    A mistake without a counterpart in the best explanation goes with its first mistake.
     """
     assert assessed.best is not None
     made = assessed.best.made
@@ -182,7 +188,7 @@ def instead(assessed: Assessment, mistake: Mistake) -> tuple[str, ...]:
 
 
 def or_else(assessed: Assessment) -> str:
-    """What else would have logged the same, and what would tell."""
+    """Say which other mistakes would have logged the same, and what tells them apart."""
     others = [" and ".join(one.names) for one in assessed.explanations[1:]]
     return (
         f" Indistinguishable on this data: {'; or '.join(others)}. {telling(assessed)}"

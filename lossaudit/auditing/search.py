@@ -16,22 +16,20 @@ from lossaudit.auditing.explanation import Explanation
 from lossaudit.auditing.significance import is_significant
 from lossaudit.predictions.mistakes.mistake import Mistake
 from lossaudit.predictions.prediction import GRADES, Prediction
-from lossaudit.predictions.quantities import PACES
+from lossaudit.predictions.quantities import PER
 from lossaudit.predictions.truth import Truth
 from lossaudit.report.verdict import Verdict
 
 _MOST = 4096
-"""Batches by which a wrong explanation of a batch log shows; one that fits so many is tried on all
-of them.
-"""
+"""Batches that refute most wrong explanations of a batch log; only the rest is tried on all."""
 
 
 def explanations(compared: Comparison) -> tuple[Explanation, ...]:
-    """The explanations of all numbers with the fewest mistakes; several are indistinguishable on
-    this data.
+    """Return the explanations of all numbers with the fewest mistakes.
 
-    At least one of them must be significant; one that fits with no more parameters is listed with
-    it. A parameter that was computed from the logged numbers counts as a mistake.
+    Several explanations cannot be told apart on this data. At least one of them is significant;
+    others that fit with no more parameters are listed with it. A parameter that is computed from
+    the log counts as a mistake.
     """
     if compared.expected is None or not compared.count:
         return ()
@@ -51,9 +49,7 @@ def explanations(compared: Comparison) -> tuple[Explanation, ...]:
 
 
 def lookalikes(compared: Comparison, right: Explanation) -> tuple[Mistake, ...]:
-    """Mistakes that would have logged other numbers, which this log is too coarse to tell from the
-    right ones.
-    """
+    """Return mistakes that this log is too coarse to tell from the right numbers."""
     if compared.expected is None:
         return ()
     look = _with_mistakes(compared, right.alignment, compared.expected, 1, plain=True)
@@ -66,8 +62,9 @@ def lookalikes(compared: Comparison, right: Explanation) -> tuple[Mistake, ...]:
 
 
 def _by_count(compared: Comparison, expected: Prediction) -> Iterator[list[Explanation]]:
-    """Every explanation: without a mistake, with one, with two; one in the numbers comes before
-    moved numbers.
+    """Yield the explanations with no mistake, with one, and with two.
+
+    A mistake in the numbers comes before one that moved them.
     """
     placed = list(in_place(compared.claim, expected))
     yield [Explanation(one, expected) for one in placed if compared.fits(expected, one)]
@@ -87,7 +84,7 @@ def _with_mistakes(
     count: int,
     plain: bool = False,
 ) -> Iterator[Explanation]:
-    """Explanations with so many mistakes; only `plain` ones may look like right numbers."""
+    """Yield the explanations with `count` mistakes; `plain` leaves out parameters."""
     if alignment.mistake is None and not np.all(alignment.placed):
         return
     logged, known = compared.in_order_of(expected, alignment)
@@ -105,8 +102,10 @@ def _with_mistakes(
 def _candidates(
     compared: Comparison, logged: Floats, known: NDArray[np.bool_], count: int, plain: bool
 ) -> Iterable[Combination]:
-    """What so many mistakes would have logged; those that the first epochs refute are not tried on
-    all of them.
+    """Yield what `count` mistakes would have logged.
+
+    Mistakes that the first epochs refute are not computed for all of them, because that takes most
+    of the time of an audit.
     """
     truth, covers = compared.truth, compared.covers
     few, more = (_head(compared, most) for most in (_MOST, len(truth.batches)))
@@ -127,11 +126,11 @@ def _candidates(
 
 def _head(compared: Comparison, most: int) -> Truth:
     truth = compared.truth
-    return truth.head(most if PACES[compared.covers] == "batch" else len(truth.batches))
+    return truth.head(most if PER[compared.covers] == "batch" else len(truth.batches))
 
 
 def _rows(compared: Comparison, truth: Truth) -> int:
-    return len(truth.batches) if PACES[compared.covers] == "batch" else len(truth.batches.ends)
+    return len(truth.batches) if PER[compared.covers] == "batch" else len(truth.batches.ends)
 
 
 def _fitting(
@@ -141,9 +140,7 @@ def _fitting(
     logged: Floats,
     known: NDArray[np.bool_],
 ) -> dict[tuple[Mistake, ...], bool]:
-    """Whether a prediction of each combination of mistakes fits the first numbers; it has to have
-    one.
-    """
+    """Whether each combination of mistakes has a prediction that fits the first numbers."""
     there = known[: _rows(compared, head)]
     begun, fits = logged[: len(there)][there], dict[tuple[Mistake, ...], bool]()
     for mistakes, one in found:
@@ -162,14 +159,14 @@ def _all_repeated(
 
 
 def _is_significant(compared: Comparison, one: Explanation, expected: Prediction) -> bool:
-    """Whether the numbers say that the mistakes were made, and not only that they may have been."""
+    """Whether the numbers show that the mistakes were made, not only that they may be."""
     _, observed, predicted = compared.aligned(one.prediction, one.alignment)
     right = compared.aligned(expected, one.alignment)[2]
     return is_significant(one.mistakes, predicted, right, observed, compared.claim.decimals)
 
 
 def _is_likely(compared: Comparison, one: Explanation) -> bool:
-    """Whether rounding not only can make the predicted numbers these, but may well do so."""
+    """Whether rounding is likely to turn the predicted numbers into the logged ones."""
     _, observed, predicted = compared.aligned(one.prediction, one.alignment)
     return GRADES[predicted.grade(observed, compared.claim.decimals).max()] in (
         Verdict.EXACT,
@@ -178,8 +175,9 @@ def _is_likely(compared: Comparison, one: Explanation) -> bool:
 
 
 def _one_of_each(found: Iterable[Explanation]) -> tuple[Explanation, ...]:
-    """The first explanation of each combination of mistakes; those without a parameter before
-    those with one.
+    """The first explanation of each combination of mistakes.
+
+    Those without a parameter come first.
     """
     first: dict[tuple[str, ...], Explanation] = {}
     for one in found:

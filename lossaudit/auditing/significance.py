@@ -1,10 +1,9 @@
-"""Significance: whether so many mistakes have been tried that one of them fits wrong numbers by
-chance.
+"""Significance: whether mistakes fit wrong numbers only by chance.
 
-A number that is off by d from the right one lies within b of another prediction with a chance of b
-/ d, if it may be anywhere as far from the right one as it is. So the expected number of
-predictions that fit all numbers by chance is the number of those that are tried times the product
-of these chances. A parameter that is computed from the log makes one number fit whatever it is.
+A number that is wrong by d is within b of another prediction with probability b / d, if it may be
+anywhere as far from the right number as it is. So the expected number of predictions that fit all
+numbers by chance is the number of predictions times the product of these probabilities. A
+parameter that is computed from the log makes one number fit whatever it is.
 """
 
 from __future__ import annotations
@@ -19,9 +18,7 @@ from lossaudit.predictions.mistakes.mistake import Mistake, of_stage
 from lossaudit.predictions.prediction import Prediction
 
 _ONE_IN_TWO = 0.5
-"""Predictions that may fit by chance where a mistake without a parameter is named by itself: one
-in two wrong logs.
-"""
+"""Expected chance fits up to which a mistake without a parameter is named alone."""
 
 
 def is_significant(
@@ -31,19 +28,20 @@ def is_significant(
     observed: Floats,
     decimals: int | None,
 ) -> bool:
-    """Whether numbers say that these mistakes were made, and not only that they may have been.
+    """Return whether numbers show that mistakes were made, not only that they may be.
 
     Args:
         mistakes: the mistakes.
-        prediction: what they would have logged, one number for each observed one, which it fits.
+        prediction: the numbers they would have logged, one for each observed one, which it fits.
         expected: the right numbers, likewise.
         observed: the logged numbers, shape (m,).
-        decimals: digits after the point, where the log says that it was rounded.
+        decimals: number of decimals to which the log was rounded; None where it was not.
     """
     made = [one for one in mistakes if one.stage != "number" or one.breaks != "precision"]
-    # That every number has so few digits is no coincidence.
+    # Numbers that all have few digits were rounded: no chance gives that.
     if not made:
         return True
+    # Each parameter explains one number: the least likely ones are given away.
     chances = np.sort(_chances(prediction, expected, observed, decimals))
     parameters = sum(one.estimates for one in made)
     with np.errstate(divide="ignore"):
@@ -57,9 +55,9 @@ def is_significant(
 def _chances(
     prediction: Prediction, expected: Prediction, observed: Floats, decimals: int | None
 ) -> Floats:
-    """The chance of each number that is not right to lie as near to the prediction as it does.
+    """The probability of each wrong number to be as near to the prediction as it is.
 
-    All that is not finite counts once: what is NaN makes everything after it NaN.
+    All numbers that are not finite count once: one NaN makes everything after it NaN.
     """
     wrong = ~expected.matches(observed, decimals)
     rounding = decimals_bound(decimals)

@@ -1,3 +1,1 @@
-"""What a logged number may be: the truth, predictions with proven bounds, quantities, and
-mistakes.
-"""
+"""What a logged number may be: the truth, predictions with bounds, quantities, mistakes."""

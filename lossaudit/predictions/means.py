@@ -1,4 +1,4 @@
-"""The predictions that most others are made of: the loss of each batch, and means of batches."""
+"""The basic predictions: the loss of each batch, and means of batches."""
 
 from __future__ import annotations
 
@@ -10,40 +10,34 @@ import numpy as np
 
 from lossaudit.arithmetic.accumulators import WeightedMean
 from lossaudit.arithmetic.arrays import Floats
-from lossaudit.arithmetic.bounds import (
-    REWRITTEN,
-    group_mean_bound,
-    half_ulp,
-    mean_bounds,
-)
+from lossaudit.arithmetic.bounds import REWRITTEN, group_mean_bound, half_ulp, mean_bounds
 from lossaudit.arithmetic.replay import PRECISIONS, replay_keras_mean
-from lossaudit.predictions.prediction import Prediction, Way
-from lossaudit.predictions.truth import Batches, Truth, remembered
+from lossaudit.predictions.prediction import Prediction, Replay
+from lossaudit.predictions.truth import Batches, Truth, cached
 
 
-def _remembered(
+def _cached(
     function: Callable[[Batches, str], Prediction],
 ) -> Callable[[Batches, str], Prediction]:
-    """Computed once for the same batches: many a mistake begins with the same means."""
+    """Compute a prediction once for the same batches, because many mistakes start from it."""
 
     @wraps(function)
     def compute(batches: Batches, dtype: str) -> Prediction:
-        return remembered(batches.known, (function, dtype), lambda: function(batches, dtype))
+        return cached(batches.cache, (function, dtype), lambda: function(batches, dtype))
 
     return compute
 
 
-@_remembered
+@_cached
 def each_batch(batches: Batches, dtype: str) -> Prediction:
-    """The loss of each batch: as it is, stored as another float type, or read through a Mean that
-    held it alone.
-    """
-    values, weights, slack = batches.values, batches.weights, _slack(batches)
+    """Predict the loss of each batch: as it is, rounded, or read from a Mean of one batch."""
+    values, weights, errors = batches.values, batches.weights, _errors(batches)
     divisors = np.where(weights > 0, weights, 1.0)
+    # A Mean that is reset before each batch returns (l·w)/w, which may differ from l by one bit.
     alone = _rounded(_rounded(values * weights, batches.dtype) / divisors, batches.dtype)
     rewritten = REWRITTEN * 2.0 ** -PRECISIONS[batches.dtype] * np.abs(values)
     rounding = (
-        half_ulp(values, dtype) + half_ulp(values * weights, dtype) / divisors + rewritten + slack
+        half_ulp(values, dtype) + half_ulp(values * weights, dtype) / divisors + rewritten + errors
     )
     return Prediction(
         "batch_loss",
@@ -51,7 +45,7 @@ def each_batch(batches: Batches, dtype: str) -> Prediction:
         values,
         rounding,
         lambda: rounding,
-        slack,
+        errors,
         (lambda: alone,),
         batches.epochs,
         batches.steps,
@@ -59,35 +53,39 @@ def each_batch(batches: Batches, dtype: str) -> Prediction:
     )
 
 
-@_remembered
+@_cached
 def means_so_far(batches: Batches, dtype: str) -> Prediction:
-    """The mean of the epoch so far, weighted by rows, after each batch."""
-    columns = {name: np.empty(len(batches)) for name in ("values", "bounds", "slack")}
+    """Predict the mean of the epoch so far, weighted by rows, after each batch."""
+    columns = {name: np.empty(len(batches)) for name in ("values", "bounds", "errors")}
     for rows in batches.of_equal_length():
         for name, column in _means_side_by_side(batches.where(rows), dtype).items():
             columns[name][rows] = column
     means = columns["values"]
     plain, fused = (cache(partial(_replayed, batches, fused)) for fused in (False, True))
-    ways = (plain, lambda: _rounded(means, dtype), fused)
-    bounds, slack, bands = columns["bounds"], columns["slack"], partial(_bands, batches, dtype)
+    replays = (plain, lambda: _rounded(means, dtype), fused)
+    bounds, errors, probable = (
+        columns["bounds"],
+        columns["errors"],
+        partial(_probable, batches, dtype),
+    )
     return Prediction(
         "running_mean",
         "batch",
         means,
         bounds,
-        bands,
-        slack,
-        ways,
+        probable,
+        errors,
+        replays,
         batches.epochs,
         batches.steps,
         dtype,
     )
 
 
-@_remembered
+@_cached
 def means_of_epochs(batches: Batches, dtype: str) -> Prediction:
-    """The mean of each epoch, weighted by rows, from sums in double precision."""
-    so_far = means_so_far(batches, dtype).once_an_epoch(batches.ends)
+    """Predict the mean of each epoch, weighted by rows, from sums in double precision."""
+    so_far = means_so_far(batches, dtype).per_epoch(batches.ends)
 
     @cache
     def by_loops() -> Floats:
@@ -95,84 +93,90 @@ def means_of_epochs(batches: Batches, dtype: str) -> Prediction:
 
     loops = tuple(partial(_row, by_loops, number) for number in range(6))
     exact = cache(partial(_exact_means, batches))
-    rounded: tuple[Way, ...] = (exact, lambda: _rounded(exact(), dtype))
-    return replace(so_far, quantity="epoch_mean", ways=(*rounded, *loops, *so_far.ways))
+    rounded: tuple[Replay, ...] = (exact, lambda: _rounded(exact(), dtype))
+    return replace(so_far, quantity="epoch_mean", replays=(*rounded, *loops, *so_far.replays))
 
 
-@_remembered
+@_cached
 def exact_means_of_epochs(batches: Batches, dtype: str) -> Prediction:
-    """The mean of each epoch, weighted by rows, rounded once from exact sums."""
+    """Predict the mean of each epoch, weighted by rows, from exact sums rounded once."""
     means, exact = means_of_epochs(batches, dtype), _exact_means(batches)
-    known = 0.0 if batches.slack is None else means.slack
+    known = 0.0 if batches.errors is None else means.errors
     return replace(
         means,
         values=exact,
-        slack=half_ulp(exact, "float64") + known,
-        ways=(partial(np.copy, means.values), *means.ways),
+        errors=half_ulp(exact, "float64") + known,
+        replays=(partial(np.copy, means.values), *means.replays),
     )
 
 
 def of_epochs(truth: Truth, summary: Callable[..., Floats], roundings: int = 0) -> Prediction:
-    """One number for each epoch: a summary of its batch losses, as `numpy.max(losses, axis=1)`
-    gives it.
+    """Predict one number for each epoch: a summary of its batch losses.
+
+    Args:
+        truth: the recorded batches.
+        summary: a function of losses of shape (epochs, length) and `axis`, such as `numpy.max`.
+        roundings: how often the summary rounds.
     """
     batches, dtype = truth.batches, truth.dtype
     losses = each_batch(batches, dtype)
-    ends = losses.once_an_epoch(batches.ends)
-    values, bounds, slack = (np.empty(len(ends)) for _ in range(3))
+    ends = losses.per_epoch(batches.ends)
+    values, bounds, errors = (np.empty(len(ends)) for _ in range(3))
     for rows in batches.of_equal_length():
         epochs = np.searchsorted(batches.ends, rows[:, -1])
         values[epochs] = summary(batches.values[rows], axis=1)
         bounds[epochs] = losses.bounds[rows].max(axis=1)
-        slack[epochs] = losses.slack[rows].max(axis=1)
+        errors[epochs] = losses.errors[rows].max(axis=1)
     bounds = bounds + roundings * half_ulp(values, dtype)
-    slack = slack + roundings * half_ulp(values, "float64")
-    return replace(ends, values=values, bounds=bounds, bands=lambda: bounds, slack=slack, ways=())
+    errors = errors + roundings * half_ulp(values, "float64")
+    return replace(
+        ends, values=values, bounds=bounds, probable=lambda: bounds, errors=errors, replays=()
+    )
 
 
 def _means_side_by_side(batches: Batches, dtype: str) -> dict[str, Floats]:
-    """Means of epochs of equal length, from batches whose columns are of shape (epochs, length)."""
-    values, weights, slack = batches.values, batches.weights, _slack(batches)
+    """Means of epochs of equal length, from columns of shape (epochs, length)."""
+    values, weights, errors = batches.values, batches.weights, _errors(batches)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         counts, products = np.cumsum(weights, axis=-1), values * weights
         means = np.cumsum(products, axis=-1) / counts
         sizes = np.cumsum(np.abs(products), axis=-1) / counts
         summing = group_mean_bound(sizes, np.arange(1.0, values.shape[-1] + 1), "float64")
         proven = mean_bounds(values, weights, dtype=dtype, roundings=REWRITTEN)
-        known = np.cumsum(slack * weights, axis=-1) / counts if batches.slack is not None else 0.0
+        known = (
+            np.cumsum(errors * weights, axis=-1) / counts if batches.errors is not None else 0.0
+        )
     return {
         "values": means,
         "bounds": proven + _storing(values, dtype) + known,
-        "slack": summing + known,
+        "errors": summing + known,
     }
 
 
 def _storing(values: Floats, dtype: str) -> Floats:
-    """How far the losses of a batch, or of one before it, are from what a float type keeps of
-    them.
-    """
+    """The largest error of storing the losses so far in a float type."""
     stored = np.where(_rounded(values, dtype) == values, 0.0, half_ulp(values, dtype))
     return np.maximum.accumulate(stored, axis=-1)
 
 
-def _bands(batches: Batches, dtype: str) -> Floats:
+def _probable(batches: Batches, dtype: str) -> Floats:
     """The probable bound of the mean of the epoch so far."""
-    bands = np.empty(len(batches))
+    probable = np.empty(len(batches))
     for rows in batches.of_equal_length():
         part = batches.where(rows)
         likely = mean_bounds(
             part.values, part.weights, dtype=dtype, roundings=REWRITTEN, probable=True
         )
         with np.errstate(invalid="ignore", divide="ignore"):
-            known = np.cumsum(_slack(part) * part.weights, axis=-1) / np.cumsum(
+            known = np.cumsum(_errors(part) * part.weights, axis=-1) / np.cumsum(
                 part.weights, axis=-1
             )
-        bands[rows] = likely + _storing(part.values, dtype) + known
-    return bands
+        probable[rows] = likely + _storing(part.values, dtype) + known
+    return probable
 
 
-def _slack(batches: Batches) -> Floats:
-    return np.zeros(batches.values.shape) if batches.slack is None else batches.slack
+def _errors(batches: Batches) -> Floats:
+    return np.zeros(batches.values.shape) if batches.errors is None else batches.errors
 
 
 def _replayed(batches: Batches, fused: bool) -> Floats:
@@ -185,7 +189,7 @@ def _replayed(batches: Batches, fused: bool) -> Floats:
     )
 
 
-def _row(rows: Way, number: int) -> Floats:
+def _row(rows: Replay, number: int) -> Floats:
     return rows()[number]
 
 
@@ -202,12 +206,13 @@ def _exact_mean(batches: Batches) -> float:
 
 
 def _means_of_loops(batches: Batches) -> list[float]:
-    """What loops in numpy and Python give, in double and in single precision; NaN where undefined."""
+    """The means that usual numpy and Python loops give, in double and in single precision."""
     values, weights = batches.values, batches.weights
     if not weights.astype(np.float32).any():
         return [float("nan")] * 6
     alike = bool(np.all(weights == weights[0]))
     double = np.average(values, weights=weights)
+    # numpy adds pairwise, a loop from left to right: the last bits differ, so both are tried.
     with np.errstate(over="ignore", invalid="ignore"):
         single, rows = values.astype(np.float32), weights.astype(np.float32)
         added = np.add.accumulate(single, dtype=np.float32)[-1] / np.float32(len(values))
@@ -222,8 +227,9 @@ def _means_of_loops(batches: Batches) -> list[float]:
 
 
 def _rounded(values: Floats, dtype: str) -> Floats:
-    """The values rounded to a float type, as float64; bfloat16, which numpy lacks, leaves them as
-    they are.
+    """Round values to a float type and return them as float64.
+
+    numpy has no bfloat16: such values stay as they are.
     """
     with np.errstate(over="ignore"):
         return values if dtype == "bfloat16" else values.astype(dtype).astype(np.float64)

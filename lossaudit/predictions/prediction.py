@@ -1,6 +1,4 @@
-"""Prediction: the numbers a log would hold, their proven bounds, and their comparison with what it
-does hold.
-"""
+"""Prediction: the numbers that a log would have, with proven bounds, and how to compare them."""
 
 from __future__ import annotations
 
@@ -14,123 +12,131 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossaudit.arithmetic.arrays import Floats, Ints
-from lossaudit.arithmetic.bounds import (
-    decimals_bound,
-    elementary_bound,
-)
+from lossaudit.arithmetic.bounds import decimals_bound, elementary_bound
 from lossaudit.report.verdict import Verdict
 
-Pace = Literal["batch", "epoch"]
-"""How often a number is logged: after each batch, or after each epoch."""
+Per = Literal["batch", "epoch"]
+"""How often a number is logged: once for each batch, or once for each epoch."""
 
 GRADES = (Verdict.EXACT, Verdict.CONSISTENT, Verdict.SUSPECT, Verdict.WRONG)
-"""The verdicts of a comparison, from best to worst; `Prediction.grade` gives indices into it."""
+"""The verdicts of a comparison, best first; `Prediction.grade` returns indices into it."""
 
-Way = Callable[[], Floats]
+Replay = Callable[[], Floats]
+"""Computes numbers on first use, because most comparisons do not need them."""
 
-_COLUMNS = ("values", "bounds", "slack", "epochs", "steps")
+_COLUMNS = ("values", "bounds", "errors", "epochs", "steps")
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """The numbers that a log would hold if it logged a quantity, and how far float arithmetic may
-    move them.
+    """The numbers that a log of one quantity would have, and how far rounding may move them.
 
     Args:
         quantity: name of the quantity.
-        pace: one number for each batch, or for each epoch.
+        per: one number for each batch, or for each epoch.
         values: the numbers in exact arithmetic, rounded to float64, shape (m,).
         bounds: proven bound of |logged - value| for a float accumulation, shape (m,).
-        bands: probabilistic bound, which may only warn, shape (m,); computed only where it
-            decides.
-        slack: proven bound of the error of `values` themselves, shape (m,).
-        ways: what known programs print bit for bit, each of shape (m,); computed only where it
-            decides.
+        probable: probabilistic bound, shape (m,), which may only warn; computed if it decides.
+        errors: proven bound of the error of `values` themselves, shape (m,).
+        replays: the numbers that known programs give bit for bit, each of shape (m,); computed if
+            they decide.
         epochs: epoch of each number, shape (m,).
         steps: step of each number, shape (m,).
-        dtype: the float type in which a program may have computed them.
-        words: what a mistake says of itself, for the sentence that explains it.
+        dtype: float type in which a program may have computed the numbers.
+        details: words that a mistake adds to its explanation.
     """
 
     quantity: str
-    pace: Pace
+    per: Per
     values: Floats
     bounds: Floats
-    bands: Way
-    slack: Floats
-    ways: tuple[Way, ...]
+    probable: Replay
+    errors: Floats
+    replays: tuple[Replay, ...]
     epochs: Ints
     steps: Ints
     dtype: str = "float32"
-    words: Mapping[str, str] = field(default_factory=dict)
+    details: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.values)
 
     def named(self, quantity: str) -> Prediction:
-        """The same numbers under another name."""
+        """Return the same numbers as another quantity."""
         return replace(self, quantity=quantity)
 
-    def saying(self, **words: str) -> Prediction:
-        """The same numbers, with more to say of them."""
-        return replace(self, words={**self.words, **words})
+    def with_details(self, **details: str) -> Prediction:
+        """Return the same numbers with more words for the explanation."""
+        return replace(self, details={**self.details, **details})
 
     def take(self, rows: NDArray[Any]) -> Prediction:
-        """The numbers that an index or a mask picks."""
+        """Return the numbers that an index or a mask selects."""
         if _is_whole(rows, len(self)):
             return self
         columns = {name: getattr(self, name)[rows] for name in _COLUMNS}
-        ways = tuple(partial(_picked, way, rows) for way in self.ways)
-        return replace(self, **columns, bands=partial(_picked, self.bands, rows), ways=ways)
+        replays = tuple(partial(_picked, replay, rows) for replay in self.replays)
+        return replace(
+            self, **columns, probable=partial(_picked, self.probable, rows), replays=replays
+        )
 
-    def once_an_epoch(self, rows: Ints) -> Prediction:
-        """The picked numbers, one of each epoch, shown as the epoch's."""
-        return replace(self.take(rows), pace="epoch")
+    def per_epoch(self, rows: Ints) -> Prediction:
+        """Return the selected numbers, one for each epoch, as numbers of epochs."""
+        return replace(self.take(rows), per="epoch")
 
     def times(self, factors: NDArray[Any] | float) -> Prediction:
-        """Each number times a factor; the multiplication rounds once more."""
+        """Return each number times a factor; the product is rounded once more."""
         return self.mapped(lambda values: values * factors, np.abs(factors))
 
     def mapped(
         self, function: Callable[[Floats], Floats], slope: NDArray[Any] | float
     ) -> Prediction:
-        """A function of each number, which grows no faster than `slope` around it."""
+        """Return a function of each number.
+
+        Args:
+            function: the function, of an array.
+            slope: the steepest slope of the function within the bound of each number.
+        """
         values = function(self.values)
         rounding = elementary_bound(values, self.dtype)
-        exact = self.slack * slope + elementary_bound(values, "float64")
-        bounds, bands = self.bounds * slope + rounding, self.bands
+        exact = self.errors * slope + elementary_bound(values, "float64")
+        bounds, probable = self.bounds * slope + rounding, self.probable
         return replace(
             self,
             values=values,
             bounds=bounds,
-            bands=lambda: bands() * slope + rounding,
-            slack=exact,
-            ways=(),
+            probable=lambda: probable() * slope + rounding,
+            errors=exact,
+            replays=(),
         )
 
     def grade(self, observed: Floats, decimals: int | None = None) -> Ints:
-        """Index into GRADES of each observed number, shape (m,), which a log may have rounded to
-        `decimals` digits.
+        """Return an index into GRADES for each observed number, shape (m,).
+
+        Args:
+            observed: the logged numbers, shape (m,).
+            decimals: number of decimals to which the log was rounded; None where it was not.
         """
         rounding = decimals_bound(decimals)
         with np.errstate(invalid="ignore"):
             distance = np.abs(observed - self.values)
         near = self.matches(observed, decimals)
         same = self._same_bits(observed, ~near)
+        # Equal bits of a rounded number prove nothing: only NaN cannot have been rounded.
         same &= np.isnan(self.values) | (decimals is None)
         certain = same | ~near | ~np.isfinite(self.values)
         probable = (
             near
             if certain.all()
-            else (distance <= self.bands() + rounding) | ~np.isfinite(self.values)
+            else (distance <= self.probable() + rounding) | ~np.isfinite(self.values)
         )
         return np.select([same, near & probable, near], [0, 1, 2], default=3)
 
     def matches(self, observed: Floats, decimals: int | None = None) -> NDArray[np.bool_]:
-        """Where an observed number is the predicted one as far as can be proved, shape (m,).
+        """Return where an observed number may be the predicted one, shape (m,).
 
-        An infinite sum is infinite in one order of its terms and NaN in another, and 0/0 is NaN,
-        or zero in Keras.
+        An infinite sum is infinite in one order of its terms and NaN in another. 0/0 is NaN, but
+        Keras returns zero. So a prediction that is not finite matches every number that is not
+        finite.
         """
         rounding = decimals_bound(decimals)
         with np.errstate(invalid="ignore"):
@@ -143,28 +149,30 @@ class Prediction:
     def _same_bits(
         self, observed: Floats, settled: NDArray[np.bool_] | bool = False
     ) -> NDArray[np.bool_]:
-        """Where a known program prints what was observed; nothing is computed for numbers that are
-        settled.
+        """Return where a known program gives the observed bits.
+
+        A replay is computed only if a number remains that is not settled.
         """
         same = _identical(observed, self.values)
-        for way in self.ways:
+        for replay in self.replays:
             if np.all(same | settled):
                 break
-            same |= _identical(observed, way())
+            same |= _identical(observed, replay())
         return same
 
     def differs_from(self, other: Prediction) -> NDArray[np.bool_]:
-        """Where the numbers of two predictions are not the same in exact arithmetic, shape (m,)."""
+        """Return where two predictions differ in exact arithmetic, shape (m,)."""
         with np.errstate(invalid="ignore"):
-            apart = np.abs(self.values - other.values) > self.slack + other.slack
+            apart = np.abs(self.values - other.values) > self.errors + other.errors
         return apart | (np.isfinite(self.values) != np.isfinite(other.values))
 
 
-def beside_the_log(
+def of_truth_and_log(
     function: Callable[..., Iterator[Any]],
 ) -> Callable[[Any, Floats], Iterator[Any]]:
-    """A function of the truth, or of it and of the logged numbers, where one of them says a
-    parameter, as of both.
+    """Return a function of the truth, or of truth and log, as a function of both.
+
+    A function with a parameter that only the log can tell takes the logged numbers as well.
     """
     if len(inspect.signature(function).parameters) > 1:
         return function
@@ -176,12 +184,12 @@ def beside_the_log(
     return predict
 
 
-def _picked(way: Way, rows: NDArray[Any]) -> Floats:
-    return way()[rows]
+def _picked(replay: Replay, rows: NDArray[Any]) -> Floats:
+    return replay()[rows]
 
 
 def _is_whole(rows: NDArray[Any], length: int) -> bool:
-    """Whether an index or a mask picks everything, in order."""
+    """Whether an index or a mask selects everything, in order."""
     if rows.dtype == bool:
         return bool(rows.all())
     return len(rows) == length and np.array_equal(rows, np.arange(length))

@@ -1,10 +1,9 @@
-"""What a logged number can be: each quantity is a name, a definition, and a function of the truth.
+"""What a logged number can be: each quantity is a name, a definition and a function of the truth.
 
-A quantity is a function of the truth that yields its predictions: one with a number for each
-batch, one with a number for each epoch, or both. Where it has a parameter that only the log knows,
-such as the length of a window, it is a function of the truth and of the logged numbers, one for
-each batch or epoch and NaN where there is none, and tries what they say. Its name is the
-quantity's name, and the decorator has the definition.
+A quantity yields predictions: one with a number for each batch, one with a number for each epoch,
+or both. Some quantities have a parameter that only the log can tell, such as the length of a
+window. They also take the logged numbers, one for each batch or epoch with NaN for missing ones.
+The name of the function is the name of the quantity; the decorator carries the definition.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ from lossaudit.predictions.means import (
     means_so_far,
     of_epochs,
 )
-from lossaudit.predictions.prediction import Pace, Prediction, beside_the_log
+from lossaudit.predictions.prediction import Per, Prediction, of_truth_and_log
 from lossaudit.predictions.smoothing import exponential_averages, window_averages
-from lossaudit.predictions.truth import Batches, Truth, remembered
+from lossaudit.predictions.truth import Batches, Truth, cached
 from lossaudit.recording.names import Covers
 
 Quantity = Callable[[Truth, Floats], Iterator[Prediction]]
@@ -36,16 +35,16 @@ QUANTITIES: dict[str, Quantity] = {}
 _DEFINITIONS: dict[str, str] = {}
 
 _COUNTS = {"rows", "samples", "tokens", "weight", "weights"}
-"""Words in the tag of what was counted in each batch."""
+"""Words in the tag of a series of counts."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Iterator[Prediction]])
 
 
 def quantity(definition: str) -> Callable[[_Function], _Function]:
-    """Register a quantity under its function's name; what it yields carries that name.
+    """Register a quantity under the name of its function; its predictions carry that name.
 
     Args:
-        definition: what it is, as a phrase.
+        definition: what the quantity is, as a phrase.
     """
 
     def register(function: _Function) -> _Function:
@@ -56,14 +55,14 @@ def quantity(definition: str) -> Callable[[_Function], _Function]:
             for prediction in function(*arguments):
                 yield prediction.named(name)
 
-        QUANTITIES[name], _DEFINITIONS[name] = beside_the_log(predict), definition
+        QUANTITIES[name], _DEFINITIONS[name] = of_truth_and_log(predict), definition
         return cast(_Function, predict)
 
     return register
 
 
 def definition(name: str) -> str:
-    """What a quantity is, as a phrase.
+    """Return the definition of a quantity, as a phrase.
 
     >>> definition("batch_loss")
     'the loss of each batch'
@@ -90,12 +89,12 @@ def running_mean(truth: Truth) -> Iterator[Prediction]:
 
 @quantity("the mean of the batch losses of the epoch so far, every batch counted alike")
 def unweighted_running_mean(truth: Truth) -> Iterator[Prediction]:
-    yield means_so_far(truth.batches.counted_alike(), truth.dtype)
+    yield means_so_far(truth.batches.unweighted(), truth.dtype)
 
 
 @quantity("the mean of the epoch's batch losses, every batch counted alike")
 def mean_of_batch_means(truth: Truth) -> Iterator[Prediction]:
-    yield means_of_epochs(truth.batches.counted_alike(), truth.dtype)
+    yield means_of_epochs(truth.batches.unweighted(), truth.dtype)
 
 
 @quantity("the mean since the start of the run, weighted by rows, never reset")
@@ -104,7 +103,7 @@ def cumulative_mean(truth: Truth) -> Iterator[Prediction]:
     if batches.weights_known:
         so_far = means_so_far(batches.as_one_epoch(), truth.dtype)
         yield so_far
-        yield so_far.once_an_epoch(batches.ends)
+        yield so_far.per_epoch(batches.ends)
 
 
 @quantity(
@@ -112,23 +111,23 @@ def cumulative_mean(truth: Truth) -> Iterator[Prediction]:
     "never reset"
 )
 def unweighted_cumulative_mean(truth: Truth) -> Iterator[Prediction]:
-    yield from cumulative_mean(truth.counted_alike())
+    yield from cumulative_mean(truth.unweighted())
 
 
 @quantity("the sum of the epoch's batch losses")
 def sum_of_batch_losses(truth: Truth) -> Iterator[Prediction]:
-    means = means_of_epochs(truth.batches.counted_alike(), truth.dtype)
+    means = means_of_epochs(truth.batches.unweighted(), truth.dtype)
     yield means.times(truth.batches.lengths)
 
 
 @quantity("the loss of the epoch's last batch")
 def last_batch(truth: Truth) -> Iterator[Prediction]:
-    yield each_batch(truth.batches, truth.dtype).once_an_epoch(truth.batches.ends)
+    yield each_batch(truth.batches, truth.dtype).per_epoch(truth.batches.ends)
 
 
 @quantity("the loss of the epoch's first batch")
 def first_batch(truth: Truth) -> Iterator[Prediction]:
-    yield each_batch(truth.batches, truth.dtype).once_an_epoch(truth.batches.starts)
+    yield each_batch(truth.batches, truth.dtype).per_epoch(truth.batches.starts)
 
 
 @quantity("the largest of the epoch's batch losses")
@@ -148,11 +147,11 @@ def median_batch_loss(truth: Truth) -> Iterator[Prediction]:
 
 @quantity("the mean of the epoch's running means, every batch counted alike")
 def mean_of_running_means(truth: Truth) -> Iterator[Prediction]:
-    for batches in (truth.batches, truth.batches.counted_alike()):
+    for batches in (truth.batches, truth.batches.unweighted()):
         if batches.weights_known:
             running = means_so_far(batches, truth.dtype)
             yield means_of_epochs(
-                batches.holding(running.values, running.bounds).counted_alike(), truth.dtype
+                batches.with_values(running.values, running.bounds).unweighted(), truth.dtype
             )
 
 
@@ -169,7 +168,7 @@ def window_mean(truth: Truth, logged: Floats) -> Iterator[Prediction]:
 @quantity("the mean of the epoch, weighted by another count than rows: sample weights or tokens")
 def sample_weighted_mean(truth: Truth) -> Iterator[Prediction]:
     for tag, batches in counted_otherwise(truth):
-        yield means_of_epochs(batches, truth.dtype).saying(counted=tag)
+        yield means_of_epochs(batches, truth.dtype).with_details(counted=tag)
 
 
 @quantity(
@@ -177,7 +176,7 @@ def sample_weighted_mean(truth: Truth) -> Iterator[Prediction]:
 )
 def sample_weighted_running_mean(truth: Truth) -> Iterator[Prediction]:
     for tag, batches in counted_otherwise(truth):
-        yield means_so_far(batches, truth.dtype).saying(counted=tag)
+        yield means_so_far(batches, truth.dtype).with_details(counted=tag)
 
 
 @quantity("the sum of the losses of all rows of the epoch")
@@ -188,7 +187,7 @@ def sum_of_row_losses(truth: Truth) -> Iterator[Prediction]:
 
 @quantity("the sum of the batch losses of the epoch so far")
 def sum_so_far(truth: Truth) -> Iterator[Prediction]:
-    batches = truth.batches.counted_alike()
+    batches = truth.batches.unweighted()
     yield means_so_far(batches, truth.dtype).times(batches.places + 1.0)
 
 
@@ -196,7 +195,7 @@ def sum_so_far(truth: Truth) -> Iterator[Prediction]:
 def batch_losses_over_rows(truth: Truth) -> Iterator[Prediction]:
     batches = truth.batches
     if batches.weights_known:
-        means = means_of_epochs(batches.counted_alike(), truth.dtype)
+        means = means_of_epochs(batches.unweighted(), truth.dtype)
         yield means.times(batches.lengths / _or_one(batches.rows))
 
 
@@ -204,8 +203,8 @@ def batch_losses_over_rows(truth: Truth) -> Iterator[Prediction]:
 def batch_losses_over_full_batches(truth: Truth) -> Iterator[Prediction]:
     batches = truth.batches
     if batches.weights_known:
-        full_batches = _or_one(batches.rows // _or_one(batches.full))
-        yield means_of_epochs(batches.counted_alike(), truth.dtype).times(
+        full_batches = _or_one(batches.rows // _or_one(batches.batch_sizes))
+        yield means_of_epochs(batches.unweighted(), truth.dtype).times(
             batches.lengths / full_batches
         )
 
@@ -216,7 +215,7 @@ def batch_losses_over_full_batches(truth: Truth) -> Iterator[Prediction]:
 )
 def batch_losses_over_other_counts(truth: Truth) -> Iterator[Prediction]:
     batches = truth.batches
-    means, lengths = means_of_epochs(batches.counted_alike(), truth.dtype), batches.lengths
+    means, lengths = means_of_epochs(batches.unweighted(), truth.dtype), batches.lengths
     others = [
         one
         for split, one in truth.splits.items()
@@ -248,25 +247,24 @@ def row_losses_over_batches(truth: Truth) -> Iterator[Prediction]:
 def row_losses_over_full_batches_of_rows(truth: Truth) -> Iterator[Prediction]:
     batches = truth.batches
     if batches.weights_known:
-        all_full = _or_one(batches.lengths * batches.full)
+        all_full = _or_one(batches.lengths * batches.batch_sizes)
         yield means_of_epochs(batches, truth.dtype).times(batches.rows / all_full)
 
 
 @quantity("the mean over the train and the validation batches of the epoch, weighted by rows")
 def mean_over_train_and_validation(truth: Truth) -> Iterator[Prediction]:
-    if (both := truth.alternating()) is not None and both[0].weights_known:
+    if (both := truth.in_order_of_training()) is not None and both[0].weights_known:
         batches, ours = both
         so_far = means_so_far(batches, truth.dtype)
-        if (
-            truth.split == "validation"
-        ):  # train batches come first: their running means hold no validation batch
+        # Train batches come first in an epoch: their running means contain no validation batch.
+        if truth.split == "validation":
             yield so_far.take(np.flatnonzero(ours))
-        yield so_far.once_an_epoch(batches.ends)
+        yield so_far.per_epoch(batches.ends)
 
 
 @quantity("the mean of the epoch's train and validation batch losses, every batch counted alike")
 def unweighted_mean_over_train_and_validation(truth: Truth) -> Iterator[Prediction]:
-    yield from mean_over_train_and_validation(truth.counted_alike())
+    yield from mean_over_train_and_validation(truth.unweighted())
 
 
 @quantity(
@@ -274,24 +272,24 @@ def unweighted_mean_over_train_and_validation(truth: Truth) -> Iterator[Predicti
     "rows, never reset"
 )
 def cumulative_mean_over_train_and_validation(truth: Truth) -> Iterator[Prediction]:
-    if (both := truth.alternating()) is not None and both[0].weights_known:
+    if (both := truth.in_order_of_training()) is not None and both[0].weights_known:
         batches, ours = both
         so_far = means_so_far(batches.as_one_epoch(), truth.dtype)
         yield so_far.take(np.flatnonzero(ours))
-        yield so_far.once_an_epoch(_last_of_each_epoch(batches.epochs, ours))
+        yield so_far.per_epoch(_last_of_each_epoch(batches.epochs, ours))
 
 
 def counted_otherwise(truth: Truth) -> Iterator[tuple[str, Batches]]:
-    """The batches weighted by what else was counted in each of them, by the tag of the count."""
-    for tag, counted in truth.companions.items():
+    """Yield the batches weighted by each other count that was recorded, with its tag."""
+    for tag, counted in truth.others.items():
         counts = counted.values
         says_so = _COUNTS & set(re.split(r"[^a-z]+", tag.lower()))
         if says_so and np.all(np.isfinite(counts) & (counts >= 0)) and counts.any():
-            yield tag, truth.batches.weighted(counts)
+            yield tag, truth.batches.with_weights(counts)
 
 
 def _or_one(counts: Floats) -> Floats:
-    """A divisor: the mean of an epoch without rows is NaN already, whatever it is divided by."""
+    """Return a divisor without zeros: the mean of an epoch without rows is NaN anyway."""
     return np.where(counts > 0, counts, 1.0)
 
 
@@ -301,16 +299,16 @@ def _last_of_each_epoch(epochs: Ints, ours: NDArray[np.bool_]) -> Ints:
     return rows[np.append(np.flatnonzero(np.diff(epochs[rows])), len(rows) - 1)]
 
 
-PACES: dict[Covers, Pace] = {"batch": "batch", "epoch_so_far": "batch", "epoch": "epoch"}
+PER: dict[Covers, Per] = {"batch": "batch", "epoch_so_far": "batch", "epoch": "epoch"}
 
 EXPECTED: dict[Covers, Callable[[Truth], Iterator[Prediction]]] = {
     "batch": batch_loss,
     "epoch_so_far": running_mean,
     "epoch": epoch_mean,
 }
-"""The quantity that numbers hold which cover what they promise to cover."""
+"""The quantity expected for each `covers`."""
 
 
 def expected_of(truth: Truth, covers: Covers) -> Prediction | None:
-    """The numbers that keep a promise; None where the truth does not suffice to form them."""
-    return remembered(truth.known, covers, lambda: next(EXPECTED[covers](truth), None))
+    """Return the expected numbers; None where the truth does not suffice to compute them."""
+    return cached(truth.cache, covers, lambda: next(EXPECTED[covers](truth), None))

@@ -1,6 +1,4 @@
-"""Averages that forget: exponential moving averages and means of a window, whose parameter the
-logged numbers say.
-"""
+"""Exponential averages and means of a window, with the parameter that the log tells."""
 
 from __future__ import annotations
 
@@ -15,25 +13,23 @@ from lossaudit.arithmetic.arrays import Floats, Ints
 from lossaudit.arithmetic.bounds import half_ulp, smoothing_bound, window_bound
 from lossaudit.predictions.means import each_batch, means_so_far
 from lossaudit.predictions.prediction import Prediction
-from lossaudit.predictions.truth import Batches, Truth, remembered
+from lossaudit.predictions.truth import Batches, Truth, cached
 
 _USUAL = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
-"""What is tried where only the epochs' values were logged, from which no decay can be computed."""
+"""Decays to try if only values of epochs were logged, which tell no decay."""
 
 _FEW = 4096
-"""Batches for which all of these are tried; with more, only those that look further back."""
+"""Up to this many batches all usual decays are tried; beyond it only the slowest."""
 
 _MOST = 8
-"""Lengths of a window that are tried: more match the latest number only where the losses hardly
-change.
-"""
+"""Number of window lengths that are tried: more match only where the losses hardly change."""
 
 
 def exponential_averages(truth: Truth, logged: Floats) -> Iterator[Prediction]:
-    """Averages v = β·v + (1 - β)·l, with the β that the log says.
+    """Predict averages v = β·v + (1 - β)·l, with the β that the log tells.
 
-    They start at the first loss or at zero, corrected for that or not, and go on over the ends of
-    epochs or start anew.
+    They start at the first loss or at zero, with or without the correction 1/(1 - βⁿ) of Adam
+    (Kingma and Ba, 2015, section 3). They continue over the ends of epochs or start again there.
     """
     batches = truth.batches
     for whole in _wholes(batches):
@@ -47,11 +43,11 @@ def exponential_averages(truth: Truth, logged: Floats) -> Iterator[Prediction]:
             if len(logged) == len(batches.ends):
                 decays = _USUAL if len(batches) <= _FEW else _USUAL[-3:]
                 usual = (_exponential(batches, whole, "float64", decay, start) for decay in decays)
-                yield from (_stored(one, truth.dtype).once_an_epoch(batches.ends) for one in usual)
+                yield from (_stored(one, truth.dtype).per_epoch(batches.ends) for one in usual)
 
 
 def window_averages(truth: Truth, logged: Floats) -> Iterator[Prediction]:
-    """Means of the latest k losses, or of all there are so far, with the k that the log says."""
+    """Predict means of the latest k losses, with the k that the log tells."""
     batches = truth.batches
     for whole in _wholes(batches):
         if len(logged) == len(batches):
@@ -59,20 +55,21 @@ def window_averages(truth: Truth, logged: Floats) -> Iterator[Prediction]:
                 yield _window(batches, whole, truth.dtype, length)
         if len(logged) == len(batches.ends):
             for length in _lengths(whole, logged, batches.ends, truth.dtype):
-                if length < batches.lengths.min():  # a window of a whole epoch is its mean
+                # A window as long as the epoch is the mean of the epoch.
+                if length < batches.lengths.min():
                     window = _window(batches, whole, "float64", length)
-                    yield _stored(window, truth.dtype).once_an_epoch(batches.ends)
+                    yield _stored(window, truth.dtype).per_epoch(batches.ends)
 
 
 def _wholes(batches: Batches) -> list[Batches]:
-    """The batches with no boundary between epochs, and with them, where there are any."""
+    """The batches without boundaries between epochs, and with them where there are any."""
     return [batches.as_one_epoch(), *([batches] if len(batches.ends) > 1 else [])]
 
 
 def _stored(average: Prediction, dtype: str) -> Prediction:
-    """What was computed in double precision, as another float type keeps it."""
+    """Return a prediction in double precision as another float type stores it."""
     bounds = average.bounds + half_ulp(np.abs(average.values) + average.bounds, dtype)
-    return replace(average, bounds=bounds, bands=lambda: bounds, dtype=dtype)
+    return replace(average, bounds=bounds, probable=lambda: bounds, dtype=dtype)
 
 
 def _exponential(
@@ -83,7 +80,7 @@ def _exponential(
             [_smoothed(whole.values[group], decay, start) for group in whole.groups()]
         )
 
-    values = remembered(whole.known, ("smoothed", decay, start), smoothed)
+    values = cached(whole.cache, ("smoothed", decay, start), smoothed)
     bounds = [
         smoothing_bound(whole.values[group], decay, dtype, start == "corrected")
         for group in whole.groups()
@@ -92,26 +89,25 @@ def _exponential(
 
 
 def _may_be_mean(average: Prediction, whole: Batches, dtype: str) -> bool:
-    """Whether so little is forgotten that rounding may make the mean of all losses so far of it."""
-    return bool(average.matches(means_so_far(whole.counted_alike(), dtype).values).all())
+    """Whether it forgets so little that rounding may turn it into the mean of all losses."""
+    return bool(average.matches(means_so_far(whole.unweighted(), dtype).values).all())
 
 
 def _average(
-    batches: Batches, values: Floats, bounds: Floats, dtype: str, words: dict[str, Any]
+    batches: Batches, values: Floats, bounds: Floats, dtype: str, details: dict[str, Any]
 ) -> Prediction:
     stored = each_batch(batches, dtype)
-    finite = np.where(
-        np.isfinite(stored.values), stored.bounds, 0.0
-    )  # a window forgets what was not
+    # A window forgets losses that were not finite, so their bounds must not stay.
+    finite = np.where(np.isfinite(stored.values), stored.bounds, 0.0)
     around = bounds + np.maximum.accumulate(finite)
     return replace(
         stored,
         values=values,
         bounds=around,
-        bands=lambda: around,
-        slack=bounds,
-        ways=(),
-        words=words,
+        probable=lambda: around,
+        errors=bounds,
+        replays=(),
+        details=details,
     )
 
 
@@ -127,12 +123,13 @@ def _smoothed(losses: Floats, decay: float, start: str) -> Floats:
 
 
 def _decays(whole: Batches, logged: Floats, start: str) -> Iterator[float]:
-    """The simplest β that gives the number after which it shows best."""
+    """Yield the simplest β that gives the number at which β is best determined."""
     losses, before = whole.values, np.append(np.nan, logged[:-1])
     first = np.zeros(len(losses), dtype=bool)
     first[whole.starts] = True
     with np.errstate(all="ignore"):
-        if start == "corrected":  # v₁ = (β·l₀ + l₁) / (1 + β), at the second loss of an epoch
+        if start == "corrected":
+            # At the second loss of an epoch v₁ = (β·l₀ + l₁) / (1 + β), which is solved for β.
             second = np.append(False, first[:-1]) & ~first
             gaps = np.where(second, logged - np.append(np.nan, losses[:-1]), np.nan)
             estimates = (losses - logged) / gaps
@@ -141,6 +138,7 @@ def _decays(whole: Batches, logged: Floats, start: str) -> Iterator[float]:
             estimates = (logged - losses) / gaps
     if not np.isfinite(estimates).any():
         return
+    # The larger the gap, the less rounding moves the estimate.
     at = int(np.nanargmax(np.where(np.isfinite(estimates), np.abs(gaps), np.nan)))
     scale = np.nanmax(np.abs([losses[at], logged[at], before[at]]))
     with np.errstate(all="ignore"):
@@ -149,10 +147,13 @@ def _decays(whole: Batches, logged: Floats, start: str) -> Iterator[float]:
 
 
 def _simplest(estimate: float, error: float) -> Iterator[float]:
-    """Numbers between 0 and 1 of few digits, of a whole span, or of a small denominator, that an
-    estimate allows.
+    """Yield simple numbers between 0 and 1 within the error of an estimate.
+
+    Simple are a few decimals, 1 - 2/(span + 1) for a whole span, and fractions with a small
+    denominator.
     """
-    if not error < 1 - estimate:  # or it may be the mean of all there is
+    # An estimate that may be 1 may mean that nothing is forgotten: the mean of all losses.
+    if not error < 1 - estimate:
         return
     spans = (1 - 2 / (span + 1) for span in (round(2 / (1 - estimate)) - 1,) if span > 0)
     decimals = (round(estimate, digits) for digits in range(1, 7))
@@ -171,14 +172,14 @@ def _window(batches: Batches, whole: Batches, dtype: str, length: int) -> Predic
 
 
 def _windowed(losses: Floats, length: int) -> Floats:
-    """The mean of the latest losses, each window summed by itself."""
+    """The mean of the latest losses; each window is summed by itself."""
     length = min(length, len(losses))
     full = np.lib.stride_tricks.sliding_window_view(losses, length).sum(axis=1) / length
     return np.concatenate([np.cumsum(losses[: length - 1]) / np.arange(1, length), full])
 
 
 def _lengths(whole: Batches, logged: Floats, at: Ints, dtype: str) -> list[int]:
-    """Every k of which the mean is the latest logged number."""
+    """Every k for which the mean of the latest k losses is the logged number."""
     known = np.flatnonzero(np.isfinite(logged))
     if not len(known):
         return []
@@ -186,7 +187,8 @@ def _lengths(whole: Batches, logged: Floats, at: Ints, dtype: str) -> list[int]:
     runs = np.arange(len(whole)) - np.maximum.accumulate(
         np.where(begins, np.arange(len(whole)), 0)
     )
-    best = int(known[np.argmax(runs[at[known]])])  # the number before which most losses are finite
+    # The number that follows the longest run of finite losses tells the length best.
+    best = int(known[np.argmax(runs[at[known]])])
     row, start = int(at[best]), int(at[best] - runs[at[best]])
     latest = whole.values[start : row + 1][::-1]
     counts = np.arange(1.0, len(latest) + 1)

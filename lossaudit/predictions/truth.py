@@ -1,4 +1,4 @@
-"""Truth: the recorded batches that every quantity is a function of."""
+"""Truth: the recorded batches, from which every quantity is computed."""
 
 from __future__ import annotations
 
@@ -18,23 +18,26 @@ _Found = TypeVar("_Found")
 
 _COLUMNS = ("values", "weights", "epochs", "steps", "sessions")
 _EPOCHS, _BATCHES = 3, 1024
-"""Epochs and batches by which an impossible explanation shows itself: one that goes on over a
-reset needs two epochs, and one more; a window is to fit into them."""
+"""The head of a run has at least this many epochs and batches.
+
+A mistake that carries over a reset shows in the second epoch, so one more is enough to refute it.
+A window of a moving mean fits into this many batches.
+"""
 
 
 @dataclass(frozen=True, eq=False)
 class Batches:
-    """The true losses of one split, one entry a batch.
+    """The true losses of one split, one entry for each batch.
 
     Args:
         values: batch losses, shape (n,).
         weights: rows of each batch, shape (n,).
-        epochs: epoch of each batch, shape (n,); a change of epoch starts a new mean.
+        epochs: epoch of each batch, shape (n,); where it changes, a new mean starts.
         steps: step of each batch, shape (n,).
-        sessions: how often the training had been resumed before each batch, shape (n,).
+        sessions: number of times the training was resumed before each batch, shape (n,).
         dtype: float type of the accumulator of the program that trained.
         weights_known: False where the recording has no rows; `weights` are then ones.
-        slack: proven bound of the error of the values, shape (n,); None where they are exact.
+        errors: proven bound of the error of each value, shape (n,); None where they are exact.
     """
 
     values: Floats
@@ -44,9 +47,9 @@ class Batches:
     sessions: Ints
     dtype: str = "float32"
     weights_known: bool = True
-    slack: Floats | None = None
-    known: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
-    """What was computed from these batches, for whoever asks next."""
+    errors: Floats | None = None
+    cache: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
+    """Cache of predictions made from these batches."""
 
     @classmethod
     def of(cls, series: Series) -> Batches:
@@ -67,8 +70,9 @@ class Batches:
 
     @cached_property
     def starts(self) -> Ints:
-        """Index of the first batch of each epoch, and of each resumed one, whose steps do not go
-        on.
+        """Index of the first batch of each epoch.
+
+        An epoch that was begun again after a resume counts as an epoch of its own.
         """
         begins = np.diff(self.epochs, prepend=self.epochs[:1] - 1) != 0
         return np.flatnonzero(
@@ -87,16 +91,16 @@ class Batches:
 
     @cached_property
     def places(self) -> Ints:
-        """Place of each batch in its epoch, from 0."""
+        """Position of each batch in its epoch, from 0."""
         return np.arange(len(self)) - np.repeat(self.starts, self.lengths)
 
     @cached_property
-    def full(self) -> Floats:
-        """Rows of the largest batch of each epoch: what the batch size was."""
+    def batch_sizes(self) -> Floats:
+        """Rows of the largest batch of each epoch, which is the batch size."""
         return np.array([self.weights[group].max() for group in self.groups()])
 
     def groups(self) -> Iterator[slice]:
-        """The batches of each epoch, as slices."""
+        """Yield the batches of each epoch as a slice."""
         yield from (
             slice(start, end + 1) for start, end in zip(self.starts, self.ends, strict=True)
         )
@@ -107,127 +111,123 @@ class Batches:
         return np.array([self.weights[group].sum() for group in self.groups()])
 
     def of_equal_length(self) -> Iterator[Ints]:
-        """Indices of the batches of all epochs of one length after the other, each of shape
-        (epochs, length).
+        """Yield the indices of all epochs of one length, shape (epochs, length), for each length.
+
+        Epochs of equal length can be computed side by side, in one numpy call.
         """
         for length in np.unique(self.lengths):
             yield self.starts[self.lengths == length, None] + np.arange(length)
 
     def where(self, rows: NDArray[Any] | slice) -> Batches:
-        """The batches that an index, a mask or a slice keeps, in its order."""
+        """Return the batches that an index, a mask or a slice selects, in its order."""
         columns = {name: getattr(self, name)[rows] for name in _COLUMNS}
-        return replace(self, **columns, slack=None if self.slack is None else self.slack[rows])
+        return replace(self, **columns, errors=None if self.errors is None else self.errors[rows])
 
-    def holding(self, values: Floats, slack: Floats | None = None) -> Batches:
-        """The same batches with other losses, which are known to a slack."""
-        known = (
-            self.slack if slack is None else slack + (0.0 if self.slack is None else self.slack)
-        )
-        return replace(self, values=values, slack=known)
+    def with_values(self, values: Floats, errors: Floats | None = None) -> Batches:
+        """Return the same batches with other losses, each known up to its error."""
+        if errors is not None and self.errors is not None:
+            errors = errors + self.errors
+        return replace(self, values=values, errors=self.errors if errors is None else errors)
 
-    def weighted(self, weights: Floats) -> Batches:
-        """The same batches with other weights."""
+    def with_weights(self, weights: Floats) -> Batches:
+        """Return the same batches with other weights."""
         return replace(self, weights=weights, weights_known=True)
 
-    def counted_alike(self) -> Batches:
-        """The same batches, each of weight one."""
-        return remembered(self.known, "alike", lambda: self.weighted(np.ones(len(self))))
+    def unweighted(self) -> Batches:
+        """Return the same batches, each with weight one."""
+        return cached(self.cache, "alike", lambda: self.with_weights(np.ones(len(self))))
 
-    def as_if_begun_at(self, place: int) -> Batches:
-        """The same batches, with a further boundary before that batch of each epoch."""
+    def restarted_at(self, place: int) -> Batches:
+        """Return the same batches with one more boundary, at this place in each epoch."""
+        # Doubled numbers leave room for a second half of each epoch.
         return replace(self, epochs=self.epochs * 2 + (self.places >= place))
 
     def as_one_epoch(self) -> Batches:
-        """The same batches, with no boundary between epochs."""
+        """Return the same batches without boundaries between epochs."""
         nothing = np.zeros(len(self), np.int64)
-        return remembered(
-            self.known, "whole", lambda: replace(self, epochs=nothing, sessions=nothing)
-        )
+        return cached(self.cache, "whole", lambda: replace(self, epochs=nothing, sessions=nothing))
 
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """The recorded batches of every split of one tag, as a claim about one split sees them.
+    """The recorded batches of every split of one tag, for a claim about one of these splits.
 
     Args:
         splits: the batches of each split; no split is empty.
-        split: the split that the claim speaks of; always a key of `splits`.
-        dtype: the float type of the claim, in which a correct program may have computed.
-        tag: the tag that the claim speaks of.
-        recorded: the batches of every other tag of the claim's split.
-        metadata: the set-up of the run, as the recording has it.
-        words: what a mistake says of itself, for the sentence that explains it.
+        split: the split of the claim; always a key of `splits`.
+        dtype: float type of the claim, in which a correct program may have computed.
+        tag: the tag of the claim.
+        all_others: the batches of every other tag of that split.
+        metadata: the metadata of the recording.
+        details: words that a mistake adds to its explanation.
     """
 
     splits: Mapping[str, Batches]
     split: str
     dtype: str = "float32"
     tag: str = "loss"
-    recorded: Mapping[str, Batches] = field(default_factory=dict)
+    all_others: Mapping[str, Batches] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    words: Mapping[str, str] = field(default_factory=dict)
-    known: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
-    """What was computed from this truth, for every claim about it."""
+    details: Mapping[str, str] = field(default_factory=dict)
+    cache: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
+    """Cache of predictions made from this truth, shared by all claims about it."""
 
     @property
     def batches(self) -> Batches:
-        """The batches of the split that the claim speaks of."""
+        """The batches of the claim's split."""
         return self.splits[self.split]
 
     @cached_property
-    def companions(self) -> dict[str, Batches]:
-        """What else was recorded of the same batches, by tag."""
+    def others(self) -> dict[str, Batches]:
+        """The other series recorded for the same batches, by tag."""
         n = len(self.batches)
-        return {tag: one for tag, one in self.recorded.items() if len(one) == n}
+        return {tag: one for tag, one in self.all_others.items() if len(one) == n}
 
-    def of(self, batches: Batches, **words: str) -> Truth:
-        """The truth with other batches in the place of those of the claim's split."""
+    def with_batches(self, batches: Batches, **details: str) -> Truth:
+        """Return the truth with other batches for the claim's split."""
         return replace(
-            self, splits={**self.splits, self.split: batches}, words={**self.words, **words}
+            self, splits={**self.splits, self.split: batches}, details={**self.details, **details}
         )
 
-    def taking(self, kept: NDArray[Any], **words: str) -> Truth:
-        """The truth with those batches of the claim's split that an index or a mask picks, in its
-        order.
-        """
-        companions = {tag: one.where(kept) for tag, one in self.companions.items()}
-        return replace(self.of(self.batches.where(kept), **words), recorded=companions)
+    def take(self, kept: NDArray[Any], **details: str) -> Truth:
+        """Return the truth with the selected batches of the claim's split, in that order."""
+        others = {tag: one.where(kept) for tag, one in self.others.items()}
+        return replace(self.with_batches(self.batches.where(kept), **details), all_others=others)
 
-    def counted_alike(self) -> Truth:
-        """The truth with every batch of weight one."""
+    def unweighted(self) -> Truth:
+        """Return the truth with weight one for every batch."""
         return replace(
-            self, splits={split: batches.counted_alike() for split, batches in self.splits.items()}
+            self, splits={split: batches.unweighted() for split, batches in self.splits.items()}
         )
 
     def head(self, most: int) -> Truth:
-        """The first epochs of every split, and no more than so many batches of them.
+        """Return the first epochs of every split, with at most `most` batches of the claim's.
 
-        What a mistake would have logged there does not depend on what came later.
+        What a mistake would have logged there does not depend on later batches.
         """
         fourth = self.batches.starts[_EPOCHS : _EPOCHS + 1].tolist() or [len(self.batches)]
         stop = min(most, max(*fourth, self._whole(_BATCHES)), len(self.batches))
-        return remembered(self.known, ("head", stop), lambda: self._until(stop))
+        return cached(self.cache, ("head", stop), lambda: self._until(stop))
 
     def _until(self, stop: int) -> Truth:
-        """The batches of the claim's split before one of them, and of the others what belongs to
-        the same epochs.
-        """
+        """Keep the first `stop` batches of the claim's split and the same epochs of the others."""
         mine = self.batches.where(slice(stop))
         others = {
             split: one.where(one.epochs <= mine.epochs.max()) for split, one in self.splits.items()
         }
         splits = {split: one for split, one in others.items() if len(one)} | {self.split: mine}
-        companions = {tag: one.where(slice(stop)) for tag, one in self.companions.items()}
-        return replace(self, splits=splits, recorded=companions)
+        tags = {tag: one.where(slice(stop)) for tag, one in self.others.items()}
+        return replace(self, splits=splits, all_others=tags)
 
     def _whole(self, least: int) -> int:
-        """The end of the epoch in which a batch lies."""
+        """The end of the epoch that contains a batch."""
         after = self.batches.ends[self.batches.ends >= least - 1]
         return int(after[0]) + 1 if len(after) else len(self.batches)
 
-    def alternating(self) -> tuple[Batches, NDArray[np.bool_]] | None:
-        """Train and validation batches in the order in which `fit` runs them, and which of them
-        the claim speaks of.
+    def in_order_of_training(self) -> tuple[Batches, NDArray[np.bool_]] | None:
+        """The train and validation batches in the order of `fit`, and which are the claim's.
+
+        None where there is only one of the two splits.
         """
         if not {"train", "validation"} <= self.splits.keys() or self.split not in (
             "train",
@@ -235,6 +235,7 @@ class Truth:
         ):
             return None
         train, validation = self.splits["train"], self.splits["validation"]
+        # In each epoch, `fit` trains first and validates then: even phases are training.
         phases = np.concatenate([train.epochs * 2, validation.epochs * 2 + 1])
         order = np.lexsort([phases, np.concatenate([train.sessions, validation.sessions])])
         both: dict[str, Any] = {
@@ -245,38 +246,41 @@ class Truth:
             [self.split == "train", self.split == "validation"], [len(train), len(validation)]
         )
         known = train.weights_known and validation.weights_known
-        return replace(train, **both, weights_known=known, slack=None), ours[order]
+        return replace(train, **both, weights_known=known, errors=None), ours[order]
 
 
-def remembered(known: dict[Any, Any], key: Hashable, compute: Callable[[], _Found]) -> _Found:
-    """What was computed for a key before, or is now."""
-    if key not in known:
-        known[key] = compute()
-    return cast(_Found, known[key])
+def cached(cache: dict[Any, Any], key: Hashable, compute: Callable[[], _Found]) -> _Found:
+    """Return cache[key], computing it on first use."""
+    if key not in cache:
+        cache[key] = compute()
+    return cast(_Found, cache[key])
 
 
 def _restarts(steps: Ints) -> Ints:
-    """How often the steps had gone back before each of them."""
+    """Number of times that the steps went back before each step."""
     return np.cumsum(np.diff(steps, prepend=steps[:1]) < 0).astype(np.int64)
 
 
 def truth_about(recording: Recording, tag: str, split: str, dtype: str) -> Truth | None:
-    """What a recording knows about a claim; None where it holds no batch of that tag and split.
+    """Return what a recording knows about a claim.
+
+    Returns:
+        The truth; None where the recording has no batch of that tag and split.
 
     Raises:
-        LookupError: it holds two such series.
+        LookupError: two series of batches have that tag and the same split.
     """
     recorded = [one for one in recording.select(tag=tag, covers="batch") if len(one)]
     splits: dict[str, Batches] = {}
     for one in recorded:
         if one.split in splits:
             raise LookupError(
-                f"the recording holds several series of the batches of {one.name}: which is the "
-                "truth?"
+                f"the recording has several series of the batches of {one.name}: keep only "
+                "the true one"
             )
         splits[one.split] = Batches.of(one)
     if split not in splits:
         return None
     others = [one for one in recording.select(split=split, covers="batch") if one.tag != tag]
-    beside = {one.tag: Batches.of(one) for one in others}
-    return Truth(splits, split, dtype, tag, beside, recording.metadata)
+    all_others = {one.tag: Batches.of(one) for one in others}
+    return Truth(splits, split, dtype, tag, all_others, recording.metadata)

@@ -26,12 +26,12 @@ def not_captured(split: str, tag: str, origin: str, reason: str) -> Finding:
 
 
 def check_gap(statement: str, remains: Fraction, bound: float, *, epoch: int) -> Iterator[Finding]:
-    """LA404: of the difference between `fit` and `evaluate` more remains than rounding explains."""
+    """LA404: rounding does not explain what remains between `fit` and `evaluate`."""
     if not abs(remains) <= bound:
         yield Finding(
             EXPLAINED.code,
             Verdict.WRONG,
-            f"{statement} More remains than rounding explains.",
+            f"{statement} The remainder exceeds what rounding can explain.",
             epoch=epoch,
             observed=float(remains),
             expected=0.0,
@@ -41,7 +41,7 @@ def check_gap(statement: str, remains: Fraction, bound: float, *, epoch: int) ->
 
 
 def gap_not_measured(reason: str) -> Finding:
-    """LA404: the parts of the difference cannot be had."""
+    """LA404: the parts of the difference cannot be measured."""
     return Finding(
         EXPLAINED.code,
         Verdict.UNDECIDABLE,

@@ -21,11 +21,11 @@ from lossaudit.report.verdict import Verdict
 from lossaudit.rules.callbacks import EPOCHS_WRITTEN, OUTPUTS
 
 _KEY = re.compile(r"^(?:.*\[')?(val_)?(\w*loss)(?:'\])?$")
-"""The key of a History, plain or as one speaks of it."""
+"""The key of a History, alone or in `History.history['KEY']`."""
 
 
 def check_outputs(recording: Recording, claims: Iterable[Claim]) -> Iterator[Finding]:
-    """LA406: the losses of the outputs, times their weights, are not the total of their epoch."""
+    """LA406: the losses of the outputs, times their weights, do not add up to the total."""
     weights = recording.metadata.get("outputs") or {}
     parts_of: dict[tuple[str, str], dict[str, Series]] = {}
     for claim in claims if weights else ():
@@ -79,9 +79,7 @@ def _sums_apart(
 
 
 def _bounds_of_sums(truth: Truth, sums: Floats, outputs: int) -> Floats:
-    """How far the sum of rounded means may be from the rounded mean of sums, where no term is
-    negative.
-    """
+    """How far a sum of rounded means may be from the rounded mean of sums of positive terms."""
     bounds = []
     for group, logged in zip(truth.batches.groups(), sums, strict=True):
         sizes = np.maximum(np.abs(truth.batches.values[group]), abs(float(logged)))
@@ -94,9 +92,7 @@ def _bounds_of_sums(truth: Truth, sums: Floats, outputs: int) -> Floats:
 
 
 def check_dropped_epochs(recording: Recording, claims: Iterable[Claim]) -> Iterator[Finding]:
-    """LA407: `TensorBoard(update_freq=N)` kept the epochs after whose last batch its counter was
-    divisible by N.
-    """
+    """LA407: `TensorBoard(update_freq=N)` kept only some epochs."""
     for claim in claims:
         series = claim.series
         axis = series.epochs if series.epochs is not None else series.steps
@@ -115,8 +111,11 @@ def check_dropped_epochs(recording: Recording, claims: Iterable[Claim]) -> Itera
 
 
 def frequency_of_gaps(present: Iterable[bool], batches: int) -> int | None:
-    """The least `update_freq` that would have dropped just the epochs that are missing, of so many
-    batches each.
+    """Return the least `update_freq` that drops exactly the missing epochs.
+
+    Args:
+        present: whether each epoch was logged.
+        batches: batches of each epoch.
 
     >>> frequency_of_gaps([False, True, False, True], 3), frequency_of_gaps([True, True], 3)
     (2, None)
@@ -132,7 +131,7 @@ def frequency_of_gaps(present: Iterable[bool], batches: int) -> int | None:
 
 
 def _executions(truth: Truth, recording: Recording) -> int:
-    """Batch hooks in an epoch, which is what the counter of TensorBoard counts."""
+    """Batch hooks in an epoch, which the counter of TensorBoard counts."""
     steps = int(recording.metadata.get("steps_per_execution", 1))
     return int(-(-int(truth.batches.lengths[0]) // steps))
 

@@ -1,4 +1,4 @@
-"""Checks of where the numbers of a claim stand: LA201 to LA203, LA205."""
+"""Checks of where the numbers of a claim are logged: LA201 to LA203, LA205."""
 
 from __future__ import annotations
 
@@ -15,13 +15,11 @@ from lossaudit.report.verdict import Verdict
 from lossaudit.rules.catalogue import RULES
 
 _COUNTED = (places.BATCHES_MISSING, places.BATCHES_REPEATED, places.EXECUTIONS_COUNTED_FOR_BATCHES)
-"""Mistakes in how often a number is there."""
+"""Mistakes in how often a number is logged."""
 
 
 def check_order(assessed: Assessment) -> Iterator[Finding]:
-    """LA201, LA202, LA203, LA205: the numbers are elsewhere, are missing, repeated, or have no
-    truth.
-    """
+    """LA201, LA202, LA203, LA205: numbers are elsewhere, missing, repeated, or without a truth."""
     alignment = assessed.best.alignment if assessed.best else None
     if alignment is None or alignment.mistake is None:
         return
@@ -38,13 +36,11 @@ def check_order(assessed: Assessment) -> Iterator[Finding]:
 
 
 def _first_moved(assessed: Assessment, alignment: Alignment) -> dict[str, int]:
-    """Epoch and step of the first number that is missing or repeated; of the first number, where
-    all are moved.
-    """
+    """Epoch and step of the first number that is missing, repeated or moved."""
     expected = assessed.expected
     assert expected is not None
     rows = alignment.rows[alignment.placed]
     times = np.bincount(rows, minlength=len(expected))
     row = int(np.argmax(times != 1)) if alignment.mistake in _COUNTED else int(rows[0])
-    step = {"step": int(expected.steps[row])} if expected.pace == "batch" else {}
+    step = {"step": int(expected.steps[row])} if expected.per == "batch" else {}
     return {"epoch": int(expected.epochs[row]), **step}

@@ -1,6 +1,4 @@
-"""Expectations about the training itself, whatever was logged: what it was trained on, and what it
-minimised.
-"""
+"""Checks of the training itself, whatever was logged: its rows and its objective."""
 
 from __future__ import annotations
 
@@ -20,7 +18,7 @@ from lossaudit.rules.steps import ROWS
 
 
 def check_rows(recording: Recording) -> Iterator[Finding]:
-    """LA204: an epoch had fewer rows, or more, than the recorder was told that there are."""
+    """LA204: an epoch trained on fewer or more rows than the recorder was told."""
     declared = recording.metadata.get("rows")
     for series in recording.select(tag="loss", split="train", covers="batch") if declared else ():
         batches = Batches.of(series)
@@ -35,7 +33,8 @@ def check_rows(recording: Recording) -> Iterator[Finding]:
         latest = dict(
             zip(batches.epochs[batches.ends].tolist(), batches.rows.tolist(), strict=True)
         )
-        for epoch, rows in latest.items():  # what was broken off, a resumed run has done again
+        # A resumed run trains an interrupted epoch again: only its latest rows count.
+        for epoch, rows in latest.items():
             if rows != declared:
                 yield _about_rows(
                     series, epoch, f"was trained on {rows:g} of {declared:g} rows", Verdict.WRONG
@@ -44,7 +43,7 @@ def check_rows(recording: Recording) -> Iterator[Finding]:
 
 
 def check_replicas(recording: Recording) -> Iterator[Finding]:
-    """LA204: every replica was given the same rows."""
+    """LA204: every replica got the same rows."""
     parts = _replicas(recording)
     if (
         len(parts) > 1
@@ -52,7 +51,10 @@ def check_replicas(recording: Recording) -> Iterator[Finding]:
         and np.ptp(parts[0].values) > 0
         and all(np.array_equal(one.values, parts[0].values) for one in parts[1:])
     ):
-        message = f"train loss: all {len(parts)} replicas have the same loss in every batch: they read the same rows."
+        message = (
+            f"train loss: all {len(parts)} replicas have the same loss in every batch, "
+            "so they read the same rows."
+        )
         yield Finding(
             ROWS.code,
             Verdict.WRONG,
@@ -64,7 +66,7 @@ def check_replicas(recording: Recording) -> Iterator[Finding]:
 
 
 def check_objective(recording: Recording) -> Iterator[Finding]:
-    """LA403: replicas of unequal rows, each of which counted alike."""
+    """LA403: replicas of unequal rows each count alike."""
     for optimised in recording.select(tag="optimised_loss", split="train"):
         logged = next(iter(recording.select(tag="loss", split="train", covers="batch")), optimised)
         if len(logged) != len(optimised):

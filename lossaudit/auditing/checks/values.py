@@ -1,4 +1,4 @@
-"""Checks of what the numbers of a claim are: LA101 to LA105, LA301 to LA303."""
+"""Checks of the numbers of a claim: LA101 to LA105, LA301 to LA303."""
 
 from __future__ import annotations
 
@@ -19,9 +19,7 @@ from lossaudit.rules.numbers import DIGITS, PRESENT
 
 
 def check_presence(assessed: Assessment) -> Iterator[Finding]:
-    """LA301: NaN stands in the log although every true loss is finite, and no shift has put it
-    there.
-    """
+    """LA301: the log has NaN although every true loss is finite, and no shift put it there."""
     absent = assessed.absent
     if assessed.best is not None and assessed.best.alignment.mistake is not None:
         absent = absent & assessed.best.alignment.placed
@@ -32,18 +30,15 @@ def check_presence(assessed: Assessment) -> Iterator[Finding]:
         PRESENT,
         assessed,
         f"{assessed.claim.title}: {int(absent.sum())} of {len(assessed.claim)} numbers are NaN or "
-        "None, the first at "
-        f"position {position}, but every true loss is finite. The key was absent from the logs "
-        "when it was read.",
+        f"None, the first at position {position}, but every true loss is finite. The key was "
+        "absent from the logs when it was read.",
         **noticed.MISSING_KEY_RECORDED_AS_NAN.cited(),
         observed=float("nan"),
     )
 
 
 def check_values(assessed: Assessment) -> Iterator[Finding]:
-    """LA101 to LA105, LA302, LA303: the numbers are not what they promise to be, or nobody can
-    tell.
-    """
+    """LA101 to LA105, LA302, LA303: the numbers break their promise, or nobody can tell."""
     if assessed.expected is None:
         yield _undecidable(
             assessed, "the rows of the batches are unknown, so no weighted mean can be formed"
@@ -66,59 +61,55 @@ def check_values(assessed: Assessment) -> Iterator[Finding]:
     elif assessed.is_vague:
         yield _undecidable(
             assessed,
-            f"rounding in {assessed.claim.dtype} may move these numbers by as much as they are",
+            f"{assessed.claim.dtype} rounding error may be as large as these numbers",
         )
     elif assessed.grade is Verdict.SUSPECT:
         yield _suspect(assessed, assessed.expected)
 
 
 def _explained(assessed: Assessment, expected: Prediction, mistake: Mistake) -> Finding:
-    """One mistake of those that predict every number of the claim."""
+    """One of the mistakes that predict every number of the claim."""
     assert assessed.best is not None
-    index, observed, beside = assessed.aligned(expected, assessed.best.alignment)
-    wrong = ~beside.matches(observed, assessed.claim.decimals)
+    index, observed, right = assessed.aligned(expected, assessed.best.alignment)
+    wrong = ~right.matches(observed, assessed.claim.decimals)
     if not wrong.any():
         predicted = assessed.best.prediction.take(assessed.best.alignment.rows[index])
-        wrong = np.abs(predicted.values - beside.values) > predicted.bounds + beside.bounds
+        wrong = np.abs(predicted.values - right.values) > predicted.bounds + right.bounds
     at = int(np.argmax(wrong))
-    words = {
-        **facts(assessed, int(beside.epochs[at]), int(beside.steps[at])),
-        **assessed.best.prediction.words,
+    details = {
+        **facts(assessed, int(right.epochs[at]), int(right.steps[at])),
+        **assessed.best.prediction.details,
     }
     return at_number(
         mistake.rule(assessed.covers),
         assessed,
-        beside,
+        right,
         at,
         float(observed[at]),
-        f"{mistake.explanation.format(**words)}{or_else(assessed)}",
+        f"{mistake.explanation.format(**details)}{or_else(assessed)}",
         causes=(mistake.name, *instead(assessed, mistake)),
-        remedy=mistake.remedy.format(**words),
+        remedy=mistake.remedy.format(**details),
     )
 
 
 def _unexplained(assessed: Assessment, expected: Prediction) -> Finding:
-    """Numbers that nothing known predicts; where the lengths differ, no number can be put beside
-    another.
-    """
+    """Numbers that no known mistake predicts."""
     explanation = "No known mistake gives these numbers: wrong, unexplained."
     placed = next((one for one in in_place(assessed.claim, expected) if one.placed.any()), None)
     if placed is not None:
-        _, observed, beside = assessed.aligned(expected, placed)
-        wrong = np.flatnonzero(~beside.matches(observed, assessed.claim.decimals))
+        _, observed, right = assessed.aligned(expected, placed)
+        wrong = np.flatnonzero(~right.matches(observed, assessed.claim.decimals))
         if len(wrong):
             at = int(wrong[0])
             return at_number(
                 VALUE_RULES[assessed.covers],
                 assessed,
-                beside,
+                right,
                 at,
                 float(observed[at]),
                 explanation,
             )
-        explanation = (
-            f"{int((~placed.placed).sum())} stand where the truth has none. {explanation}"
-        )
+        explanation = f"{int((~placed.placed).sum())} have no place in the truth. {explanation}"
     counted = f"{len(assessed.claim)} numbers were logged where the truth has {len(expected)}"
     return finding(
         VALUE_RULES[assessed.covers], assessed, f"{assessed.claim.title}: {counted}. {explanation}"
@@ -126,35 +117,35 @@ def _unexplained(assessed: Assessment, expected: Prediction) -> Finding:
 
 
 def _suspect(assessed: Assessment, expected: Prediction) -> Finding:
-    """Numbers that float arithmetic could have given, but hardly did."""
+    """Numbers that rounding may give, but hardly does."""
     assert assessed.best is not None
-    _, observed, beside = assessed.aligned(expected, assessed.best.alignment)
-    at = int(np.argmax(beside.grade(observed, assessed.claim.decimals)))
+    _, observed, right = assessed.aligned(expected, assessed.best.alignment)
+    at = int(np.argmax(right.grade(observed, assessed.claim.decimals)))
     return at_number(
         VALUE_RULES[assessed.covers],
         assessed,
-        beside,
+        right,
         at,
         float(observed[at]),
         "Rounding can explain it, but hardly ever does: the probable bound is "
-        f"{beside.bands()[at]:.2g}.",
+        f"{right.probable()[at]:.2g}.",
         verdict=Verdict.SUSPECT,
         severity="warning",
     )
 
 
 def _drifted(assessed: Assessment, expected: Prediction, at: int) -> Finding:
-    """What float arithmetic gives, and yet not the mean."""
+    """The mean that a float accumulator gives after it has lost digits."""
     assert assessed.best is not None
-    _, observed, beside = assessed.aligned(expected, assessed.best.alignment)
-    lost = abs(float(observed[at] - beside.values[at])) / abs(float(beside.values[at]))
+    _, observed, right = assessed.aligned(expected, assessed.best.alignment)
+    lost = abs(float(observed[at] - right.values[at])) / abs(float(right.values[at]))
     return at_number(
         DIGITS,
         assessed,
-        beside,
+        right,
         at,
         float(observed[at]),
-        f"It is the mean as an accumulator in {assessed.truth.batches.dtype} holds it, drifted by "
+        f"It is the mean of an accumulator in {assessed.truth.batches.dtype} that drifted by "
         f"{lost:.2g} of it, "
         "more than a batch: the larger its sum, the more of each further batch it rounds away.",
         **noticed.ACCUMULATOR_DRIFTED.cited(),

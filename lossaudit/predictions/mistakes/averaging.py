@@ -16,7 +16,10 @@ from lossaudit.predictions.mistakes.mistake import mistake
 from lossaudit.predictions.prediction import Prediction
 from lossaudit.predictions.truth import Batches, Truth
 
-_RECORD = "Take the batch losses from `lossaudit.keras.LossRecorder()`: `recorder.recording.find(split={split!r}).values`."
+_RECORD = (
+    "Take the batch losses from `lossaudit.keras.LossRecorder()`: "
+    "`recorder.recording.find(split={split!r}).values`."
+)
 _WEIGH = "Weight each batch by its rows: `mean.update_state(loss, sample_weight=len(x))`."
 _AVERAGE = (
     "Average over the epoch: `mean.update_state(loss, sample_weight=len(x))` after each batch."
@@ -28,8 +31,7 @@ _SEPARATE = "Use one metric for training and another for validation, or reset it
 @mistake(
     "batch",
     explanation="It is the mean of the epoch so far, weighted by rows: Keras resets its loss "
-    "metric once "
-    "an epoch, so what a callback gets after a batch is not the loss of that batch.",
+    "metric once an epoch, so what a callback gets after a batch is not the loss of that batch.",
     remedy=_RECORD,
     rules=("LA501",),
 )
@@ -40,8 +42,7 @@ def running_mean_read_as_batch_loss(truth: Truth) -> Iterator[Prediction]:
 @mistake(
     "batch",
     explanation="It is the mean of the batch losses of the epoch so far, every batch counted "
-    "alike, not "
-    "the loss of the batch.",
+    "alike, not the loss of the batch.",
     remedy=_RECORD,
 )
 def unweighted_running_mean_read_as_batch_loss(truth: Truth) -> Iterator[Prediction]:
@@ -63,8 +64,7 @@ def batch_loss_read_as_running_mean(truth: Truth) -> Iterator[Prediction]:
     "epoch",
     "epoch_so_far",
     explanation="It is the unweighted mean of the batch losses: the last batch, {last} rows, "
-    "counts as "
-    "much as the full ones, {full} rows.",
+    "counts as much as the full ones, {full} rows.",
     remedy=_WEIGH,
     rules=("LA502",),
 )
@@ -76,7 +76,8 @@ def short_last_batch_counted_as_full(truth: Truth) -> Iterator[Prediction]:
 @mistake(
     "epoch",
     explanation="It is the loss of the last of the epoch's {batches} batches.",
-    remedy="Average over the epoch; the variable `loss` of the loop holds its last batch only.",
+    remedy="Average over the epoch: after the loop, its variable `loss` is that of the last "
+    "batch.",
     rules=("LA501",),
 )
 def last_batch_shown_as_epoch(truth: Truth) -> Iterator[Prediction]:
@@ -121,11 +122,9 @@ def median_shown_as_epoch(truth: Truth) -> Iterator[Prediction]:
 
 @mistake(
     "epoch",
-    explanation="It is the mean of the epoch's running means, in which a batch counts the more "
-    "the "
-    "earlier it came.",
-    remedy="Average the losses of the batches, not what Keras shows after each: that is a mean "
-    "already.",
+    explanation="It is the mean of the epoch's running means, which count early batches more than "
+    "late ones.",
+    remedy="Average the losses of the batches. What Keras shows after a batch is a mean already.",
 )
 def running_means_averaged(truth: Truth) -> Iterator[Prediction]:
     yield from quantities.mean_of_running_means(truth)
@@ -135,9 +134,8 @@ def running_means_averaged(truth: Truth) -> Iterator[Prediction]:
     "batch",
     "epoch_so_far",
     "epoch",
-    explanation="It is an exponential moving average, of which each batch keeps {decay}: it lags "
-    "behind "
-    "the loss.",
+    explanation="It is an exponential moving average with decay {decay}, which lags behind the "
+    "loss.",
     remedy="Log the loss itself; smooth a curve where it is drawn.",
 )
 def exponential_average_read_as_loss(truth: Truth, logged: Floats) -> Iterator[Prediction]:
@@ -149,7 +147,7 @@ def exponential_average_read_as_loss(truth: Truth, logged: Floats) -> Iterator[P
     "epoch_so_far",
     "epoch",
     explanation="It is the mean of the latest {window} batches.",
-    remedy="Log the loss itself, or say in its name over how many batches it is.",
+    remedy="Log the loss itself, or name the length of the window.",
 )
 def window_mean_read_as_loss(truth: Truth, logged: Floats) -> Iterator[Prediction]:
     yield from quantities.window_mean(truth, logged)
@@ -165,7 +163,8 @@ def window_mean_read_as_loss(truth: Truth, logged: Floats) -> Iterator[Predictio
     rules=("LA111",),
 )
 def state_not_reset(truth: Truth) -> Iterator[Prediction]:
-    if len(truth.batches.ends) > 1:  # in a single epoch there is nothing to reset
+    # In a single epoch there is nothing to reset.
+    if len(truth.batches.ends) > 1:
         yield from quantities.cumulative_mean(truth)
         yield from quantities.unweighted_cumulative_mean(truth)
 
@@ -206,20 +205,20 @@ def _over_both_splits(truth: Truth) -> Iterator[Prediction]:
     "batch",
     "epoch_so_far",
     "epoch",
-    explanation="It is a mean that began anew at batch {reset} of the epoch.",
+    explanation="It is a mean that was reset at batch {reset} of the epoch.",
     remedy=_RESET,
 )
 def state_reset_within_epoch(truth: Truth, logged: Floats) -> Iterator[Prediction]:
-    for batches in (truth.batches, truth.batches.counted_alike()):
+    for batches in (truth.batches, truth.batches.unweighted()):
         for place in _resets(batches, logged, truth.dtype) if batches.weights_known else ():
-            again = batches.as_if_begun_at(place)
+            again = batches.restarted_at(place)
             if len(logged) == len(batches):
-                yield means_so_far(again, truth.dtype).saying(reset=str(place))
+                yield means_so_far(again, truth.dtype).with_details(reset=str(place))
             else:
                 yield (
                     means_so_far(again, truth.dtype)
-                    .once_an_epoch(batches.ends)
-                    .saying(reset=str(place))
+                    .per_epoch(batches.ends)
+                    .with_details(reset=str(place))
                 )
 
 
@@ -246,11 +245,11 @@ def accumulated_in_bfloat16(truth: Truth, logged: Floats) -> Iterator[Prediction
 
 
 def _accumulated_in(dtype: str, truth: Truth, logged: Floats) -> Iterator[Prediction]:
-    """The narrow type's own arithmetic, step by step, is what it is, without a bound."""
+    """Replay the arithmetic of a narrow type step by step: the result needs no bound."""
     known = logged[np.isfinite(logged)]
     if not np.array_equal(rounded_to(known, dtype), known):
         return
-    for batches in (truth.batches, truth.batches.counted_alike()):
+    for batches in (truth.batches, truth.batches.unweighted()):
         if batches.weights_known and truth.batches.dtype != dtype and truth.dtype != dtype:
             so_far = means_so_far(batches, truth.dtype)
             parts = [batches.where(group) for group in batches.groups()]
@@ -262,22 +261,21 @@ def _accumulated_in(dtype: str, truth: Truth, logged: Floats) -> Iterator[Predic
                 so_far,
                 values=values,
                 bounds=zero,
-                bands=partial(np.copy, zero),
-                slack=zero,
-                ways=(),
+                probable=partial(np.copy, zero),
+                errors=zero,
+                replays=(),
             )
             for shown, wide in (
                 (narrow, so_far),
-                (narrow.once_an_epoch(batches.ends), so_far.take(batches.ends)),
+                (narrow.per_epoch(batches.ends), so_far.take(batches.ends)),
             ):
-                if not wide.matches(shown.values).all():  # or else nothing was lost
+                # Numbers within the bound of the wide type have lost nothing.
+                if not wide.matches(shown.values).all():
                     yield shown
 
 
 def _resets(batches: Batches, logged: Floats, dtype: str) -> list[int]:
-    """Batches of the epoch from which on a mean gives the first logged number that is not the
-    epoch's.
-    """
+    """Places in the epoch at which a mean may have started to give the first wrong number."""
     so_far = means_so_far(batches, dtype)
     if len(logged) == len(batches):
         wrong = np.flatnonzero(~so_far.matches(logged) & np.isfinite(logged))
@@ -285,7 +283,8 @@ def _resets(batches: Batches, logged: Floats, dtype: str) -> list[int]:
             [int(wrong[0] - batches.starts[batches.starts <= wrong[0]][-1])] if len(wrong) else []
         )
     known = np.flatnonzero(np.isfinite(logged))
-    if len(known) < 2:  # one number says nothing of where it began
+    # One number does not tell where its mean started.
+    if len(known) < 2:
         return []
     epoch = int(known[np.argmin(batches.lengths[known])])
     group = slice(batches.starts[epoch], batches.ends[epoch] + 1)

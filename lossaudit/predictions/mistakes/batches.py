@@ -1,6 +1,4 @@
-"""Mistakes in what is averaged: batches left out, counted twice or of another split, and parts of
-the loss.
-"""
+"""Mistakes in what is averaged: missing, repeated or foreign batches, and parts of the loss."""
 
 from __future__ import annotations
 
@@ -15,14 +13,18 @@ from lossaudit.arithmetic.bounds import group_mean_bound, regrouped_bound
 from lossaudit.predictions.mistakes.mistake import mistake
 from lossaudit.predictions.truth import Batches, Truth
 
-_TOTAL = "Log what the gradient is taken of: in Keras `self.compute_loss(...)`, or the sum of all its parts."
+_TOTAL = (
+    "Log the loss that the gradient is taken of: in Keras `self.compute_loss(...)`, or the "
+    "sum of all parts."
+)
 _ALL = "Average over every batch of the epoch, once."
-_KEEP = "Log what is not finite as it is, and stop or skip on purpose: `keras.callbacks.TerminateOnNaN()`."
+_KEEP = (
+    "Log losses that are not finite as they are, and stop on purpose: "
+    "`keras.callbacks.TerminateOnNaN()`."
+)
 
 _MOST = 64
-"""Steps that are tried between the batches of which a mean is formed; more run in one execution
-nowhere.
-"""
+"""The longest step between averaged batches that is tried; no execution runs more of them."""
 
 
 @mistake(
@@ -54,12 +56,13 @@ def first_batch_dropped(truth: Truth) -> Iterator[Truth]:
     remedy=_ALL,
 )
 def some_batches_averaged(truth: Truth, logged: Floats) -> Iterator[Truth]:
-    if np.isfinite(logged).sum() < 2:  # one number does not say which batches it is of
+    # One number does not tell which batches it averages.
+    if np.isfinite(logged).sum() < 2:
         return
     places, lengths = truth.batches.places, truth.batches.lengths
     for every in range(2, min(int(lengths.max()) // 2, _MOST) + 1):
         for first in (0, every - 1) if every <= lengths.min() else (0,):
-            yield truth.taking(places % every == first, every=str(every), first=str(first))
+            yield truth.take(places % every == first, every=str(every), first=str(first))
 
 
 @mistake(
@@ -69,7 +72,7 @@ def some_batches_averaged(truth: Truth, logged: Floats) -> Iterator[Truth]:
     remedy=_ALL,
 )
 def first_batch_counted_twice(truth: Truth) -> Iterator[Truth]:
-    yield truth.taking(np.sort(np.append(np.arange(len(truth.batches)), truth.batches.starts)))
+    yield truth.take(np.sort(np.append(np.arange(len(truth.batches)), truth.batches.starts)))
 
 
 @mistake(
@@ -80,9 +83,9 @@ def first_batch_counted_twice(truth: Truth) -> Iterator[Truth]:
 )
 def last_batch_counted_twice(truth: Truth) -> Iterator[Truth]:
     batches = truth.batches
-    # Or else it counts as a full one
-    if np.any(2 * batches.weights[batches.ends] != batches.full):
-        yield truth.taking(np.sort(np.append(np.arange(len(truth.batches)), truth.batches.ends)))
+    # A last batch of half the rows, counted twice, is the same as one counted as full.
+    if np.any(2 * batches.weights[batches.ends] != batches.batch_sizes):
+        yield truth.take(np.sort(np.append(np.arange(len(truth.batches)), truth.batches.ends)))
 
 
 @mistake(
@@ -91,13 +94,15 @@ def last_batch_counted_twice(truth: Truth) -> Iterator[Truth]:
     "epoch",
     explanation="It is the loss of the {other} split, not of this one.",
     stage="batches",
-    remedy="Log each split under its own name: those of validation come from `val_loss`, or the "
+    remedy="Log each split under its own name: validation losses come from `val_loss` or the "
     "hooks `on_test_*`.",
 )
 def another_split_logged(truth: Truth) -> Iterator[Truth]:
     for split in truth.splits:
         if split != truth.split:
-            yield replace(truth, split=split, recorded={}, words={**truth.words, "other": split})
+            yield replace(
+                truth, split=split, all_others={}, details={**truth.details, "other": split}
+            )
 
 
 @mistake(
@@ -109,9 +114,9 @@ def another_split_logged(truth: Truth) -> Iterator[Truth]:
     remedy="Reduce over all replicas before logging: `strategy.reduce('SUM', loss, axis=None)`.",
 )
 def one_replica_logged_for_all(truth: Truth) -> Iterator[Truth]:
-    for tag, batches in truth.companions.items():
+    for tag, batches in truth.others.items():
         if tag.startswith("loss/replica_"):
-            yield truth.of(batches, replica=tag.removeprefix("loss/replica_"))
+            yield truth.with_batches(batches, replica=tag.removeprefix("loss/replica_"))
 
 
 @mistake(
@@ -124,9 +129,9 @@ def one_replica_logged_for_all(truth: Truth) -> Iterator[Truth]:
     remedy=_TOTAL,
 )
 def component_logged_as_total(truth: Truth) -> Iterator[Truth]:
-    for tag, batches in truth.companions.items():
+    for tag, batches in truth.others.items():
         if tag != "optimised_loss" and not tag.startswith(("loss/", "metric/")):
-            yield truth.of(truth.batches.holding(batches.values), component=tag)
+            yield truth.with_batches(truth.batches.with_values(batches.values), component=tag)
 
 
 @mistake(
@@ -160,8 +165,7 @@ def regularization_counted_twice(truth: Truth) -> Iterator[Truth]:
     "batch",
     "epoch_so_far",
     "epoch",
-    explanation="It is the loss with `loss_weights` applied to losses that they had been applied "
-    "to.",
+    explanation="It is the loss with `loss_weights` applied twice.",
     stage="batches",
     breaks="content",
     remedy="Apply `loss_weights` once.",
@@ -198,18 +202,20 @@ def loss_weights_left_out(truth: Truth) -> Iterator[Truth]:
 def not_finite_dropped(truth: Truth) -> Iterator[Truth]:
     batches, finite = truth.batches, np.isfinite(truth.batches.values)
     if not finite.all() and finite.any():
-        words = {"missing": str(int((~finite).sum()))}
-        yield truth.taking(finite, **words)
+        details = {"missing": str(int((~finite).sum()))}
+        yield truth.take(finite, **details)
         if batches.weights_known:
             ignored = np.where(finite, batches.values, 0.0), np.where(finite, batches.weights, 0.0)
-            yield truth.of(batches.holding(ignored[0]).weighted(ignored[1]), **words)
+            yield truth.with_batches(
+                batches.with_values(ignored[0]).with_weights(ignored[1]), **details
+            )
 
 
 @mistake(
     "batch",
     "epoch",
     "epoch_so_far",
-    explanation="It is the loss with zero in the place of what is not finite.",
+    explanation="It is the loss with zero in place of values that are not finite.",
     stage="batches",
     breaks="finite",
     remedy=_KEEP,
@@ -217,14 +223,16 @@ def not_finite_dropped(truth: Truth) -> Iterator[Truth]:
 def not_finite_replaced_by_zero(truth: Truth) -> Iterator[Truth]:
     finite = np.isfinite(truth.batches.values)
     if not finite.all():
-        yield truth.of(truth.batches.holding(np.where(finite, truth.batches.values, 0.0)))
+        yield truth.with_batches(
+            truth.batches.with_values(np.where(finite, truth.batches.values, 0.0))
+        )
 
 
 @mistake(
     "batch",
     "epoch",
     "epoch_so_far",
-    explanation="It is the loss with {instead} in the place of what is not finite.",
+    explanation="It is the loss with {instead} in place of values that are not finite.",
     stage="batches",
     breaks="finite",
     remedy=_KEEP,
@@ -233,41 +241,41 @@ def not_finite_replaced_by_another(truth: Truth) -> Iterator[Truth]:
     finite = np.isfinite(truth.batches.values)
     if finite.all() or not finite.any():
         return
-    for instead, values, slack in _replacements(truth.batches, finite, truth.dtype):
-        held = truth.batches.holding(
-            np.where(finite, truth.batches.values, values), np.where(finite, 0.0, slack)
+    for instead, values, errors in _replacements(truth.batches, finite, truth.dtype):
+        held = truth.batches.with_values(
+            np.where(finite, truth.batches.values, values), np.where(finite, 0.0, errors)
         )
-        yield truth.of(held, instead=instead)
+        yield truth.with_batches(held, instead=instead)
 
 
 def _without(truth: Truth, rows: NDArray[np.int64]) -> Iterator[Truth]:
     if np.all(truth.batches.lengths > 1):
         kept = np.ones(len(truth.batches), dtype=bool)
         kept[rows] = False
-        yield truth.taking(kept)
+        yield truth.take(kept)
 
 
 def _with_regularization(truth: Truth, times: int) -> Iterator[Truth]:
-    added = truth.companions.get("regularization")
+    added = truth.others.get("regularization")
     if added is not None:
         yield _changed_by(truth, times * added.values, regularization=f"{added.values[0]:.9g}")
 
 
-def _changed_by(truth: Truth, added: Floats, **words: str) -> Truth:
-    """The losses with something added, of which the program rounded the parts in its own order."""
+def _changed_by(truth: Truth, added: Floats, **details: str) -> Truth:
+    """Add something to the losses; the program may have rounded the parts in any order."""
     values = truth.batches.values + added
     sizes = np.abs(truth.batches.values) + np.abs(added)
-    return truth.of(
-        truth.batches.holding(values, regrouped_bound(sizes, truth.batches.dtype)), **words
+    return truth.with_batches(
+        truth.batches.with_values(values, regrouped_bound(sizes, truth.batches.dtype)), **details
     )
 
 
 def _weights_times(truth: Truth, change: Callable[[float], float]) -> Floats | None:
-    """Σ change(weight)·weighted loss over the outputs; None where no output has a weight but one."""
-    parts = {tag: one.values for tag, one in truth.companions.items() if tag.endswith("/weighted")}
+    """Return Σ change(weight)·weighted loss over the outputs; None if every weight is one."""
+    parts = {tag: one.values for tag, one in truth.others.items() if tag.endswith("/weighted")}
     added = np.zeros(len(truth.batches))
     for tag, weighted in parts.items():
-        plain = truth.companions.get(tag.removesuffix("/weighted"))
+        plain = truth.others.get(tag.removesuffix("/weighted"))
         if plain is None or not np.any(plain.values):
             return None
         largest = np.argmax(np.abs(plain.values))
@@ -279,9 +287,7 @@ def _weights_times(truth: Truth, change: Callable[[float], float]) -> Floats | N
 def _replacements(
     batches: Batches, finite: NDArray[np.bool_], dtype: str
 ) -> Iterator[tuple[str, Floats, Floats | float]]:
-    """What programs put in the place of a loss that is not finite, a number for each batch, and
-    its proven bound.
-    """
+    """Yield what programs write for a loss that is not finite: name, numbers, proven bounds."""
     values, order = np.where(finite, batches.values, 0.0), np.arange(len(batches))
     yield "the loss before it", values[np.maximum.accumulate(np.where(finite, order, 0))], 0.0
     sums, sizes, counts = (np.empty(len(batches)) for _ in range(3))

@@ -21,8 +21,7 @@ _RESET = "Call `reset_state()` at the start of every epoch."
     "epoch_so_far",
     "epoch",
     explanation="It is the sum of the {batches} batch losses, divided by nothing.",
-    remedy="Divide the sum of the batch losses by the number of batches, or better, weight them "
-    "by their rows.",
+    remedy="Weight each batch loss by its rows, and divide the sum by the rows of the epoch.",
 )
 def batch_losses_summed(truth: Truth) -> Iterator[Prediction]:
     yield from quantities.sum_of_batch_losses(truth)
@@ -40,9 +39,8 @@ def row_losses_summed(truth: Truth) -> Iterator[Prediction]:
 
 @mistake(
     "epoch",
-    explanation="It is a sum divided by another count than its own: {batches} batches hold {rows} "
-    "rows, "
-    "{full} in a full batch.",
+    explanation="It is a sum divided by another count than its own: {batches} batches have {rows} "
+    "rows, {full} in a full batch.",
     remedy="Divide a sum over rows by the rows ({rows}): `total += loss * len(x); rows += "
     "len(x)`.",
 )
@@ -61,17 +59,16 @@ def sum_divided_by_wrong_count(truth: Truth) -> Iterator[Prediction]:
 )
 def divided_twice(truth: Truth) -> Iterator[Prediction]:
     batches = truth.batches
-    means = [means_of_epochs(batches.counted_alike(), truth.dtype)]
+    means = [means_of_epochs(batches.unweighted(), truth.dtype)]
     means += [means_of_epochs(batches, truth.dtype)] if batches.weights_known else []
     for mean in means:
         for what, count in (("its batches", batches.lengths), ("its rows", batches.rows)):
-            yield mean.times(1 / np.maximum(count, 1.0)).saying(again=what)
+            yield mean.times(1 / np.maximum(count, 1.0)).with_details(again=what)
 
 
 @mistake(
     "epoch",
-    explanation="It is the epoch's sum divided by all that was counted since the start of the "
-    "run: only "
+    explanation="It is the sum of the epoch divided by the count since the start of the run: only "
     "the sum was reset.",
     remedy=_RESET,
 )
@@ -82,9 +79,8 @@ def count_not_reset(truth: Truth) -> Iterator[Prediction]:
 
 @mistake(
     "epoch",
-    explanation="It is the sum since the start of the run divided by what this epoch counted: "
-    "only the "
-    "count was reset.",
+    explanation="It is the sum since the start of the run divided by the count of this epoch: "
+    "only the count was reset.",
     remedy=_RESET,
 )
 def total_not_reset(truth: Truth) -> Iterator[Prediction]:
@@ -96,7 +92,7 @@ def total_not_reset(truth: Truth) -> Iterator[Prediction]:
     "epoch",
     "epoch_so_far",
     explanation="It is a mean weighted by {counted}, not by rows.",
-    remedy="Weight each batch by what its loss was divided by: {counted}.",
+    remedy="Weight each batch by the count that divided its loss: {counted}.",
 )
 def weighted_by_another_count(truth: Truth) -> Iterator[Prediction]:
     yield from quantities.sample_weighted_mean(truth)
@@ -107,7 +103,7 @@ def weighted_by_another_count(truth: Truth) -> Iterator[Prediction]:
     "epoch",
     "epoch_so_far",
     explanation="It is a sum weighted by {counted} divided by the sum of {divided}.",
-    remedy="Sum what is divided, and what it is divided by, over the same rows or tokens.",
+    remedy="Sum the losses and their divisor over the same rows or tokens.",
 )
 def weights_and_divisor_disagree(truth: Truth) -> Iterator[Prediction]:
     counts = {"rows": truth.batches, **dict(quantities.counted_otherwise(truth))}
@@ -116,7 +112,7 @@ def weights_and_divisor_disagree(truth: Truth) -> Iterator[Prediction]:
             if above != below and batches.weights_known and divisors.weights_known:
                 means = means_of_epochs(batches, truth.dtype)
                 ratio = batches.rows / np.where(divisors.rows > 0, divisors.rows, np.nan)
-                yield means.times(ratio).saying(counted=above, divided=below)
+                yield means.times(ratio).with_details(counted=above, divided=below)
 
 
 def _means_and_counts(
@@ -124,7 +120,7 @@ def _means_and_counts(
 ) -> Iterator[tuple[Prediction, Floats]]:
     if len(truth.batches.ends) == 1:
         return
-    for batches in (truth.batches, truth.batches.counted_alike()):
+    for batches in (truth.batches, truth.batches.unweighted()):
         if batches.weights_known and np.all(batches.rows > 0):
-            whole = means_so_far(batches.as_one_epoch(), truth.dtype).once_an_epoch(batches.ends)
+            whole = means_so_far(batches.as_one_epoch(), truth.dtype).per_epoch(batches.ends)
             yield whole if cumulative else means_of_epochs(batches, truth.dtype), batches.rows

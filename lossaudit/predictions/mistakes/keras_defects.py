@@ -1,7 +1,7 @@
 """What Keras itself gets wrong: each function predicts the numbers that Keras then logs.
 
-To add a defect, write a function of a truth that yields predictions, and say with `@defect` which
-promise it breaks, in which versions it was seen, where that is discussed, and the way out.
+To add a defect, write a function of a truth that yields predictions. Say with `@defect` which
+promise it breaks, in which versions it was seen, where it is discussed, and the way out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ from lossaudit.predictions.mistakes.mistake import defect
 from lossaudit.predictions.prediction import Prediction
 from lossaudit.predictions.truth import Batches, Truth
 
-_UPGRADE = "Use Keras {0} or newer, or take the mean from `recorder.recording`, which is right in every version."
+_UPGRADE = (
+    "Use Keras {0} or newer, or take the mean from `recorder.recording`, which is right in every "
+    "version."
+)
 _RECORD = (
     "Take the losses from `lossaudit.keras.LossRecorder()`, which are right in every version."
 )
@@ -31,8 +34,7 @@ _RECORD = (
 @defect(
     "epoch",
     explanation="It is the mean of nothing: `train_step` returns a raw loss, which Keras replaces "
-    "at the "
-    "end of the epoch by the result of its own loss tracker, and nothing ever updated that.",
+    "at the end of the epoch by the result of its own loss tracker, which nothing updated.",
     seen=("3.1.1", "3.15.1"),
     threads=("keras-team/keras#19529",),
     remedy="Return `self.compute_metrics(x, y, y_pred)` from `train_step` after "
@@ -42,20 +44,19 @@ _RECORD = (
 )
 def untouched_tracker_shown_as_epoch(truth: Truth) -> Iterator[Prediction]:
     if _is_bypassed(truth):
-        means = means_of_epochs(truth.batches.counted_alike(), truth.dtype)
+        means = means_of_epochs(truth.batches.unweighted(), truth.dtype)
         yield means.times(0.0)
 
 
 @defect(
     "epoch",
-    explanation="It is the loss of the last batch: `train_step` returns a raw loss beside other "
-    "keys than"
-    " the model's metrics, and Keras then shows what its last call returned as the epoch's.",
+    explanation="It is the loss of the last batch: `train_step` returns a raw loss next to keys "
+    "that are no metrics of the model. Keras then shows the result of its last call as the "
+    "epoch's.",
     seen=("3.3.3", "3.15.1"),
     threads=("keras-team/keras#19529",),
     remedy="Average inside `train_step`: update a `keras.metrics.Mean(name='loss')` with the rows "
-    "as its "
-    "`sample_weight`, return its result, and list it in `metrics`.",
+    "as its `sample_weight`, return its result, and list it in `metrics`.",
 )
 def last_step_shown_as_epoch(truth: Truth) -> Iterator[Prediction]:
     if _is_bypassed(truth):
@@ -65,33 +66,30 @@ def last_step_shown_as_epoch(truth: Truth) -> Iterator[Prediction]:
 @defect(
     "epoch",
     "epoch_so_far",
-    explanation="It is the unweighted mean of the batch losses: the loss tracker is not told the "
-    "rows, "
-    "and a short last batch counts as much as a full one.",
+    explanation="It is the unweighted mean of the batch losses: the loss tracker gets no rows, so "
+    "a short last batch counts as much as a full one.",
     seen=("3.0.0", "3.1.1"),
     threads=("keras-team/keras#19363",),
     remedy=_UPGRADE.format("3.2"),
 )
 def batches_counted_alike(truth: Truth) -> Iterator[Prediction]:
-    yield from _means(truth.counted_alike())
+    yield from _means(truth.unweighted())
 
 
 @defect(
     "epoch",
     "epoch_so_far",
     explanation="It is the unweighted mean of the output's batch losses, while the total is "
-    "weighted by "
-    "rows: in graph mode the number of rows is unknown where Keras would weight the losses of"
-    " outputs. With a short last batch they do not add up to the total.",
+    "weighted by rows: in graph mode the number of rows is unknown where Keras would weight the "
+    "losses of outputs. With a short last batch they do not add up to the total.",
     seen=("3.5.0", "3.15.1"),
     remedy="Use a batch size that divides the rows, or train with `run_eagerly=True`, or average "
-    "the series of the "
-    "output in `LossRecorder(components=True).recording`.",
+    "the series of the output in `LossRecorder(components=True).recording`.",
     rules=("LA406",),
 )
 def output_losses_counted_alike(truth: Truth) -> Iterator[Prediction]:
     if truth.tag.endswith("_loss"):
-        yield from _means(truth.counted_alike())
+        yield from _means(truth.unweighted())
 
 
 @defect(
@@ -99,14 +97,12 @@ def output_losses_counted_alike(truth: Truth) -> Iterator[Prediction]:
     "epoch_so_far",
     "batch",
     explanation="It is the mean of the batches of an evaluation and of the train batches after "
-    "it: "
-    "`evaluate` inside a batch callback resets the loss tracker of the training, and leaves "
+    "it: `evaluate` inside a batch callback resets the loss tracker of the training, and leaves "
     "its own numbers in it.",
     seen=("3.1.1", "3.15.1"),
     threads=("keras-team/keras#12959",),
     remedy="Evaluate at the end of an epoch, or with a second model that shares the layers, or "
-    "pass "
-    "`validation_data` to `fit`.",
+    "pass `validation_data` to `fit`.",
 )
 def mean_overwritten_by_evaluate(truth: Truth) -> Iterator[Prediction]:
     evaluated = {int(step): int(epoch) for step, epoch in truth.metadata.get("evaluated", ())}
@@ -115,7 +111,7 @@ def mean_overwritten_by_evaluate(truth: Truth) -> Iterator[Prediction]:
     last = truth.batches.steps[truth.batches.ends] + 1
     within = {step: epoch for step, epoch in evaluated.items() if step not in last}
     for steps in (evaluated, within):
-        for one in (truth, truth.counted_alike()) if steps else ():
+        for one in (truth, truth.unweighted()) if steps else ():
             yield from _with_evaluations(one, steps)
 
 
@@ -128,17 +124,16 @@ def mean_overwritten_by_evaluate(truth: Truth) -> Iterator[Prediction]:
     remedy="Give the metric another name than `loss`.",
 )
 def total_replaced_by_metric(truth: Truth) -> Iterator[Prediction]:
-    metric = truth.recorded.get(f"metric/{truth.tag}")
+    metric = truth.all_others.get(f"metric/{truth.tag}")
     if metric is not None:
-        yield from _means(truth.of(metric))
+        yield from _means(truth.with_batches(metric))
 
 
 @defect(
     "epoch",
     explanation="It is the sum of the epoch divided by one batch too many: with "
-    "`steps_per_execution` the"
-    " last execution runs into the end of the data, and has counted a batch that is not "
-    "there.",
+    "`steps_per_execution` the last execution runs into the end of the data, and has counted a "
+    "batch that is not there.",
     seen=("3.1.1", "3.6.0"),
     threads=("keras-team/keras#20390",),
     remedy=_UPGRADE.format("3.7"),
@@ -148,23 +143,22 @@ def phantom_batch_counted(truth: Truth) -> Iterator[Prediction]:
     batches, steps = truth.batches, int(truth.metadata.get("steps_per_execution", 1))
     if steps < 2 or not np.any(batches.lengths % steps):
         return
-    for one in (batches, batches.counted_alike()):
-        phantoms = np.where(batches.lengths % steps, one.full, 0.0)
+    for one in (batches, batches.unweighted()):
+        phantoms = np.where(batches.lengths % steps, one.batch_sizes, 0.0)
         yield means_of_epochs(one, truth.dtype).times(one.rows / (one.rows + phantoms))
 
 
 @defect(
     "epoch",
     explanation="It is the mean over the rows of the first replica alone: the state of the loss "
-    "tracker "
-    "is not put together.",
+    "tracker is not put together.",
     seen=("3.1.1", "3.6.0"),
     threads=("keras-team/keras#19891",),
     remedy=_UPGRADE.format("3.10"),
 )
 def first_replica_shown_as_epoch(truth: Truth) -> Iterator[Prediction]:
     for batches in _replicas(truth)[:1]:
-        for one in (batches, batches.counted_alike()):
+        for one in (batches, batches.unweighted()):
             yield means_of_epochs(one, truth.dtype)
             yield from _of_sum(means_of_epochs(one, truth.dtype), truth)
 
@@ -188,8 +182,7 @@ def replicas_summed_in_batch_logs(truth: Truth) -> Iterator[Prediction]:
     "epoch_so_far",
     "batch",
     explanation="It is the mean over the replicas of the mean of each, however many rows each of "
-    "them "
-    "had.",
+    "them had.",
     seen=("3.3.3", "3.15.1"),
     remedy=_RECORD,
 )
@@ -221,9 +214,8 @@ def replica_sums_averaged_in_batch_logs(truth: Truth) -> Iterator[Prediction]:
     "epoch_so_far",
     "batch",
     explanation="It is a mean in which each batch weighs as many times the next as there are "
-    "replicas: "
-    "each update adds up the replicas' copies of all that was there before, until the sums "
-    "overflow and the loss is NaN.",
+    "replicas: each update adds up the replicas' copies of all that was there before, until the "
+    "sums overflow and the loss is NaN.",
     seen=("3.7.0", "3.9.2"),
     threads=(
         "keras-team/keras#21054",
@@ -234,11 +226,12 @@ def replica_sums_averaged_in_batch_logs(truth: Truth) -> Iterator[Prediction]:
 )
 def older_batches_multiplied_by_replicas(truth: Truth) -> Iterator[Prediction]:
     replicas = _replica_count(truth)
-    for weighted in (truth, truth.counted_alike()) if replicas > 1 else ():
+    for weighted in (truth, truth.unweighted()) if replicas > 1 else ():
         so_far = _with_older_first(weighted, replicas)
-        for one in (so_far, so_far.once_an_epoch(truth.batches.ends)):
+        for one in (so_far, so_far.per_epoch(truth.batches.ends)):
             yield one
-            yield one.times(float(replicas))  # and a loss that is not reduced
+            # A loss without reduction is larger by the number of replicas.
+            yield one.times(float(replicas))
             yield from _of_sum(one, truth)
 
 
@@ -276,22 +269,25 @@ def _replica_count(truth: Truth) -> int:
 
 def _replicas(truth: Truth) -> list[Batches]:
     """The batches of each replica."""
-    return [one for tag, one in truth.recorded.items() if tag.startswith(f"{truth.tag}/replica_")]
+    return [
+        one for tag, one in truth.all_others.items() if tag.startswith(f"{truth.tag}/replica_")
+    ]
 
 
 def _of_sum(prediction: Prediction, truth: Truth) -> Iterator[Prediction]:
-    """The same of a reduction "sum", of which a recording holds the sum over all replicas, and
-    Keras each one's.
+    """Divide by the number of replicas where the reduction is "sum".
+
+    A recording then has the sum over all replicas, and Keras shows one replica's.
     """
     if truth.metadata.get("reduction") == "sum":
         yield prediction.times(1 / _replica_count(truth))
 
 
 def _joint_means(truth: Truth) -> Iterator[Prediction]:
-    """The sum over the replicas of their running means, weighted by rows and not."""
+    """The sum over the replicas of their running means, with and without weights."""
     parts = _replicas(truth)
     alike = len(parts) > 1 and len({len(one) for one in parts}) == 1
-    for kinds in (parts, [one.counted_alike() for one in parts]) if alike else ():
+    for kinds in (parts, [one.unweighted() for one in parts]) if alike else ():
         means = [means_so_far(one, truth.dtype) for one in kinds]
         values = np.sum([one.values for one in means], axis=0)
         rounding = len(means) * half_ulp(
@@ -302,14 +298,14 @@ def _joint_means(truth: Truth) -> Iterator[Prediction]:
             means[0],
             values=values,
             bounds=bounds,
-            bands=partial(np.copy, bounds),
-            slack=np.sum([one.slack for one in means], axis=0) + half_ulp(values, "float64"),
-            ways=(),
+            probable=partial(np.copy, bounds),
+            errors=np.sum([one.errors for one in means], axis=0) + half_ulp(values, "float64"),
+            replays=(),
         )
 
 
 def _with_older_first(truth: Truth, replicas: int) -> Prediction:
-    """The running mean whose total and count are multiplied by the replicas before each update."""
+    """The running mean if each update first multiplies total and count by the replicas."""
     batches = truth.batches
     with np.errstate(under="ignore", over="ignore", invalid="ignore"):
         means = means_so_far(
@@ -319,11 +315,11 @@ def _with_older_first(truth: Truth, replicas: int) -> Prediction:
         kept = np.concatenate(
             [_single(batches.where(group), replicas) for group in batches.groups()]
         )
-    return replace(means, values=np.where(np.isfinite(kept), means.values, kept), ways=())
+    return replace(means, values=np.where(np.isfinite(kept), means.values, kept), replays=())
 
 
 def _single(batches: Batches, replicas: int) -> Floats:
-    """What single precision makes of it, which overflows after some hundred batches."""
+    """The same in single precision, which overflows after some hundred batches."""
     total, count, factor = np.float32(0), np.float32(0), np.float32(replicas)
     means = np.empty(len(batches))
     for index, (value, weight) in enumerate(zip(batches.values, batches.weights, strict=True)):
@@ -334,8 +330,9 @@ def _single(batches: Batches, replicas: int) -> Floats:
 
 
 def _with_evaluations(truth: Truth, evaluated: dict[int, int]) -> Iterator[Prediction]:
-    """Running and epoch means if the batches of an evaluation take the place of the train batches
-    before a step.
+    """Predict running and epoch means after evaluations inside the epoch.
+
+    The batches of an evaluation take the place of the train batches before its step.
     """
     train, tests = truth.batches, truth.splits["test"]
     parts: list[Batches] = []
@@ -362,5 +359,5 @@ def _with_evaluations(truth: Truth, evaluated: dict[int, int]) -> Iterator[Predi
     }
     so_far = means_so_far(replace(train, **joined), truth.dtype)
     yield replace(so_far.take(np.concatenate(rows)), epochs=train.epochs, steps=train.steps)
-    at_ends = so_far.once_an_epoch(np.array(ends, np.int64))
+    at_ends = so_far.per_epoch(np.array(ends, np.int64))
     yield replace(at_ends, epochs=train.epochs[train.ends], steps=train.steps[train.ends])

@@ -8,7 +8,7 @@ from inspect import signature
 from typing import Any, Literal
 
 from lossaudit.arithmetic.arrays import Floats
-from lossaudit.predictions.prediction import beside_the_log
+from lossaudit.predictions.prediction import of_truth_and_log
 from lossaudit.recording.names import Covers
 from lossaudit.rules.aggregation import TOTAL, UNSCALED, VALUE_RULES
 from lossaudit.rules.numbers import DIGITS, FINITE
@@ -135,7 +135,7 @@ def mistake(
                 covers,
                 stage,
                 breaks,
-                beside_the_log(predict),
+                of_truth_and_log(predict),
                 estimates,
                 declared_by,
             )
@@ -174,7 +174,7 @@ def defect(
                 rules,
                 covers,
                 "keras",
-                predict=beside_the_log(predict),
+                predict=of_truth_and_log(predict),
                 seen=seen,
                 threads=threads,
             )
@@ -187,7 +187,7 @@ def defect(
 def named(
     name: str, *rules: str, explanation: str, remedy: str = "", stage: Stage = "check"
 ) -> Mistake:
-    """Register a mistake that an alignment or a check finds, and give it back to be used there.
+    """Register a mistake that an alignment or a check finds, and return it.
 
     Args:
         name: kebab-case, ending in what went wrong.

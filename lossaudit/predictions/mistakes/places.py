@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from lossaudit.predictions.mistakes.mistake import named
 
-_COUNT = "Count optimizer steps from 0 over the whole run, and log each number with the step at which it was measured."
+_COUNT = (
+    "Count optimizer steps from 0 over the whole run, and log each number with the step at "
+    "which it was measured."
+)
 
 STEPS_SHIFTED = named(
     "steps-shifted",

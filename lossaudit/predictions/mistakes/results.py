@@ -1,4 +1,4 @@
-"""Mistakes in what is done with a right number before it is logged: scaled, transformed, rounded."""
+"""Mistakes in what is done with a right number: scaling, transforming, rounding."""
 
 from __future__ import annotations
 
@@ -19,14 +19,13 @@ from lossaudit.recording.names import Covers
 _ANY: tuple[Covers, ...] = ("batch", "epoch_so_far", "epoch")
 _UNSCALED = "Log the loss before it is divided or multiplied for the backward pass."
 _LEAST = 2.0**-32
-"""No loss is scaled by more than the largest scale of mixed precision."""
+"""The smallest factor: mixed precision scales a loss by at most 2^32."""
 
 
 @mistake(
     *_ANY,
-    explanation="It is the loss {scaled}: as many steps as gradients are accumulated over, or as "
-    "there "
-    "are parts of a batch.",
+    explanation="It is the loss {scaled}: the number of accumulated steps, or of parts of a "
+    "batch.",
     stage="number",
     breaks="scale",
     remedy=_UNSCALED,
@@ -37,13 +36,13 @@ def loss_scaled_by_accumulation(right: Prediction, logged: Floats) -> Iterator[P
 
 @mistake(
     *_ANY,
-    explanation="It is the loss {scaled}: as many as there are replicas.",
+    explanation="It is the loss {scaled}: the number of replicas.",
     stage="number",
     breaks="scale",
     remedy="Log the mean over replicas, whose losses are means already.",
 )
 def loss_scaled_by_replicas(right: Prediction, logged: Floats) -> Iterator[Prediction]:
-    known = right.words.get("replicas")
+    known = right.details.get("replicas")
     yield from _scaled(
         right, logged, lambda factor: factor <= 64 if known is None else f"{factor:g}" == known
     )
@@ -51,13 +50,13 @@ def loss_scaled_by_replicas(right: Prediction, logged: Floats) -> Iterator[Predi
 
 @mistake(
     *_ANY,
-    explanation="It is the loss {scaled}: as many as a full batch has rows.",
+    explanation="It is the loss {scaled}: the rows of a full batch.",
     stage="number",
     breaks="scale",
     remedy="A mean over the rows of a batch needs no further division.",
 )
 def loss_scaled_by_batch_size(right: Prediction, logged: Floats) -> Iterator[Prediction]:
-    known = right.words.get("full")
+    known = right.details.get("full")
     yield from _scaled(right, logged, lambda factor: known in (None, f"{factor:g}"))
 
 
@@ -125,7 +124,7 @@ def exponential_logged(right: Prediction) -> Iterator[Prediction]:
     explanation="It is the loss with its sign reversed.",
     stage="number",
     breaks="scale",
-    remedy="Log the loss, not what is maximised.",
+    remedy="Log the loss, not the objective that is maximised.",
 )
 def sign_reversed(right: Prediction) -> Iterator[Prediction]:
     yield right.times(-1.0)
@@ -169,20 +168,22 @@ def rounded_to_decimals(right: Prediction, logged: Floats) -> Iterator[Predictio
     half = decimals_bound(decimals)
     towards_zero = replace(right, values=right.values - np.sign(right.values) * half)
     for name, centre in (("rounded", right), ("cut", towards_zero)):
-        yield _within(centre, half).saying(decimals=str(decimals), rounded=name)
+        yield _within(centre, half).with_details(decimals=str(decimals), rounded=name)
 
 
 def _scaled(
     right: Prediction, logged: Floats, may_be: Callable[[float], bool]
 ) -> Iterator[Prediction]:
-    """Times or divided by the whole number that all logged numbers agree on; one number alone
-    agrees on too many.
+    """Scale by the whole number on which all logged numbers agree.
+
+    A single number agrees with too many factors.
     """
     known = np.flatnonzero(
         np.isfinite(logged) & np.isfinite(right.values) & (right.values != 0) & (logged != 0)
     )
     if len(known) < 2:
         return
+    # The number with the smallest relative bound tells the factor best.
     sharp = known[np.argmin(right.bounds[known] / np.abs(right.values[known]))]
     ratio = float(logged[sharp] / right.values[sharp])
     if not _LEAST < abs(ratio) < 1 / _LEAST:
@@ -191,7 +192,7 @@ def _scaled(
         factor = round(ratio if multiplied else 1 / ratio)
         if factor >= 2 and may_be(factor):
             scaled = right.times(float(factor) if multiplied else 1 / factor)
-            yield scaled.saying(scaled=f"{'times' if multiplied else 'divided by'} {factor}")
+            yield scaled.with_details(scaled=f"{'times' if multiplied else 'divided by'} {factor}")
 
 
 def _transformed(
@@ -200,11 +201,11 @@ def _transformed(
     slope: Callable[[Floats], Floats],
     name: str,
 ) -> Iterator[Prediction]:
-    """A function of each number that is steepest at the end of its bound nearer to zero."""
+    """Apply a function that is steepest at the end of the bound that is nearer to zero."""
     near = right.values - right.bounds
     defined = ~np.isnan(near)
     if np.isfinite(near).any() and np.all(near[defined] > 0):
-        yield right.mapped(function, slope(near)).saying(function=name)
+        yield right.mapped(function, slope(near)).with_details(function=name)
 
 
 def _stored_as(dtype: str, right: Prediction, logged: Floats) -> Iterator[Prediction]:
@@ -215,6 +216,6 @@ def _stored_as(dtype: str, right: Prediction, logged: Floats) -> Iterator[Predic
 
 
 def _within(right: Prediction, distance: Floats | float) -> Prediction:
-    """The right numbers, which something has moved by no more than a distance."""
+    """Return the right numbers with a bound that is wider by a distance."""
     bounds = right.bounds + distance
-    return replace(right, bounds=bounds, bands=lambda: bounds, ways=())
+    return replace(right, bounds=bounds, probable=lambda: bounds, replays=())

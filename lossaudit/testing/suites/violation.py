@@ -119,7 +119,7 @@ def _rows(series: Series, expected: Prediction) -> list[_Row]:
     not say which.
     """
     rows = side_by_side(series, expected)
-    places = (expected.epochs if expected.pace == "epoch" else expected.steps).tolist()
+    places = (expected.epochs if expected.per == "epoch" else expected.steps).tolist()
     if rows is None:
         shared = np.arange(min(len(series), len(expected)))
         right = agreeing(series.take(shared), expected, shared)
@@ -127,7 +127,7 @@ def _rows(series: Series, expected: Prediction) -> list[_Row]:
         return [
             _Row(place, recorded, true, bool(holds)) for place, recorded, true, holds in columns
         ]
-    own = series.epochs if expected.pace == "epoch" else series.steps
+    own = series.epochs if expected.per == "epoch" else series.steps
     where = [places[row] for row in rows] if own is None else own.tolist()
     true = [None if row == NOWHERE else expected.values[row] for row in rows]
     right = agreeing(series, expected, rows).tolist()
