@@ -35,6 +35,11 @@ class Claim:
         """The name of the claim in a report."""
         return self.series.origin or self.series.name
 
+    @property
+    def name(self) -> Name:
+        """The name that the numbers have where they were logged."""
+        return Name(Origin.parse(self.origin).name)
+
 
 def claims_of(claims: Series | Recording | Mapping[str, Any], truth: Recording) -> list[Claim]:
     """Return every claim that a user passes to `audit`.

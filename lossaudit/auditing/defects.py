@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 import numpy as np
@@ -12,13 +11,11 @@ from lossaudit.auditing.claims import Claim
 from lossaudit.auditing.messages import at_number, telling
 from lossaudit.predictions.mistakes.mistake import MISTAKES, Mistake, of_stage
 from lossaudit.predictions.prediction import Prediction
+from lossaudit.recording.names import Name
 from lossaudit.recording.recording import Recording
 from lossaudit.report.findings import Finding
 from lossaudit.rules.aggregation import VALUE_RULES
 from lossaudit.rules.callbacks import CAPTURED
-
-KERAS_WROTE = re.compile(r"^((History|CSVLogger|TensorBoard)\b.*|(val_)?\w*loss)$")
-"""Names of claims that Keras itself wrote: of its callbacks, and the keys of a History."""
 
 
 def recognised(assessed: Assessment, recording: Recording, found: list[Finding]) -> list[Finding]:
@@ -26,7 +23,7 @@ def recognised(assessed: Assessment, recording: Recording, found: list[Finding])
     defects = recognised_defects(assessed)
     if not defects or assessed.expected is None:
         return found
-    is_own = KERAS_WROTE.match(assessed.claim.origin or "") is not None
+    is_own = Name(assessed.claim.origin or "").is_of_keras
     mistakes = (
         ()
         if is_own
@@ -61,11 +58,11 @@ def nothing_averaged(recording: Recording, claim: Claim, found: Finding) -> Find
     The finding stays undecidable, because the true losses are unknown.
     """
     series, defect = claim.series, MISTAKES["untouched-tracker-shown-as-epoch"]
-    is_unheard = series.split in recording.metadata.get("not_captured", {})
-    is_own = KERAS_WROTE.match(claim.origin) is not None
+    is_missed = series.split in recording.metadata.get("not_captured", {})
+    is_own = Name(claim.origin).is_of_keras
     if (
         found.code != CAPTURED.code
-        or not (is_unheard and is_own and len(series))
+        or not (is_missed and is_own and len(series))
         or np.any(series.values)
     ):
         return found

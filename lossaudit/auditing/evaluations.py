@@ -13,8 +13,6 @@ from lossaudit.recording.origins import Origin
 from lossaudit.recording.recording import Recording
 from lossaudit.recording.series import Series
 
-_AGAINST_ITERATIONS = "_vs_iterations"
-
 
 def evaluations_of(claim: Claim, truth: Recording) -> list[Claim]:
     """Split a claim against iterations into validation by epoch and `evaluate`.
@@ -24,7 +22,7 @@ def evaluations_of(claim: Claim, truth: Recording) -> list[Claim]:
     the first number there. Any other claim is returned as it is.
     """
     series = claim.series
-    epochs = _epochs(series, truth) if claim.origin.endswith(_AGAINST_ITERATIONS) else None
+    epochs = _epochs(series, truth) if claim.name.is_against_iterations else None
     if epochs is None:
         return [claim]
     held_out = [

@@ -74,6 +74,8 @@ _PLAIN = frozenset(
     }
 )
 _SEPARATOR = re.compile(r"[/_.\-: ]+")
+_HISTORY_KEY = re.compile(r"(?:.*\[')?((?:val_)?\w*loss)(?:'\])?")
+_OF_KERAS = re.compile(r"(History|CSVLogger|TensorBoard)\b.*|(val_)?\w*loss")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
@@ -153,6 +155,26 @@ class Name:
         (True, False, False)
         """
         return self.words <= _LOSS | _BATCH | _EPOCH | _MEAN | _PLAIN | _SPLITS.keys()
+
+    @cached_property
+    def history_key(self) -> str:
+        """The key of a loss in a History, alone or in brackets; empty where it is none.
+
+        >>> Name("History.history['val_loss']").history_key, Name("accuracy").history_key
+        ('val_loss', '')
+        """
+        found = _HISTORY_KEY.fullmatch(self.text)
+        return found[1] if found else ""
+
+    @property
+    def is_of_keras(self) -> bool:
+        """Whether Keras itself gives this name: to its callbacks or to losses of a History."""
+        return _OF_KERAS.fullmatch(self.text) is not None
+
+    @property
+    def is_against_iterations(self) -> bool:
+        """Whether Keras' TensorBoard callback logs these numbers against iterations."""
+        return self.text.endswith("_vs_iterations")
 
     def promises(
         self, length: int, epochs: int, *, without: frozenset[str] = frozenset()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
@@ -10,37 +9,35 @@ import numpy as np
 from lossaudit.arithmetic.arrays import Floats
 from lossaudit.arithmetic.bounds import REWRITTEN, half_ulp, mean_bound
 from lossaudit.auditing.claims import Claim
-from lossaudit.auditing.defects import KERAS_WROTE, sightings
+from lossaudit.auditing.defects import sightings
 from lossaudit.predictions.mistakes import noticed
 from lossaudit.predictions.mistakes.mistake import MISTAKES
 from lossaudit.predictions.truth import Truth, truth_about
+from lossaudit.recording.names import Split, of_keras
 from lossaudit.recording.recording import Recording
 from lossaudit.recording.series import Series
 from lossaudit.report.findings import Finding
 from lossaudit.report.verdict import Verdict
 from lossaudit.rules.callbacks import EPOCHS_WRITTEN, OUTPUTS
 
-_KEY = re.compile(r"^(?:.*\[')?(val_)?(\w*loss)(?:'\])?$")
-"""The key of a History, alone or in `History.history['KEY']`."""
-
 
 def check_outputs(recording: Recording, claims: Iterable[Claim]) -> Iterator[Finding]:
     """LA406: the losses of the outputs, times their weights, do not add up to the total."""
     weights = recording.metadata.get("outputs") or {}
-    parts_of: dict[tuple[str, str], dict[str, Series]] = {}
+    parts_of: dict[tuple[str, Split], dict[str, Series]] = {}
     for claim in claims if weights else ():
-        file, _, own = claim.origin.rpartition(": ")
-        if (key := _KEY.match(own)) and KERAS_WROTE.match(own):
-            parts_of.setdefault((file, key[1] or ""), {})[key[2]] = claim.series
-    for (_, prefix), series in parts_of.items():
+        if claim.name.history_key and claim.name.is_of_keras:
+            split, tag = of_keras(claim.name.history_key)
+            parts_of.setdefault((claim.series.file, split), {})[tag] = claim.series
+    for (_, split), series in parts_of.items():
         if series.keys() >= weights.keys() | {"loss"}:
-            yield from _sums_apart(recording, prefix, series, weights)
+            yield from _sums_apart(recording, split, series, weights)
 
 
 def _sums_apart(
-    recording: Recording, prefix: str, series: Mapping[str, Series], weights: Mapping[str, float]
+    recording: Recording, split: Split, series: Mapping[str, Series], weights: Mapping[str, float]
 ) -> Iterator[Finding]:
-    total, split = series["loss"].values, "validation" if prefix else "train"
+    total, prefix = series["loss"].values, "val_" if split == "validation" else ""
     truth = truth_about(recording, "loss", split, "float32")
     if (
         truth is None
@@ -97,12 +94,7 @@ def check_dropped_epochs(recording: Recording, claims: Iterable[Claim]) -> Itera
         series = claim.series
         axis = series.epochs if series.epochs is not None else series.steps
         truth = truth_about(recording, "loss", series.split, series.dtype)
-        if (
-            "epoch_loss" not in claim.origin.rpartition(": ")[2]
-            or axis is None
-            or truth is None
-            or not len(axis)
-        ):
+        if "epoch_loss" not in claim.name.text or axis is None or truth is None or not len(axis):
             continue
         epochs = truth.batches.epochs[truth.batches.ends]
         every = frequency_of_gaps(np.isin(epochs, axis), _executions(truth, recording))

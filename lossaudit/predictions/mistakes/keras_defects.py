@@ -118,8 +118,7 @@ def mean_overwritten_by_evaluate(truth: Truth) -> Iterator[Prediction]:
 @defect(
     "epoch",
     "epoch_so_far",
-    explanation='It is the mean of a metric that is named "loss", and takes the place of the total in the'
-    " logs.",
+    explanation="It is the mean of a metric named 'loss', which replaces the total in the logs.",
     seen=("3.1.1", "3.15.1"),
     remedy="Give the metric another name than `loss`.",
 )

@@ -153,8 +153,7 @@ def defect(
     threads: tuple[str, ...] = (),
     rules: tuple[str, ...] = (),
 ) -> Callable[[_Predict], _Predict]:
-    """Register a mistake that Keras itself makes, under the name of the function that predicts its
-    numbers.
+    """Register a mistake of Keras itself, under the name of the function that predicts it.
 
     Args:
         covers: what the numbers promised to cover that it makes wrong.
