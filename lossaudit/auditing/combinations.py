@@ -14,6 +14,7 @@ from lossaudit.predictions.mistakes.mistake import MISTAKES, Mistake
 from lossaudit.predictions.prediction import Prediction
 from lossaudit.predictions.quantities import EXPECTED, PACES, expected_of
 from lossaudit.predictions.truth import Truth
+from lossaudit.recording import keys
 from lossaudit.recording.names import Covers
 
 Combination = tuple[tuple[Mistake, ...], Prediction]
@@ -120,7 +121,7 @@ def _right(truth: Truth, covers: Covers) -> Iterator[Prediction]:
 
 def _known_counts(truth: Truth) -> dict[str, str]:
     """Rows of a full batch and number of replicas, where a recording knows them."""
-    counts = {"replicas": truth.metadata.get("replicas"), "full": truth.batches.full.max()}
+    counts = {"replicas": truth.metadata.get(keys.REPLICAS), "full": truth.batches.full.max()}
     known = {"full": truth.batches.weights_known, "replicas": counts["replicas"] is not None}
     return {name: f"{count:g}" for name, count in counts.items() if known[name]}
 

@@ -12,6 +12,7 @@ from lossaudit.auditing.audits import audit, report_on
 from lossaudit.auditing.claims import Claim
 from lossaudit.errors import LogFileError
 from lossaudit.formats.reading import read
+from lossaudit.recording import keys
 from lossaudit.recording.names import Covers
 from lossaudit.recording.origins import Origin
 from lossaudit.recording.recording import Recording
@@ -35,7 +36,7 @@ class Source:
     @property
     def notes(self) -> tuple[str, ...]:
         """What its reader guessed, left out or found torn."""
-        return tuple(self.recording.metadata.get("notes", ()))
+        return tuple(self.recording.metadata.get(keys.NOTES, ()))
 
     @property
     def batches(self) -> list[Series]:
@@ -47,7 +48,7 @@ class Source:
         """Whether a recorder wrote it, so that its batches are the true ones; a log that was read
         says its format.
         """
-        return "format" not in self.recording.metadata and bool(self.batches)
+        return keys.FORMAT not in self.recording.metadata and bool(self.batches)
 
     @property
     def reported(self) -> list[Claim]:
@@ -60,7 +61,7 @@ class Source:
 
     def summary(self) -> dict[str, Any]:
         """What is known of it, as JSON-like values."""
-        form = self.recording.metadata.get("format", "lossaudit")
+        form = self.recording.metadata.get(keys.FORMAT, "lossaudit")
         return {
             "path": str(self.path),
             "format": form,
@@ -92,7 +93,7 @@ def read_truth(path: Path) -> Source:
         LossauditError: what is there cannot be understood, or holds no losses of batches.
     """
     source = read_source(path)
-    if not source.batches and not source.recording.metadata.get("not_captured"):
+    if not source.batches and not source.recording.metadata.get(keys.NOT_CAPTURED):
         raise LogFileError(
             f"truth={str(path)!r} holds no losses of batches, so nothing can be judged by it"
         )
@@ -161,9 +162,9 @@ def _of_logs(sources: Sequence[Source]) -> list[Report]:
 
 
 def _as_one(reports: Sequence[Report], truth: Source | None, sources: Sequence[Source]) -> Report:
-    metadata: dict[str, Any] = {"sources": [source.summary() for source in sources]}
+    metadata: dict[str, Any] = {keys.SOURCES: [source.summary() for source in sources]}
     if truth is not None:
-        metadata["truth"] = {**truth.summary(), **truth.recording.metadata}
+        metadata[keys.TRUTH] = {**truth.summary(), **truth.recording.metadata}
     return Report(
         tuple(one for report in reports for one in report.verdicts),
         tuple(one for report in reports for one in report.findings),

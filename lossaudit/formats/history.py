@@ -14,6 +14,7 @@ from lossaudit.arithmetic.arrays import Ints
 from lossaudit.errors import LogFileError
 from lossaudit.formats.columns import Column, Columns, column_of, numeric
 from lossaudit.formats.points import Points, recording_of
+from lossaudit.recording import keys
 from lossaudit.recording.names import Covers, Name
 from lossaudit.recording.recording import Recording
 
@@ -34,7 +35,7 @@ def read(path: Path, document: Any, *, covers: Covers | None = None) -> Recordin
     notes: list[str] = []
     epochs = document.get("epoch") if "history" in document else None
     lists = lists_of(document)
-    losses = {name for name in lists if Name(name).tag == "loss"}
+    losses = {name for name in lists if Name(name).tag == keys.LOSS}
     columns = numeric(
         {name: column_of(cells) for name, cells in lists.items()}, path, losses, notes
     )

@@ -11,6 +11,7 @@ import numpy as np
 
 from lossaudit.arithmetic.arrays import Floats, Ints
 from lossaudit.formats.digits import decimals_of, widened
+from lossaudit.recording import keys
 from lossaudit.recording.names import Covers, Name, Split
 from lossaudit.recording.recording import Recording
 from lossaudit.recording.series import Series
@@ -73,7 +74,7 @@ def recording_of(
     said += _guesses(named, shaped)
     series = [_series(one, said) for one in shaped]
     return Recording(
-        series, run=run, metadata={"source": str(source), "format": form, "notes": said}
+        series, run=run, metadata={keys.SOURCE: str(source), keys.FORMAT: form, keys.NOTES: said}
     )
 
 

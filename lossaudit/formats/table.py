@@ -17,6 +17,7 @@ from lossaudit.errors import LogFileError
 from lossaudit.formats import delimited, documents, wandb
 from lossaudit.formats.columns import Column, Columns, column_of, from_frame, from_rows, numeric
 from lossaudit.formats.points import Points, recording_of
+from lossaudit.recording import keys
 from lossaudit.recording.names import Covers, Name, Split, split_of
 from lossaudit.recording.recording import Recording
 
@@ -202,7 +203,7 @@ def points_of(
     splits = _splits(columns, found)
     others = {name: one for name, one in columns.items() if name != found.get("split")}
     needed = {
-        name for name in others if name in roles.given().values() or Name(name).tag == "loss"
+        name for name in others if name in roles.given().values() or Name(name).tag == keys.LOSS
     }
     table = numeric(others, source, needed, notes)
     table = _without_counters(table, found, notes)

@@ -14,6 +14,7 @@ from lossaudit.auditing.defects import KERAS_WROTE, sightings
 from lossaudit.predictions.mistakes import noticed
 from lossaudit.predictions.mistakes.mistake import MISTAKES
 from lossaudit.predictions.truth import Truth, truth_about
+from lossaudit.recording import keys
 from lossaudit.recording.recording import Recording
 from lossaudit.recording.series import Series
 from lossaudit.report.findings import Finding
@@ -26,22 +27,22 @@ _KEY = re.compile(r"^(?:.*\[')?(val_)?(\w*loss)(?:'\])?$")
 
 def check_outputs(recording: Recording, claims: Iterable[Claim]) -> Iterator[Finding]:
     """LA406: the losses of the outputs, times their weights, are not the total of their epoch."""
-    weights = recording.metadata.get("outputs") or {}
+    weights = recording.metadata.get(keys.OUTPUTS) or {}
     parts_of: dict[tuple[str, str], dict[str, Series]] = {}
     for claim in claims if weights else ():
         file, _, own = claim.origin.rpartition(": ")
         if (key := _KEY.match(own)) and KERAS_WROTE.match(own):
             parts_of.setdefault((file, key[1] or ""), {})[key[2]] = claim.series
     for (_, prefix), series in parts_of.items():
-        if series.keys() >= weights.keys() | {"loss"}:
+        if series.keys() >= weights.keys() | {keys.LOSS}:
             yield from _sums_apart(recording, prefix, series, weights)
 
 
 def _sums_apart(
     recording: Recording, prefix: str, series: Mapping[str, Series], weights: Mapping[str, float]
 ) -> Iterator[Finding]:
-    total, split = series["loss"].values, "validation" if prefix else "train"
-    truth = truth_about(recording, "loss", split, "float32")
+    total, split = series[keys.LOSS].values, "validation" if prefix else "train"
+    truth = truth_about(recording, keys.LOSS, split, "float32")
     if (
         truth is None
         or any(len(series[name]) != len(total) for name in weights)
@@ -74,7 +75,7 @@ def _sums_apart(
         cause=defect.name,
         causes=(defect.name,),
         remedy=defect.remedy,
-        origin=series["loss"].origin,
+        origin=series[keys.LOSS].origin,
     )
 
 
@@ -100,7 +101,7 @@ def check_dropped_epochs(recording: Recording, claims: Iterable[Claim]) -> Itera
     for claim in claims:
         series = claim.series
         axis = series.epochs if series.epochs is not None else series.steps
-        truth = truth_about(recording, "loss", series.split, series.dtype)
+        truth = truth_about(recording, keys.LOSS, series.split, series.dtype)
         if (
             "epoch_loss" not in claim.origin.rpartition(": ")[2]
             or axis is None
@@ -133,13 +134,13 @@ def frequency_of_gaps(present: Iterable[bool], batches: int) -> int | None:
 
 def _executions(truth: Truth, recording: Recording) -> int:
     """Batch hooks in an epoch, which is what the counter of TensorBoard counts."""
-    steps = int(recording.metadata.get("steps_per_execution", 1))
+    steps = int(recording.metadata.get(keys.STEPS_PER_EXECUTION, 1))
     return int(-(-int(truth.batches.lengths[0]) // steps))
 
 
 def _dropped(claim: Claim, recording: Recording, missing: list[int], every: int) -> Finding:
     first, last = "3.15.0", "3.15.1"
-    version = recording.metadata.get("keras")
+    version = recording.metadata.get(keys.KERAS)
     yours = f"yours is Keras {version}" if version else "which Keras wrote it is not known"
     return Finding(
         EPOCHS_WRITTEN.code,

@@ -14,6 +14,7 @@ from lossaudit.arithmetic.arrays import Floats
 from lossaudit.arithmetic.bounds import group_mean_bound, regrouped_bound
 from lossaudit.predictions.mistakes.mistake import mistake
 from lossaudit.predictions.truth import Batches, Truth
+from lossaudit.recording import keys
 
 _TOTAL = "Log what the gradient is taken of: in Keras `self.compute_loss(...)`, or the sum of all its parts."
 _ALL = "Average over every batch of the epoch, once."
@@ -110,8 +111,8 @@ def another_split_logged(truth: Truth) -> Iterator[Truth]:
 )
 def one_replica_logged_for_all(truth: Truth) -> Iterator[Truth]:
     for tag, batches in truth.companions.items():
-        if tag.startswith("loss/replica_"):
-            yield truth.of(batches, replica=tag.removeprefix("loss/replica_"))
+        if tag.startswith(keys.LOSS + keys.REPLICA):
+            yield truth.of(batches, replica=tag.removeprefix(keys.LOSS + keys.REPLICA))
 
 
 @mistake(
@@ -125,7 +126,7 @@ def one_replica_logged_for_all(truth: Truth) -> Iterator[Truth]:
 )
 def component_logged_as_total(truth: Truth) -> Iterator[Truth]:
     for tag, batches in truth.companions.items():
-        if tag != "optimised_loss" and not tag.startswith(("loss/", "metric/")):
+        if tag != keys.OPTIMISED_LOSS and not tag.startswith((f"{keys.LOSS}/", keys.METRIC)):
             yield truth.of(truth.batches.holding(batches.values), component=tag)
 
 
@@ -248,7 +249,7 @@ def _without(truth: Truth, rows: NDArray[np.int64]) -> Iterator[Truth]:
 
 
 def _with_regularization(truth: Truth, times: int) -> Iterator[Truth]:
-    added = truth.companions.get("regularization")
+    added = truth.companions.get(keys.REGULARIZATION)
     if added is not None:
         yield _changed_by(truth, times * added.values, regularization=f"{added.values[0]:.9g}")
 
@@ -264,10 +265,12 @@ def _changed_by(truth: Truth, added: Floats, **words: str) -> Truth:
 
 def _weights_times(truth: Truth, change: Callable[[float], float]) -> Floats | None:
     """Σ change(weight)·weighted loss over the outputs; None where no output has a weight but one."""
-    parts = {tag: one.values for tag, one in truth.companions.items() if tag.endswith("/weighted")}
+    parts = {
+        tag: one.values for tag, one in truth.companions.items() if tag.endswith(keys.WEIGHTED)
+    }
     added = np.zeros(len(truth.batches))
     for tag, weighted in parts.items():
-        plain = truth.companions.get(tag.removesuffix("/weighted"))
+        plain = truth.companions.get(tag.removesuffix(keys.WEIGHTED))
         if plain is None or not np.any(plain.values):
             return None
         largest = np.argmax(np.abs(plain.values))
