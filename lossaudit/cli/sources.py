@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,10 @@ from typing import Any
 from lossaudit.auditing.audits import audit, report_on
 from lossaudit.auditing.claims import Claim
 from lossaudit.errors import LogFileError
-from lossaudit.formats.reading import read
+from lossaudit.formats.log_file import LogFile
+from lossaudit.formats.reading import read_log
 from lossaudit.recording import keys
 from lossaudit.recording.names import Covers
-from lossaudit.recording.origins import Origin
 from lossaudit.recording.recording import Recording
 from lossaudit.recording.series import Series
 from lossaudit.report.report import Report
@@ -78,11 +78,8 @@ def read_source(path: Path, *, run: str | None = None, covers: Covers | None = N
         LossauditError: what is there cannot be understood, or has several runs of which none is
             named.
     """
-    recording = read(path, run=run, covers=covers)
-    return Source(
-        path,
-        replace(recording, series=tuple(_placed(series, path) for series in recording.series)),
-    )
+    log = LogFile(path, run=run, covers=covers, shown=str(path))
+    return Source(path, read_log(log))
 
 
 def read_truth(path: Path) -> Source:
@@ -130,17 +127,6 @@ def report_on_sources(
         ]
         reports += _of_logs([source for source in sources if not source.is_truth])
     return _as_one(reports, truth, sources).selected(select, ignore)
-
-
-def _placed(series: Series, path: Path) -> Series:
-    """A series whose origin begins with the path as the user wrote it, where readers write its
-    last part.
-    """
-    origin = series.origin or series.name
-    rest = origin.removeprefix(path.name)
-    inside = rest[:1] in (":", "/") and (rest != origin or not path.name)
-    placed = f"{path}{rest}" if inside else f"{path}: {origin}"
-    return replace(series, origin=Origin.parse(placed))
 
 
 def _claims(source: Source, truth: Source) -> list[Claim]:
