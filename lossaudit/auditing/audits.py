@@ -22,6 +22,7 @@ from lossaudit.predictions.mistakes.mistake import MISTAKES
 from lossaudit.predictions.prediction import GRADES, Per, Prediction
 from lossaudit.predictions.quantities import QUANTITIES, definition
 from lossaudit.predictions.truth import Truth, truth_about
+from lossaudit.recording import keys
 from lossaudit.recording.names import Covers
 from lossaudit.recording.recording import Recording
 from lossaudit.recording.series import Series
@@ -109,7 +110,7 @@ def report_on(
     ]
     skipped: list[str] = []
     about = cache(partial(truth_about, truth))
-    known = {"loss"} | {series.tag for series in truth.select(covers="batch") if len(series)}
+    known = {keys.LOSS} | {series.tag for series in truth.select(covers="batch") if len(series)}
     for claim in shown(claims):
         if claim.series.tag not in known:
             skipped.append(claim.origin)
@@ -195,7 +196,7 @@ def _judge(
 
 def _without_truth(truth: Recording, claim: Claim) -> tuple[Judgement, list[Finding]]:
     series = claim.series
-    missed = truth.metadata.get("not_captured", {}).get(series.split)
+    missed = truth.metadata.get(keys.NOT_CAPTURED, {}).get(series.split)
     reason = missed or f"no batch of {series.name} was recorded, so it cannot be judged"
     finding = not_captured(series.split, series.tag, claim.origin, str(reason))
     finding = nothing_averaged(truth, claim, finding)

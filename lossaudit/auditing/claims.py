@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lossaudit.arithmetic.arrays import Floats
+from lossaudit.recording import keys
 from lossaudit.recording.names import EITHER, Covers, Name, Split
 from lossaudit.recording.origins import Origin
 from lossaudit.recording.recording import Recording
@@ -104,9 +105,11 @@ def _split(name: Name, truth: Recording) -> Split:
 
 def _tag(name: Name, truth: Recording) -> str:
     tags: Sequence[str] = sorted(
-        {series.tag for series in truth.series} - {"loss"}, key=len, reverse=True
+        {series.tag for series in truth.series} - {keys.LOSS}, key=len, reverse=True
     )
-    return next((tag for tag in tags if Name(tag).words and Name(tag).words <= name.words), "loss")
+    return next(
+        (tag for tag in tags if Name(tag).words and Name(tag).words <= name.words), keys.LOSS
+    )
 
 
 def _epochs(truth: Recording, tag: str, split: str) -> int:

@@ -12,6 +12,7 @@ from lossaudit.predictions.mistakes.mistake import MISTAKES, Mistake
 from lossaudit.predictions.prediction import Prediction
 from lossaudit.predictions.quantities import EXPECTED, PER, expected_of
 from lossaudit.predictions.truth import Truth
+from lossaudit.recording import keys
 from lossaudit.recording.names import Covers
 
 Combination = tuple[tuple[Mistake, ...], Prediction]
@@ -121,7 +122,10 @@ def _right(truth: Truth, covers: Covers) -> Iterator[Prediction]:
 
 def _known_counts(truth: Truth) -> dict[str, str]:
     """Rows of a full batch and number of replicas, if the recording has them."""
-    counts = {"replicas": truth.metadata.get("replicas"), "full": truth.batches.batch_sizes.max()}
+    counts = {
+        "replicas": truth.metadata.get(keys.REPLICAS),
+        "full": truth.batches.batch_sizes.max(),
+    }
     known = {"full": truth.batches.weights_known, "replicas": counts["replicas"] is not None}
     return {name: f"{count:g}" for name, count in counts.items() if known[name]}
 

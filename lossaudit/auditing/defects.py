@@ -11,6 +11,7 @@ from lossaudit.auditing.claims import Claim
 from lossaudit.auditing.messages import at_number, telling
 from lossaudit.predictions.mistakes.mistake import MISTAKES, Mistake, of_stage
 from lossaudit.predictions.prediction import Prediction
+from lossaudit.recording import keys
 from lossaudit.recording.names import Name
 from lossaudit.recording.recording import Recording
 from lossaudit.report.findings import Finding
@@ -58,7 +59,7 @@ def nothing_averaged(recording: Recording, claim: Claim, found: Finding) -> Find
     The finding stays undecidable, because the true losses are unknown.
     """
     series, defect = claim.series, MISTAKES["untouched-tracker-shown-as-epoch"]
-    is_missed = series.split in recording.metadata.get("not_captured", {})
+    is_missed = series.split in recording.metadata.get(keys.NOT_CAPTURED, {})
     is_own = Name(claim.origin).is_of_keras
     if (
         found.code != CAPTURED.code
@@ -82,7 +83,7 @@ def recognised_defects(assessed: Assessment) -> list[Mistake]:
         or (assessed.right and not assessed.absent.any())
     ):
         return []
-    version = str(assessed.truth.metadata.get("keras", ""))
+    version = str(assessed.truth.metadata.get(keys.KERAS, ""))
     broken = [one for one in of_stage("keras") if assessed.covers in one.covers]
     seen = [one for one in broken if version and one.was_seen_in(version)]
     is_coarse = assessed.claim.decimals is not None
@@ -104,7 +105,7 @@ def sightings(defect: Mistake, recording: Recording) -> str:
     seen = "; ".join(
         [f"Keras {' to '.join(defect.seen or ())}", *filter(None, [", ".join(defect.threads)])]
     )
-    version = recording.metadata.get("keras")
+    version = recording.metadata.get(keys.KERAS)
     if version is None:
         return f"It was seen in {seen}."
     if defect.was_seen_in(str(version)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,10 @@ from typing import Any
 from lossaudit.auditing.audits import audit, report_on
 from lossaudit.auditing.claims import Claim
 from lossaudit.errors import LogFileError
-from lossaudit.formats.reading import read
+from lossaudit.formats.log_file import LogFile
+from lossaudit.formats.reading import read_log
+from lossaudit.recording import keys
 from lossaudit.recording.names import Covers
-from lossaudit.recording.origins import Origin
 from lossaudit.recording.recording import Recording
 from lossaudit.recording.series import Series
 from lossaudit.report.report import Report
@@ -35,7 +36,7 @@ class Source:
     @property
     def notes(self) -> tuple[str, ...]:
         """What its reader guessed, left out or found torn."""
-        return tuple(self.recording.metadata.get("notes", ()))
+        return tuple(self.recording.metadata.get(keys.NOTES, ()))
 
     @property
     def batches(self) -> list[Series]:
@@ -47,7 +48,7 @@ class Source:
         """Whether a recorder wrote it, so that its batches are the true ones; a log that was read
         says its format.
         """
-        return "format" not in self.recording.metadata and bool(self.batches)
+        return keys.FORMAT not in self.recording.metadata and bool(self.batches)
 
     @property
     def reported(self) -> list[Claim]:
@@ -60,7 +61,7 @@ class Source:
 
     def summary(self) -> dict[str, Any]:
         """What is known of it, as JSON-like values."""
-        form = self.recording.metadata.get("format", "lossaudit")
+        form = self.recording.metadata.get(keys.FORMAT, "lossaudit")
         return {
             "path": str(self.path),
             "format": form,
@@ -77,11 +78,8 @@ def read_source(path: Path, *, run: str | None = None, covers: Covers | None = N
         LossauditError: what is there cannot be understood, or has several runs of which none is
             named.
     """
-    recording = read(path, run=run, covers=covers)
-    return Source(
-        path,
-        replace(recording, series=tuple(_placed(series, path) for series in recording.series)),
-    )
+    log = LogFile(path, run=run, covers=covers, shown=str(path))
+    return Source(path, read_log(log))
 
 
 def read_truth(path: Path) -> Source:
@@ -92,7 +90,7 @@ def read_truth(path: Path) -> Source:
         LossauditError: what is there cannot be understood, or holds no losses of batches.
     """
     source = read_source(path)
-    if not source.batches and not source.recording.metadata.get("not_captured"):
+    if not source.batches and not source.recording.metadata.get(keys.NOT_CAPTURED):
         raise LogFileError(
             f"truth={str(path)!r} holds no losses of batches, so nothing can be judged by it"
         )
@@ -131,17 +129,6 @@ def report_on_sources(
     return _as_one(reports, truth, sources).selected(select, ignore)
 
 
-def _placed(series: Series, path: Path) -> Series:
-    """A series whose origin begins with the path as the user wrote it, where readers write its
-    last part.
-    """
-    origin = series.origin or series.name
-    rest = origin.removeprefix(path.name)
-    inside = rest[:1] in (":", "/") and (rest != origin or not path.name)
-    placed = f"{path}{rest}" if inside else f"{path}: {origin}"
-    return replace(series, origin=Origin.parse(placed))
-
-
 def _claims(source: Source, truth: Source) -> list[Claim]:
     """All that a source holds, but not the true losses themselves."""
     if source.path.exists() and source.path.samefile(truth.path):
@@ -161,9 +148,9 @@ def _of_logs(sources: Sequence[Source]) -> list[Report]:
 
 
 def _as_one(reports: Sequence[Report], truth: Source | None, sources: Sequence[Source]) -> Report:
-    metadata: dict[str, Any] = {"sources": [source.summary() for source in sources]}
+    metadata: dict[str, Any] = {keys.SOURCES: [source.summary() for source in sources]}
     if truth is not None:
-        metadata["truth"] = {**truth.summary(), **truth.recording.metadata}
+        metadata[keys.TRUTH] = {**truth.summary(), **truth.recording.metadata}
     return Report(
         tuple(one for report in reports for one in report.verdicts),
         tuple(one for report in reports for one in report.findings),

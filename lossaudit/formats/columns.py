@@ -1,4 +1,4 @@
-"""Columns: a table as it was read, before it is decided what each column is."""
+"""Columns: the cells of a table, before each column gets a role."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     import pandas
 
 _NOTHING = {"", "na", "n/a", "null", "none"}
-"""What a cell holds where nothing was logged; "nan" is not among them, for NaN is a number that
-was logged.
-"""
+"""Cells in which nothing was logged; "nan" is absent, because a logged NaN is a number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,9 +24,9 @@ class Column:
     """One column of a table.
 
     Args:
-        values: its numbers, shape (n,), NaN where a cell is empty; None where it holds text.
-        empty: which cells are empty, shape (n,); None where none is.
-        words: its cells as text, where it holds text.
+        values: its numbers, shape (n,), NaN for an empty cell; None for a column of text.
+        empty: mask of the empty cells, shape (n,); None if no cell is empty.
+        words: its cells as text; None for a column of numbers.
     """
 
     values: Floats | None
@@ -37,14 +35,14 @@ class Column:
 
     @property
     def numbers(self) -> Floats:
-        """The values of a column that is known to hold numbers."""
+        """The values; raises TypeError for a column of text."""
         if self.values is None:
-            raise TypeError("the column holds text")
+            raise TypeError("the column has text, not numbers")
         return self.values
 
     @property
     def gaps(self) -> NDArray[np.bool_]:
-        """Which cells are empty, shape (n,)."""
+        """Mask of the empty cells, shape (n,)."""
         return np.zeros(len(self.numbers), np.bool_) if self.empty is None else self.empty
 
 
@@ -52,11 +50,12 @@ Columns = dict[str, Column]
 
 
 def column_of(cells: Sequence[Any]) -> Column:
-    """A column of cells that are text, numbers or None.
+    """The column of cells that are text, numbers or None.
 
     >>> column_of(["0.5", "NA", "nan"]).values
     array([0.5, nan, nan])
     """
+    # Most columns have numbers only; the mask of empty cells is made for the others.
     try:
         return Column(np.fromiter(map(float, cells), np.float64, len(cells)))
     except (TypeError, ValueError):
@@ -70,14 +69,15 @@ def column_of(cells: Sequence[Any]) -> Column:
 
 
 def _is_empty(cell: Any) -> bool:
-    """Whether a cell holds nothing; most are told by their length, as a table may have millions."""
+    """Whether nothing was logged in a cell."""
     if not isinstance(cell, str):
         return cell is None
+    # The length rules out most cells, and a table may have millions.
     return not cell or (len(cell) < 8 and cell.strip().lower() in _NOTHING)
 
 
 def joined(parts: Sequence[Column]) -> Column:
-    """Columns one below the other; text if one of them holds text."""
+    """The cells of several columns in a row; text if one of the columns has text."""
     if len(parts) == 1:
         return parts[0]
     if any(part.values is None for part in parts):
@@ -92,13 +92,13 @@ def joined(parts: Sequence[Column]) -> Column:
 
 
 def from_rows(rows: Sequence[Mapping[str, Any]]) -> Columns:
-    """The columns of rows that are mappings; a row without a key has an empty cell there."""
+    """The columns of rows that are mappings; a missing key is an empty cell."""
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: column_of([row.get(name) for row in rows]) for name in names}
 
 
 def stacked(tables: Sequence[Columns], lengths: Sequence[int]) -> Columns:
-    """Tables one below the other; a table without a column has empty cells there."""
+    """The rows of several tables; a column that a table lacks is empty there."""
     names = dict.fromkeys(name for table in tables for name in table)
     pairs = list(zip(tables, lengths, strict=True))
     return {
@@ -112,8 +112,7 @@ def _blank(length: int) -> Column:
 
 
 def from_frame(frame: pandas.DataFrame) -> Columns:
-    """The columns of a DataFrame; its missing values are empty cells, for pandas makes no
-    difference to NaN.
+    """The columns of a DataFrame; NaN is an empty cell, because pandas uses it for both.
 
     Raises:
         LogFileError: two columns have one name.
@@ -122,8 +121,7 @@ def from_frame(frame: pandas.DataFrame) -> Columns:
     doubled = {name for name in names if names.count(name) > 1}
     if doubled:
         raise LogFileError(
-            "the DataFrame has several columns of the name "
-            f"{', '.join(map(repr, sorted(doubled)))}"
+            f"the DataFrame has several columns named {', '.join(map(repr, sorted(doubled)))}"
         )
     return {name: _of_frame(frame.iloc[:, place].to_numpy()) for place, name in enumerate(names)}
 
@@ -137,10 +135,10 @@ def _of_frame(cells: NDArray[Any]) -> Column:
 
 
 def numeric(columns: Columns, source: object, needed: Container[str], notes: list[str]) -> Columns:
-    """The columns that hold numbers; of the others a note says why they are left out.
+    """The columns of numbers; a note says why each of the others is left out.
 
     Raises:
-        LogFileError: a needed column holds a cell that is no number.
+        LogFileError: a needed column has a cell that is not a number.
     """
     for name, column in columns.items():
         if column.words is None:
@@ -150,11 +148,9 @@ def numeric(columns: Columns, source: object, needed: Container[str], notes: lis
         )
         if name in needed:
             raise LogFileError(
-                f"row {row + 1} of the column {name!r} of {source} holds {word!r:.40}, which is "
-                "no number"
+                f"row {row + 1} of the column {name!r} of {source} is {word!r:.40}, not a number"
             )
         notes.append(
-            f"{name or 'unnamed'}: left out, as row {row + 1} holds {word!r:.40}, which is no "
-            "number"
+            f"{name or 'unnamed'}: left out, as row {row + 1} is {word!r:.40}, not a number"
         )
     return {name: column for name, column in columns.items() if column.values is not None}

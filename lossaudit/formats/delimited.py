@@ -15,15 +15,16 @@ from lossaudit.errors import LogFileError
 from lossaudit.formats.columns import Column, Columns, column_of, stacked
 
 _CHUNK = 2**16
-_ENCODING = "utf-8-sig"  # with or without the mark that spreadsheets put first
+# Accepts text with and without the byte order mark that spreadsheets write.
+_ENCODING = "utf-8-sig"
 
 
 class Layout(NamedTuple):
-    """How a text is written.
+    """Delimiter and columns of a text.
 
     Args:
-        delimiter: what stands between cells.
-        names: the names of the columns; their positions where there is no header.
+        delimiter: the character between cells.
+        names: the names of the columns; their positions if there is no header.
         has_header: whether the first line has the names.
     """
 
@@ -32,39 +33,40 @@ class Layout(NamedTuple):
     has_header: bool
 
 
-def read(path: Path, notes: list[str]) -> tuple[Layout, Columns]:
-    """Read the columns of a text.
+def read(path: Path, layout: Layout | None, notes: list[str]) -> Columns:
+    """Read the columns of a text of a given layout; without one the file is read for it.
 
-    A text of nothing but numbers is read by numpy at once. What has empty cells, words, or lines
-    that are not like the others is read by `csv`, in chunks.
+    A text that has only numbers is read by numpy. A text with empty cells, words or uneven lines
+    is read by `csv`, in chunks, which is slower.
 
     Raises:
-        LogFileError: a line in the middle has another number of cells; the message has the number
-            of good ones.
+        LogFileError: a line in the middle has a different number of cells; the message says how
+            many rows before it are good.
     """
-    layout = layout_of(path)
+    layout = layout or layout_of(path)
     if not _ends_with_a_line_end(path):
         notes.append(
-            "the last line has no line end: if its writer was interrupted, its last number may be "
-            "cut"
+            "the last line has no line end: if its writer was interrupted, its last number may "
+            "be cut off"
         )
     try:
-        return layout, _all_numbers(path, layout)
+        return _all_numbers(path, layout)
     except ValueError:
-        return layout, _cell_by_cell(path, layout, notes)
+        return _cell_by_cell(path, layout, notes)
 
 
 def layout_of(path: Path) -> Layout:
-    """How a text is written, by its first line.
+    """The layout of a text, by its first lines.
 
     Raises:
-        LogFileError: there is no text, or two columns have one name.
+        LogFileError: the file has no text, or two columns have one name.
     """
     with path.open(encoding=_ENCODING, newline="") as file:
         head = [line for line in islice(file, 16) if line.strip()]
     if not head:
-        raise LogFileError(f"{path} has no line with text in it")
+        raise LogFileError(f"{path} has no line with text")
     delimiter = _delimiter(*head[:2])
+    # numpy.savetxt writes its header as a comment.
     cells = next(
         csv.reader([head[0].lstrip("#").strip("\r\n")], delimiter=delimiter, skipinitialspace=True)
     )
@@ -74,7 +76,7 @@ def layout_of(path: Path) -> Layout:
     doubled = {cell for cell in cells if cells.count(cell) > 1}
     if doubled:
         raise LogFileError(
-            f"{path} has several columns of the name {', '.join(map(repr, sorted(doubled)))}"
+            f"{path} has several columns named {', '.join(map(repr, sorted(doubled)))}"
         )
     return Layout(delimiter, cells, True)
 
@@ -83,6 +85,7 @@ def _delimiter(line: str, below: str = "") -> str:
     best = max(",\t;|", key=line.count)
     if line.count(best):
         return best
+    # A sentence is no table: the second line must have as many words as the first.
     words = len(line.lstrip("#").split())
     return " " if words > 1 and words == len(below.split()) else ","
 
@@ -140,9 +143,7 @@ def _cell_by_cell(path: Path, layout: Layout, notes: list[str]) -> Columns:
 def _rows(
     file: Iterator[str], path: Path, layout: Layout, notes: list[str]
 ) -> Iterator[Sequence[str]]:
-    """The rows below the header; a repeated header is passed over, and a last line that is torn is
-    left out.
-    """
+    """The rows below the header, without repeated headers and a last line that is cut off."""
     reader = csv.reader(file, delimiter=layout.delimiter, skipinitialspace=True)
     rows = (row for row in reader if row)
     good, headers = 0, 0
@@ -150,7 +151,7 @@ def _rows(
         for row in islice(rows, 1, None) if layout.has_header else rows:
             if len(row) != len(layout.names):
                 line = reader.line_num
-                _explain(row, next(rows, None) is None, path, layout, good, line, notes)
+                _note_cut_off(row, next(rows, None) is None, path, layout, good, line, notes)
                 break
             if (
                 row[0].strip() == layout.names[0]
@@ -166,11 +167,11 @@ def _rows(
         ) from error
     if headers:
         notes.append(
-            f"the header is repeated {headers} times: several programs wrote one after the other"
+            f"the header is repeated ({headers:,}×): several programs wrote to the file in turn"
         )
 
 
-def _explain(
+def _note_cut_off(
     row: Sequence[str],
     last: bool,
     path: Path,
@@ -179,14 +180,15 @@ def _explain(
     line: int,
     notes: list[str],
 ) -> None:
-    """Say of a line with too few or too many cells that it is torn, or refuse the file."""
+    """Note that the last line is cut off; a line in the middle with a wrong length is damage."""
     if last and len(row) < len(layout.names) and not _ends_with_a_line_end(path):
         text = layout.delimiter.join(row)
         notes.append(
-            f"the last line is torn, and left out: {text!r}; {good:,} rows before it were read"
+            f"the last line is cut off and left out: {text!r}; the {good:,} rows before it were "
+            "read"
         )
         return
     raise LogFileError(
-        f"{path}, line {line} has {len(row)} cells where {len(layout.names)} are expected: "
+        f"{path}, line {line} has {len(row)} cells instead of {len(layout.names)}: "
         f"{layout.delimiter.join(row)!r:.80}; the {good:,} rows before it are good"
     )

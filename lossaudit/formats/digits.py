@@ -1,4 +1,4 @@
-"""What printing did to the numbers of a text: rounded them, or shortened float32."""
+"""Digits that printing cut off: rounded numbers, and float32 numbers in their shortest form."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ _MOST_DECIMALS = 6
 _MOST_DIGITS = 6
 _FLOAT32_DIGITS = 9
 _SAMPLE = 4096
+"""Numbers that are tried first, so that most columns are rejected cheaply."""
 
 
 def decimals_of(values: Floats) -> int | None:
-    """Digits after the point to which numbers were evidently rounded; None where they were not.
+    """Decimal places to which the numbers look rounded; None if they do not look rounded.
 
-    They were rounded if all have at most six decimals or six significant digits while some is no
-    float32: a loss that was printed with all its digits would have more. Of numbers with equally
-    many significant digits, the largest has the fewest decimals, and these are given; where both
-    ways of printing fit, the one whose digits are mostly used.
+    Numbers look rounded if each has at most six decimal places or six significant digits, and one
+    is not a float32. A loss printed with all its digits would have more. With a fixed number of
+    significant digits, the largest number has the fewest decimal places, which is the result. If
+    both ways of printing fit, the one whose last digit is used more often decides.
 
     >>> decimals_of(np.array([0.1234, 0.5])), decimals_of(np.array([0.5, 2.0])), decimals_of(np.array([1 / 3]))
     (4, None, None)
@@ -41,8 +42,7 @@ def decimals_of(values: Floats) -> int | None:
 
 
 def widened(values: Floats) -> Floats | None:
-    """The float32 numbers of which the shortest digits were printed, as numpy prints them; None
-    where they were not.
+    """The float32 numbers whose shortest digits were printed, as numpy does; None for others.
 
     >>> widened(np.array([0.12345679])).item() == float(np.float32(0.12345679))
     True
@@ -70,23 +70,21 @@ def _are_float32(numbers: Floats) -> bool:
 
 
 def _scales(numbers: Floats, digits: int) -> Floats:
-    """The power of ten that makes integers of numbers with so many significant digits, shape (n,)."""
+    """The powers of ten that turn numbers of `digits` significant digits into integers."""
     with np.errstate(over="ignore"):
         return 10.0 ** (digits - 1 - np.floor(np.log10(numbers)))
 
 
 def _used(numbers: Floats, scale: Floats | float) -> int:
-    """How many numbers are no integers over a scale, so that they need a digit more."""
+    """How many numbers are not integers divided by `scale`, so that they need one more digit."""
     with np.errstate(over="ignore", invalid="ignore"):
         return int((np.rint(numbers * scale) / scale != numbers).sum())
 
 
 def _all_have(numbers: Floats, scale: Floats | float) -> bool:
-    """Whether numbers are integers over a scale; a few are looked at first.
-
-    A decimal k/10ⁿ is read as the nearest float64, which is what dividing the two exact integers
-    gives (n ≤ 22).
-    """
+    """Whether all numbers are integers divided by `scale`."""
+    # A printed decimal k/10ⁿ is read as the nearest float64. IEEE division of the two integers
+    # gives the same float64, because both are exact (k < 2^53, n ≤ 22).
     few = scale[:_SAMPLE] if isinstance(scale, np.ndarray) else scale
     head = numbers[:_SAMPLE]
     with np.errstate(over="ignore", invalid="ignore"):

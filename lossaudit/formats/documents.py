@@ -15,7 +15,7 @@ _CHUNK = 2**14
 
 
 def document(path: Path) -> Any:
-    """The one document that a file holds; None where it holds one object on each line.
+    """The JSON document in a file; None if the file has one object on each line.
 
     Raises:
         LogFileError: the file is neither.
@@ -24,12 +24,13 @@ def document(path: Path) -> Any:
         first = next((line for line in file if line.strip()), "")
         more = next((line for line in file if line.strip()), None)
     one = _parsed(first)
-    if isinstance(one, dict) and (more is not None or not _holds_lists(one)):
+    # A file of one line may be either: only an object of plain values is a row of JSON lines.
+    if isinstance(one, dict) and (more is not None or not _has_parts(one)):
         return None
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
-        raise LogFileError(f"{path} begins like JSON, but is not: {error}") from error
+        raise LogFileError(f"{path} begins like JSON, but cannot be parsed: {error}") from error
 
 
 def _parsed(line: str) -> Any:
@@ -39,15 +40,33 @@ def _parsed(line: str) -> Any:
         return None
 
 
-def _holds_lists(one: dict[str, Any]) -> bool:
+def _has_parts(one: dict[str, Any]) -> bool:
     return any(isinstance(value, (list, dict)) for value in one.values())
+
+
+def lists_of(document: Any) -> dict[str, list[Any]]:
+    """The lists of an object of lists, or of the `history` in it; empty for other documents.
+
+    pandas writes a list as an object with the keys "0", "1" and so on.
+    """
+    inner = document.get("history") if isinstance(document, dict) else None
+    found = inner if isinstance(inner, dict) and not _is_numbered(inner) else document
+    if not isinstance(found, dict):
+        return {}
+    lists = {name: list(one.values()) if _is_numbered(one) else one for name, one in found.items()}
+    return lists if all(isinstance(one, list) for one in lists.values()) else {}
+
+
+def _is_numbered(found: Any) -> bool:
+    return isinstance(found, dict) and list(found) == [str(row) for row in range(len(found))]
 
 
 def read_lines(path: Path, notes: list[str]) -> Columns:
     """Read the columns of a file that has an object on each line.
 
     Raises:
-        LogFileError: a line in the middle is no object; the message has the number of good ones.
+        LogFileError: a line in the middle is not an object; the message says how many lines
+            before it are good.
     """
     tables, lengths = [], []
     with path.open(encoding="utf-8-sig") as file:
@@ -60,6 +79,7 @@ def read_lines(path: Path, notes: list[str]) -> Columns:
 def _chunks(file: Iterator[str], path: Path, notes: list[str]) -> Iterator[list[dict[str, Any]]]:
     number = 0
     while lines := list(islice(file, _CHUNK)):
+        # One call of the parser for a chunk is several times faster than one for each line.
         try:
             rows = json.loads(f"[{','.join(line for line in lines if line.strip())}]")
         except ValueError:
@@ -82,12 +102,11 @@ def _line_by_line(
             yield row
         elif last and number == before + len(lines) and not line.endswith("\n"):
             notes.append(
-                f"the last line is torn, and left out: {line!r:.80}; {number - 1:,} lines before "
-                "it were read"
+                f"the last line is cut off and left out: {line!r:.80}; the {number - 1:,} lines "
+                "before it were read"
             )
         else:
             raise LogFileError(
-                f"{path}, line {number} is no JSON object: {line.strip()!r:.80}; the "
-                f"{number - 1:,} lines before it "
-                "are good"
+                f"{path}, line {number} is not a JSON object: {line.strip()!r:.80}; the "
+                f"{number - 1:,} lines before it are good"
             )

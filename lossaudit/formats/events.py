@@ -1,9 +1,8 @@
-"""Events: the scalars of one event file, all of them.
+"""All scalars of an event file.
 
-TensorFlow reads the records, checks their checksums, and decodes the messages, a batch at a time.
-A file that ends inside a record was written by a program that was interrupted, or is still being
-written: everything before it is read. A record whose checksum does not fit is damage, and an
-error.
+TensorFlow reads the records in batches, checks their checksums and decodes the messages. A file
+that ends inside a record is still being written, or its program was interrupted: all records
+before it are read. A record with a wrong checksum is damage and raises an error.
 """
 
 from __future__ import annotations
@@ -21,20 +20,20 @@ from lossaudit.errors import LogFileError
 
 _BATCH = 1024
 _FRAME = 16
-"""Bytes around a record: its length (8), and two checksums (4 each)."""
+"""Bytes around a record: its length (8) and two checksums (4 each), as TFRecord defines."""
 
 
 @dataclass
 class Scan:
-    """What was read of the event files of one folder, in batches.
+    """The points of the event files of one folder.
 
     Args:
-        steps: the step of each point.
-        values: the number of each point.
-        tags: the index of each point's tag.
+        steps: the steps of the points, one array for each batch of records.
+        values: the numbers of the points, in the same batches.
+        tags: the indices of the points' tags, in the same batches.
         names: the index of each tag.
-        others: how many summaries of each tag are no scalar.
-        notes: what is torn.
+        others: the number of summaries of each tag that are not scalars.
+        notes: a sentence for each file that is cut off.
     """
 
     steps: list[Ints] = field(default_factory=list)
@@ -61,7 +60,7 @@ class Scan:
 
 
 def scan_file(path: Path, scan: Scan) -> None:
-    """Read one event file to its end or its torn tail.
+    """Read one event file to its end, or to a last record that is cut off.
 
     Raises:
         LogFileError: a record before the end is damaged.
@@ -69,10 +68,9 @@ def scan_file(path: Path, scan: Scan) -> None:
     tf = _tensorflow(path)
     size = path.stat().st_size
     records = length = 0
-    for batch_size in (
-        _BATCH,
-        1,
-    ):  # an error hides the records of its batch, so that these are read one by one
+    # TensorFlow drops the whole batch in which it finds damage. So the records after the last
+    # good batch are read again, one by one.
+    for batch_size in (_BATCH, 1):
         try:
             for batch in _batches(tf, path, records, batch_size):
                 _take(batch, scan)
@@ -84,19 +82,17 @@ def scan_file(path: Path, scan: Scan) -> None:
     else:
         if "truncated record" not in damage.message:
             raise LogFileError(
-                f"{path} is damaged: the {records:,} records before byte {length:,} are good, and "
-                "the next is not"
+                f"{path} is damaged at byte {length:,}: the {records:,} records before it are good"
             ) from damage
     if length < size:
         scan.notes.append(
-            f"the last record of {path.name} is torn, as its program was interrupted or still "
-            "writes: "
-            f"{records:,} records before it were read"
+            f"the last record of {path.name} is cut off, because its program was interrupted or "
+            f"is still writing: the {records:,} records before it were read"
         )
 
 
 def _batches(tf: Any, path: Path, first: int, size: int) -> Iterator[dict[str, Any]]:
-    """The records of a file from the first one on, decoded, so many at a time."""
+    """The decoded records of a file from number `first` on, in batches of `size`."""
     decode = _decoder()
     for records in (
         tf.data.TFRecordDataset(str(path), buffer_size=2**20).skip(first).batch(size).prefetch(2)
@@ -106,7 +102,7 @@ def _batches(tf: Any, path: Path, first: int, size: int) -> Iterator[dict[str, A
 
 @functools.cache
 def _decoder() -> Callable[[Any], dict[str, Any]]:
-    """The decoding of a batch as a graph, which is traced once in a program."""
+    """A graph that decodes a batch; it is traced once for each process."""
     import tensorflow as tf
 
     return tf.function(
@@ -115,7 +111,7 @@ def _decoder() -> Callable[[Any], dict[str, Any]]:
 
 
 def _decoded(tf: Any, records: Any) -> dict[str, Any]:
-    """The columns of a batch of serialised events: a row for each value of each summary."""
+    """The columns of a batch of serialised events, with a row for each value of each summary."""
     _, (steps, summaries) = _fields(tf, records, "Event", {"step": tf.int64, "summary": tf.string})
     sizes, (values,) = _fields(tf, _only(tf, summaries, ""), "Summary", {"value": tf.string})
     flat = tf.boolean_mask(values, tf.sequence_mask(sizes[:, 0], tf.shape(values)[1]))
@@ -137,7 +133,7 @@ def _decoded(tf: Any, records: Any) -> dict[str, Any]:
 
 
 def _floats(tf: Any, tensors: Any) -> tuple[Any, Any]:
-    """Which serialised tensors hold one float32, and that float, shape (n,) each."""
+    """Which serialised tensors are one float32, and that float, shape (n,) each."""
     kinds = {
         "dtype": tf.int32,
         "tensor_shape": tf.string,
@@ -156,10 +152,14 @@ def _floats(tf: Any, tensors: Any) -> tuple[Any, Any]:
 
 
 def _fields(tf: Any, messages: Any, kind: str, fields: dict[str, Any]) -> tuple[Any, list[Any]]:
-    """How often each message has each field, shape (n, fields), and the entries of each field,
-    shape (n, most).
+    """The fields of messages.
+
+    Returns:
+        How often each message has each field, shape (n, fields); and the entries of each field,
+        shape (n, most entries).
     """
-    some = tf.concat([messages, [""]], 0)  # TensorFlow decodes no empty batch
+    # decode_proto refuses an empty batch, so one empty message is added and removed again.
+    some = tf.concat([messages, [""]], 0)
     counts, entries = tf.io.decode_proto(
         some, f"tensorflow.{kind}", list(fields), list(fields.values())
     )
@@ -167,13 +167,13 @@ def _fields(tf: Any, messages: Any, kind: str, fields: dict[str, Any]) -> tuple[
 
 
 def _only(tf: Any, entries: Any, default: Any) -> Any:
-    """The one entry of each row of a field that is not repeated, or the default, shape (n,)."""
+    """The entry in each row of a field that is not repeated, else the default, shape (n,)."""
     missing = tf.fill([tf.shape(entries)[0], 1], tf.constant(default, entries.dtype))
     return tf.concat([entries, missing], 1)[:, 0]
 
 
 def _take(batch: dict[str, Any], scan: Scan) -> None:
-    """Add the points of a batch; scalars of other types than float32 are decoded one by one."""
+    """Add the points of a batch; scalars that are not float32 are decoded one by one."""
     columns = {name: column.numpy() for name, column in batch.items()}
     names = [name.decode() for name in columns["names"].tolist()]
     indices = np.array([scan.names.setdefault(name, len(scan.names)) for name in names], np.int64)
@@ -194,9 +194,7 @@ def _take(batch: dict[str, Any], scan: Scan) -> None:
 
 
 def _scalar(serialised: bytes) -> float | None:
-    """The number in a value of a summary; None where it holds no number, or another count of them
-    than one.
-    """
+    """The number in a value of a summary; None if it is not exactly one number."""
     import tensorflow as tf
 
     value = tf.compat.v1.Summary.Value.FromString(serialised)

@@ -1,6 +1,4 @@
-"""`mlflow.db`, the SQLite database of MLflow: the metrics of one run, in the order in which they
-were logged.
-"""
+"""`mlflow.db`, the SQLite database of MLflow: the metrics of one run in the order of logging."""
 
 from __future__ import annotations
 
@@ -14,56 +12,58 @@ from urllib.parse import quote
 import numpy as np
 
 from lossaudit.errors import LogFileError
+from lossaudit.formats.format import Format
+from lossaudit.formats.log_file import LogFile
+from lossaudit.formats.lossaudit_run import SQLITE
 from lossaudit.formats.points import Points, recording_of
-from lossaudit.recording.names import Covers
+from lossaudit.recording.origins import Origin
 from lossaudit.recording.recording import Recording
 
 _ROW = np.dtype([("value", np.float64), ("step", np.int64), ("is_nan", np.bool_)])
 
 
-def tables_of(path: Path) -> set[str]:
-    """The names of the tables of a database; none where it cannot be read."""
+def sniff(log: LogFile) -> bool:
+    """Whether a file is a SQLite database with the tables of MLflow."""
+    return log.head.startswith(SQLITE) and {"runs", "metrics"} <= _tables_of(log.path)
+
+
+def read(log: LogFile) -> Recording:
+    """Read the metrics of one run; the user picks it by name, id, or the start of its id.
+
+    MLflow keeps two equal values of one step once if they were logged within a millisecond.
+
+    Raises:
+        LogFileError: the database is damaged or has no metrics, the run does not exist, or the
+            user has to name one of several.
+    """
+    try:
+        with closing(_opened(log.path)) as database:
+            number, name = _run_of(database, log.path, log.run)
+            points = list(_points(database, number, f"{log.file}, run {name}"))
+    except sqlite3.Error as error:
+        raise LogFileError(
+            f"{log.path} is a database of MLflow, but cannot be read: {error}"
+        ) from error
+    return recording_of(log.path, FORMAT.name, points, covers=log.covers, run=name)
+
+
+def _tables_of(path: Path) -> set[str]:
+    """The names of the tables of a database; empty if it cannot be read."""
+    query = "SELECT name FROM sqlite_master WHERE type = 'table'"
     try:
         with closing(_opened(path)) as database:
-            return {
-                name
-                for (name,) in database.execute(
-                    "SELECT name FROM sqlite_master WHERE type = 'table'"
-                )
-            }
+            return {name for (name,) in database.execute(query)}
     except sqlite3.Error:
         return set()
 
 
-def read(path: Path, *, run: str | None = None, covers: Covers | None = None) -> Recording:
-    """Read the metrics of one run, which `run` picks by its name, its id, or the beginning of its
-    id.
-
-    MLflow marks NaN, and stores an infinity as the largest float; both are read as what was
-    logged. What was logged twice in a millisecond, at one step and with one value, MLflow keeps
-    once.
-
-    Raises:
-        LogFileError: the database is damaged, has no metrics, several runs and none is asked for,
-            or no such run.
-    """
-    try:
-        with closing(_opened(path)) as database:
-            number, name = _run_of(database, path, run)
-            points = list(_points(database, number, f"{path.name}, run {name}"))
-    except sqlite3.Error as error:
-        raise LogFileError(
-            f"{path} is a database of MLflow, but cannot be read: {error}"
-        ) from error
-    return recording_of(path, "mlflow", points, covers=covers, run=name)
-
-
 def _opened(path: Path) -> sqlite3.Connection:
+    # Read-only: a connection that can write may create a journal next to somebody's log.
     return sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True, timeout=60)
 
 
 def _run_of(database: sqlite3.Connection, path: Path, run: str | None) -> tuple[str, str]:
-    """The id and the name of the run to read; deleted runs are read only if they are asked for."""
+    """The id and the name of the run to read; a deleted run is read only if it is named."""
     rows = database.execute(
         "SELECT run_uuid, coalesce(name, run_uuid), lifecycle_stage = 'deleted' FROM runs "
         "WHERE run_uuid IN (SELECT run_uuid FROM metrics) ORDER BY start_time"
@@ -75,22 +75,25 @@ def _run_of(database: sqlite3.Connection, path: Path, run: str | None) -> tuple[
     ]
     if len(found) == 1:
         return found[0]
-    there = ", ".join(f"{name} ({number})" for number, name, _ in rows) or "no run"
+    listed = ", ".join(f"{name} ({number})" for number, name, _ in rows) or "no run"
     raise LogFileError(
-        f"run={run!r} picks {len(found)} runs; {path} has metrics of {there}: name one with run=…"
+        f"run={run!r} picks {len(found)} runs; {path} has metrics of {listed}: name one with run=…"
     )
 
 
-def _points(database: sqlite3.Connection, run: str, origin: str) -> Iterator[Points]:
-    keys = database.execute(
+def _points(database: sqlite3.Connection, run: str, file: str) -> Iterator[Points]:
+    metrics = database.execute(
         "SELECT key FROM metrics WHERE run_uuid = ? GROUP BY key ORDER BY min(rowid)", (run,)
     )
-    for (key,) in keys.fetchall():
-        query = (
-            "SELECT value, step, is_nan FROM metrics WHERE run_uuid = ? AND key = ? ORDER BY rowid"
-        )
-        rows = np.fromiter(database.execute(query, (run, key)), _ROW)
+    query = "SELECT value, step, is_nan FROM metrics WHERE run_uuid = ? AND key = ? ORDER BY rowid"
+    for (name,) in metrics.fetchall():
+        rows = np.fromiter(database.execute(query, (run, name)), _ROW)
+        # MLflow stores NaN as 0 with a mark, and an infinity as the largest float.
         values = np.where(rows["is_nan"], np.nan, rows["value"])
-        largest = sys.float_info.max
-        values = np.where(np.abs(values) == largest, np.copysign(np.inf, values), values)
-        yield Points(key, values, f"{origin}: {key}", axis=rows["step"].astype(np.int64))
+        is_infinite = np.abs(values) == sys.float_info.max
+        values = np.where(is_infinite, np.copysign(np.inf, values), values)
+        axis = rows["step"].astype(np.int64)
+        yield Points(name, values, Origin(name, file=file), axis=axis)
+
+
+FORMAT = Format("mlflow", "an mlflow.db", sniff, read, before=("lossaudit",))

@@ -1,4 +1,4 @@
-"""Points: the numbers that a log holds under one name, and the recording that is made of them."""
+"""Points: the numbers under one name of a log, and how they become series."""
 
 from __future__ import annotations
 
@@ -11,32 +11,34 @@ import numpy as np
 
 from lossaudit.arithmetic.arrays import Floats, Ints
 from lossaudit.formats.digits import decimals_of, widened
+from lossaudit.recording import keys
 from lossaudit.recording.names import Covers, Name, Split
+from lossaudit.recording.origins import Origin
 from lossaudit.recording.recording import Recording
 from lossaudit.recording.series import Series
 
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """The numbers that a log holds under one name, as they are in the file.
+    """The numbers under one name of a log, as they are in the file.
 
     Args:
-        name: what the log calls them.
+        name: their name in the log.
         values: the numbers, shape (n,).
         origin: the file and the name.
-        axis: a counter of which the log does not say what it counts, shape (n,).
+        axis: a counter that may count steps or epochs, shape (n,).
         steps: steps, shape (n,).
         epochs: epochs, shape (n,).
         weights: rows behind each number, shape (n,).
-        tag: what they are, where that is not for the name to say.
-        split: their split, where that is not for the name to say.
-        covers: what they cover, where that is not for the name to say.
+        tag: their tag; None if the name says it.
+        split: their split; None if the name says it.
+        covers: what each number covers; None if the name or the shape says it.
         printed: whether they were written as text, so that digits may be missing.
     """
 
     name: str
     values: Floats
-    origin: str
+    origin: Origin
     axis: Ints | None = None
     steps: Floats | Ints | None = None
     epochs: Floats | Ints | None = None
@@ -56,24 +58,26 @@ def recording_of(
     covers: Covers | None = None,
     run: str | None = None,
 ) -> Recording:
-    """The recording of a log, with what was guessed in its notes.
+    """The recording of a log; guesses are added to its notes.
 
     Args:
         source: the path that was read.
         form: the name of the format.
-        points: what the log holds.
-        notes: what the reader has to say.
-        covers: what each number covers, by the user's word; else the format, the name and the
+        points: the numbers of the log, by name.
+        notes: notes of the reader.
+        covers: what each number covers, if the user says so; else the format, the name and the
             shape decide.
-        run: the run that was read, where the log holds several.
+        run: the run that was read, if the log has several.
     """
-    said = list(notes)
+    all_notes = list(notes)
     named = [_named(one, covers) for one in points]
     shaped = [_shaped(one, named) for one in named]
-    said += _guesses(named, shaped)
-    series = [_series(one, said) for one in shaped]
+    all_notes += _guesses(named, shaped)
+    series = [_series(one, all_notes) for one in shaped]
     return Recording(
-        series, run=run, metadata={"source": str(source), "format": form, "notes": said}
+        series,
+        run=run,
+        metadata={keys.SOURCE: str(source), keys.FORMAT: form, keys.NOTES: all_notes},
     )
 
 
@@ -89,9 +93,7 @@ def _named(points: Points, covers: Covers | None) -> Points:
 
 
 def _shaped(points: Points, others: Sequence[Points]) -> Points:
-    """The points with what they cover, by their shape where their name is silent, and with the
-    axis in its place.
-    """
+    """The points with `covers` filled in, and with the axis moved to the steps or epochs."""
     if points.covers is None:
         points = replace(points, covers="epoch" if _is_by_epoch(points, others) else "batch")
     if points.axis is None:
@@ -102,8 +104,9 @@ def _shaped(points: Points, others: Sequence[Points]) -> Points:
 
 
 def _is_by_epoch(points: Points, others: Sequence[Points]) -> bool:
-    """Whether there is one number for each epoch: no two in a row of one epoch, or as many as were
-    held out.
+    """Whether there is one number for each epoch.
+
+    That is so if neighbours are of different epochs, or if validation has as many numbers.
     """
     if points.epochs is not None and np.array_equal(points.epochs, np.trunc(points.epochs)):
         return bool(np.all(np.diff(points.epochs) != 0))
@@ -114,9 +117,7 @@ def _is_by_epoch(points: Points, others: Sequence[Points]) -> bool:
 
 
 def _counts_epochs(points: Points) -> bool:
-    """Whether the axis of one number an epoch counts them: by its name, or from 0 or 1 on, one by
-    one.
-    """
+    """Whether the axis counts epochs: by the name, or because it is 0, 1, 2, … or 1, 2, 3, …."""
     if points.axis is None or Name(points.name).covers == "epoch":
         return points.axis is not None and not points.name.endswith("_vs_iterations")
     first = points.axis[:1]
@@ -129,10 +130,8 @@ def _guesses(named: Sequence[Points], shaped: Sequence[Points]) -> list[str]:
         if before.covers is None and after.covers:
             guessed.setdefault(after.covers, {})[after.name] = None
     return [
-        f"{', '.join(names)}: nothing says what each number covers; by shape, an {found}; "
-        "covers=… says otherwise"
-        if found == "epoch"
-        else f"{', '.join(names)}: nothing says what each number covers; taken for a {found}; covers=… says otherwise"
+        f"{', '.join(names)}: taken as one number for each {found}, by "
+        f"{'shape' if found == 'epoch' else 'default'}; covers=… says otherwise"
         for found, names in guessed.items()
     ]
 
@@ -143,10 +142,11 @@ def _series(points: Points, notes: list[str]) -> Series:
         decimals = decimals_of(values)
         floats = None if decimals is not None else widened(values)
         if decimals is not None:
-            notes.append(f"{points.name}: evidently rounded to {decimals} decimals")
+            places = "decimal place" if decimals == 1 else "decimal places"
+            notes.append(f"{points.name}: looks rounded to {decimals} {places}")
         if floats is not None:
             values = floats
-            notes.append(f"{points.name}: printed as float32, and read as that")
+            notes.append(f"{points.name}: printed as float32 and read as float32")
     _count_not_finite(points, notes)
     columns: dict[str, Any] = {name: _whole(points, name, notes) for name in ("steps", "epochs")}
     return Series(
@@ -165,20 +165,20 @@ def _count_not_finite(points: Points, notes: list[str]) -> None:
     nans, infinite = int(np.isnan(points.values).sum()), int(np.isinf(points.values).sum())
     if nans or infinite:
         notes.append(
-            f"{points.name}: {nans:,} NaN and {infinite:,} infinite among {len(points.values):,} "
-            "numbers"
+            f"{points.name}: {nans:,} of {len(points.values):,} numbers are NaN, {infinite:,} are "
+            "infinite"
         )
 
 
 def _whole(points: Points, name: str, notes: list[str]) -> Ints | None:
-    """Steps or epochs as integers; None, and said so, where some are missing or have fractions."""
+    """Steps or epochs as integers; None, with a note, if some are missing or have fractions."""
     column: Any = getattr(points, name)
     if column is None or np.issubdtype(column.dtype, np.integer):
         return column
     if not np.all(np.isfinite(column)):
         notes.append(f"{points.name}: some {name} are missing, so all are left out")
     elif not np.array_equal(column, np.trunc(column)):
-        notes.append(f"{points.name}: {name} have fractions, and are left out")
+        notes.append(f"{points.name}: {name} have fractions and are left out")
     else:
         return column.astype(np.int64)
     return None

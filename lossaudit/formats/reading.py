@@ -1,42 +1,25 @@
-"""read(): the recording that a file, a folder or a DataFrame holds, whatever wrote it."""
+"""`lossaudit.read`: finds the formats of this package and picks one by content."""
 
 from __future__ import annotations
 
-import pickletools
+import pkgutil
+from functools import cache
+from graphlib import TopologicalSorter
+from importlib import import_module
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from lossaudit.errors import LogFileError
-from lossaudit.formats import (
-    csvlog,
-    delimited,
-    documents,
-    history,
-    mlflow,
-    table,
-    tfevents,
-    trainer_state,
-)
-from lossaudit.formats.table import Roles
-from lossaudit.recording import recording
+from lossaudit.formats.data_frame import read_frame
+from lossaudit.formats.format import Format
+from lossaudit.formats.log_file import LogFile, Roles
+from lossaudit.formats.pickled import is_pickle
 from lossaudit.recording.names import Covers
 from lossaudit.recording.recording import Recording
 
 if TYPE_CHECKING:
     import pandas
-
-_HEAD = 4096
-_KNOWN = (
-    "a run file, an event file of TensorBoard or a folder of them, an mlflow.db, a CSV file, JSON "
-    "lines, "
-    "History.history as JSON, or a trainer_state.json"
-)
-_PICKLE = (
-    "holds a pickle, and reading one runs whatever program its writer put into it: write numbers "
-    "instead, for example "
-    "json.dump(history.history, file)"
-)
 
 
 def read(
@@ -51,30 +34,31 @@ def read(
     weight: str | None = None,
     split: str | None = None,
 ) -> Recording:
-    r"""Read what was recorded or logged; the content decides how, not the name.
+    r"""Read a run file or a log; its content decides the format, not its name.
 
-    `metadata["format"]` of the recording says what was read, and `metadata["notes"]` what was
-    guessed, left out or found torn. Steps and epochs are those of the log, also where it counts
-    from 1.
+    `metadata["format"]` of the recording names the format. `metadata["notes"]` says what was
+    guessed, what was left out and where the file is cut off. Steps and epochs are those of the
+    log, also if it counts from 1.
 
     Args:
         source: a path, or a DataFrame.
-        run: the run to read where there are several: its name or id in MLflow and W&B, its folder
+        run: the run to read, if there are several: its name or id in MLflow and W&B, its folder
             in TensorBoard.
-        covers: what each number covers: `"batch"`, `"epoch_so_far"` or `"epoch"`; else names and
-            shape decide.
-        loss: the column of a table that has the loss of training.
-        val_loss: the column of a table that has the loss of validation.
-        step: the column of a table that has the step of each row.
-        epoch: the column of a table that has the epoch of each row.
-        weight: the column of a table that has the rows of data behind each row.
-        split: the column of a table that has a word for the split of each row.
+        covers: what each number covers: `"batch"`, `"epoch_so_far"` or `"epoch"`; if not given,
+            names and shape decide.
+        loss: the column of a table with the loss of training.
+        val_loss: the column of a table with the loss of validation.
+        step: the column of a table with the step of each row.
+        epoch: the column of a table with the epoch of each row.
+        weight: the column of a table with the rows of data behind each row.
+        split: the column of a table with a word for the split of each row.
 
     Raises:
-        FileNotFoundError: there is nothing at the path.
-        LogFileError: the content is of no known format, damaged, or without what is asked for.
+        FileNotFoundError: the path does not exist.
+        LogFileError: the format is unknown, the content is damaged, or a column or run is missing.
         RunFileError: a run file is damaged.
-        ValueError: `covers` is none of the three, or columns are named where there is no table.
+        ValueError: `covers` is not one of the three, or columns are named for a file that is not a
+            table.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp(), "log.csv")
@@ -88,11 +72,43 @@ def read(
         )
     roles = Roles(loss, val_loss, step, epoch, weight, split)
     if not isinstance(source, (str, PathLike)):
-        return table.read_frame(_frame(source), roles, covers=covers)
-    path = Path(source)
-    if not path.exists():
-        raise FileNotFoundError(f"path={str(path)!r} does not exist")
-    return _read_path(path, roles, run, covers)
+        return read_frame(_frame(source), roles, covers=covers)
+    return read_log(LogFile(Path(source), roles, run, covers))
+
+
+def read_log(log: LogFile) -> Recording:
+    """Read a file or folder in the format that recognises it.
+
+    Raises:
+        FileNotFoundError: the path does not exist.
+        LogFileError: the format is unknown, the content is damaged, or a column or run is missing.
+        RunFileError: a run file is damaged.
+        ValueError: columns are named for a file that is not a table.
+    """
+    if not log.path.exists():
+        raise FileNotFoundError(f"path={str(log.path)!r} does not exist")
+    try:
+        return _format_of(log).read(log)
+    except UnicodeDecodeError as error:
+        if not log.is_text:
+            raise
+        raise LogFileError(f"{log.path} is text, but not in UTF-8: {error}") from error
+
+
+@cache
+def formats() -> tuple[Format, ...]:
+    """The formats of this package, each before the more general ones that it names in `before`.
+
+    Every module of the package is imported; one that defines `FORMAT` has a format.
+    """
+    package = import_module(str(__package__))
+    # Sorted, so that the order does not depend on the file system.
+    names = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
+    modules = [import_module(f"{__package__}.{name}") for name in names]
+    found = [module.FORMAT for module in modules if hasattr(module, "FORMAT")]
+    by_name = {one.name: one for one in found}
+    earlier = {name: [one.name for one in found if name in one.before] for name in by_name}
+    return tuple(by_name[name] for name in TopologicalSorter(earlier).static_order())
 
 
 def _frame(source: Any) -> pandas.DataFrame:
@@ -104,105 +120,27 @@ def _frame(source: Any) -> pandas.DataFrame:
     return source
 
 
-def _read_path(path: Path, roles: Roles, run: str | None, covers: Covers | None) -> Recording:
-    head = b"" if path.is_dir() else _head(path)
-    if _is_text(path, head):
-        try:
-            return _read_text(path, head, roles, run, covers)
-        except UnicodeDecodeError as error:
-            raise LogFileError(f"{path} is text, but not in UTF-8: {error}") from error
-    _refuse(roles, path)
-    if (
-        path.is_dir()
-        or tfevents.is_event_file(head)
-        or (len(head) < 64 and "tfevents" in path.name)
-    ):
-        if path.is_dir() and not tfevents.files_in(path):
-            raise LogFileError(
-                f"{path} is a folder without event files (named …tfevents…) in it or below it"
-            )
-        return tfevents.read(path, run=run, covers=covers)
-    if head.startswith(b"SQLite format 3\0"):
-        return _read_database(path, run, covers)
-    if _is_pickle(path, head):
-        raise LogFileError(f"{path} {_PICKLE}")
-    what = f"begins with {head[:16]!r}" if head else "is empty"
-    raise LogFileError(f"{path} {what}, and is none of what is known: {_KNOWN}")
+def _format_of(log: LogFile) -> Format:
+    found = next((one for one in formats() if one.sniff(log)), None)
+    if not (log.is_text if found is None else found.has_columns):
+        for role, column in log.roles.given().items():
+            raise ValueError(f"{role}={column!r} names a column, but {log.path} is not a table")
+    if found is None:
+        raise _unknown(log)
+    return found
 
 
-def _refuse(roles: Roles, path: Path) -> None:
-    for role, column in roles.given().items():
-        raise ValueError(f"{role}={column!r} names a column of a table, and {path} is none")
-
-
-def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(_HEAD)
-
-
-def _is_text(path: Path, head: bytes) -> bool:
-    """Whether a file has text: no NUL, and UTF-8 but for a character that the end of the head
-    cuts.
-    """
-    if not head.strip() or b"\0" in head or _is_pickle(path, head):
-        return False
-    try:
-        head.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return error.start > _HEAD - 4 and error.reason == "unexpected end of data"
-    return True
-
-
-def _is_pickle(path: Path, head: bytes) -> bool:
-    """Whether a file is a pickle, of any protocol, by itself or inside of what numpy saved."""
-    if head.startswith(b"\x93NUMPY"):
-        return b"O'" in head
-    return head.startswith((b"(dp", b"(lp", b"ccopy_reg\n")) or (
-        b"\0" in head and _has_opcodes_only(path)
-    )
-
-
-def _has_opcodes_only(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return sum(1 for _ in pickletools.genops(file)) > 0
-    except Exception:  # pickletools says of a file that is no pickle whatever comes to it
-        return False
-
-
-def _read_database(path: Path, run: str | None, covers: Covers | None) -> Recording:
-    if {"runs", "metrics"} <= mlflow.tables_of(path):
-        return mlflow.read(path, run=run, covers=covers)
-    return recording.read(path)
-
-
-def _read_text(
-    path: Path, head: bytes, roles: Roles, run: str | None, covers: Covers | None
-) -> Recording:
-    if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"["):
-        return _read_json(path, roles, covers)
-    names = delimited.layout_of(path).names
-    if csvlog.is_header(names) and not roles.given():
-        return csvlog.read(path, covers=covers)
-    return table.read_csv(path, roles, run=run, covers=covers)
-
-
-def _read_json(path: Path, roles: Roles, covers: Covers | None) -> Recording:
-    document = documents.document(path)
-    if document is None:
-        return table.read_json_lines(path, roles, covers=covers)
-    if trainer_state.is_state(document):
-        _refuse(roles, path)
-        return trainer_state.read(path, document, covers=covers)
-    if history.is_history(document):
-        lists = history.lists_of(document)
-        if roles.given() or table.is_table(lists):
-            return table.read_lists(path, lists, roles, covers=covers)
-        return history.read(path, document, covers=covers)
-    if isinstance(document, list) and document and all(isinstance(row, dict) for row in document):
-        return table.read_rows(path, document, roles, covers=covers)
-    raise LogFileError(
-        f"{path} is JSON, but neither an object of lists, as History.history is, nor a list of "
-        "objects, nor has it a "
-        "log_history, as a trainer_state.json has"
-    )
+def _unknown(log: LogFile) -> LogFileError:
+    if is_pickle(log.path, log.head):
+        return LogFileError(
+            f"{log.path} is a pickle; loading it can run arbitrary code. Save plain numbers "
+            "instead, for example json.dump(history.history, file)"
+        )
+    if log.is_json:
+        content = "is JSON of an unknown layout"
+    elif log.head:
+        content = f"begins with {log.head[:16]!r}, which no format does"
+    else:
+        content = "is empty"
+    known = ", ".join(sorted(one.what for one in formats()))
+    return LogFileError(f"{log.path} {content}. lossaudit reads {known}")

@@ -1,27 +1,21 @@
-"""A table that a user made: CSV, JSON lines or a DataFrame, its columns named by the user or
-guessed by their names.
-"""
+"""Tables: which column is what, as the user says or as the names of the columns suggest."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lossaudit.arithmetic.arrays import Floats
 from lossaudit.errors import LogFileError
-from lossaudit.formats import delimited, documents, wandb
-from lossaudit.formats.columns import Column, Columns, column_of, from_frame, from_rows, numeric
-from lossaudit.formats.points import Points, recording_of
-from lossaudit.recording.names import Covers, Name, Split, split_of
-from lossaudit.recording.recording import Recording
-
-if TYPE_CHECKING:
-    import pandas
+from lossaudit.formats.columns import Column, Columns, numeric
+from lossaudit.formats.log_file import Roles
+from lossaudit.formats.points import Points
+from lossaudit.recording import keys
+from lossaudit.recording.names import Name, Split, split_of
+from lossaudit.recording.origins import Origin
 
 _STEPS = (
     "step",
@@ -40,6 +34,9 @@ _GUESSED: Mapping[str, tuple[str, ...]] = {
     "weight": ("weight", "weights", "rows", "batch_size", "samples", "num_samples"),
     "split": ("split", "phase", "stage", "mode", "subset", "set"),
 }
+PLACES = frozenset({*_GUESSED["step"], *_GUESSED["epoch"]})
+"""Names of columns that say at which step or epoch a row was logged."""
+
 _CLOCKS = {
     "time",
     "timestamp",
@@ -53,156 +50,33 @@ _CLOCKS = {
 }
 
 
-@dataclass(frozen=True)
-class Roles:
-    """The names of columns; what is None is guessed.
-
-    Args:
-        loss: the loss of training.
-        val_loss: the loss of validation.
-        step: the step of each row.
-        epoch: the epoch of each row.
-        weight: how many rows of data are behind the numbers of each row.
-        split: a word for the split of each row.
-    """
-
-    loss: str | None = None
-    val_loss: str | None = None
-    step: str | None = None
-    epoch: str | None = None
-    weight: str | None = None
-    split: str | None = None
-
-    def given(self) -> dict[str, str]:
-        """The columns that the user named, by role."""
-        named = {one.name: getattr(self, one.name) for one in fields(self)}
-        return {role: column for role, column in named.items() if column is not None}
-
-
-_GUESS = Roles()
-
-
-def read_csv(
-    path: Path, roles: Roles = _GUESS, *, run: str | None = None, covers: Covers | None = None
-) -> Recording:
-    """Read a table of delimited text; that of a W&B chart too, of which `run` picks one run.
-
-    Raises:
-        LogFileError: the file is damaged, holds no numbers, or has no column of a given name.
-    """
-    notes: list[str] = []
-    layout, columns = delimited.read(path, notes)
-    if wandb.is_export(layout.names):
-        run, columns = wandb.run_of(columns, path, run, notes)
-        points = points_of(columns, path.name, path, roles, notes, empty_is_nan=False)
-        return recording_of(path, "wandb-csv", points, notes, covers=covers, run=run)
-    return recording_of(
-        path, "csv", points_of(columns, path.name, path, roles, notes), notes, covers=covers
-    )
-
-
-def read_json_lines(
-    path: Path, roles: Roles = _GUESS, *, covers: Covers | None = None
-) -> Recording:
-    """Read a table that has a JSON object on each line.
-
-    Raises:
-        LogFileError: the file is damaged, holds no numbers, or has no column of a given name.
-    """
-    notes: list[str] = []
-    columns = documents.read_lines(path, notes)
-    return recording_of(
-        path, "json-lines", points_of(columns, path.name, path, roles, notes), notes, covers=covers
-    )
-
-
-def is_table(document: Any) -> bool:
-    """Whether a JSON document is an object of equally long lists of which one has steps or epochs."""
-    if not isinstance(document, dict) or not all(
-        isinstance(cells, list) for cells in document.values()
-    ):
-        return False
-    places = {*_GUESSED["step"], *_GUESSED["epoch"]}
-    return len({len(cells) for cells in document.values()}) == 1 and any(
-        name.lower() in places for name in document
-    )
-
-
-def read_lists(
-    path: Path,
-    lists: Mapping[str, list[Any]],
-    roles: Roles = _GUESS,
-    *,
-    covers: Covers | None = None,
-) -> Recording:
-    """Take a table whose columns are the lists of a JSON object.
-
-    Raises:
-        LogFileError: the lists are of several lengths, none holds numbers, or none has a given
-            name.
-    """
-    lengths = {name: len(cells) for name, cells in lists.items()}
-    if len(set(lengths.values())) > 1:
-        raise LogFileError(f"{path} has columns of several lengths, which are no table: {lengths}")
-    notes: list[str] = []
-    columns = {name: column_of(cells) for name, cells in lists.items()}
-    points = points_of(columns, path.name, path, roles, notes)
-    return recording_of(path, "json", points, notes, covers=covers)
-
-
-def read_rows(
-    path: Path, rows: list[dict[str, Any]], roles: Roles = _GUESS, *, covers: Covers | None = None
-) -> Recording:
-    """Take a table whose rows are the objects of a JSON list.
-
-    Raises:
-        LogFileError: the table holds no numbers, or has no column of a given name.
-    """
-    notes: list[str] = []
-    points = points_of(from_rows(rows), path.name, path, roles, notes)
-    return recording_of(path, "json", points, notes, covers=covers)
-
-
-def read_frame(
-    frame: pandas.DataFrame, roles: Roles = _GUESS, *, covers: Covers | None = None
-) -> Recording:
-    """Take the columns of a DataFrame.
-
-    Raises:
-        LogFileError: the frame holds no numbers, or has no column of a given name.
-    """
-    notes: list[str] = []
-    points = points_of(from_frame(frame), "DataFrame", "the DataFrame", roles, notes)
-    return recording_of("DataFrame", "dataframe", points, notes, covers=covers)
-
-
 def points_of(
     columns: Columns,
-    origin: str,
+    file: str,
     source: str | Path,
     roles: Roles,
     notes: list[str],
     *,
     empty_is_nan: bool = True,
 ) -> list[Points]:
-    """Every column of numbers as points, but for the columns that say where and how much.
+    """The points of every metric; the columns with steps, epochs and weights say where they are.
 
     Args:
         columns: the table.
-        origin: what the origin of each series begins with.
-        source: what errors call the table.
-        roles: which columns the user named.
-        notes: where it is said what was guessed or left out.
+        file: the file in the origin of each series.
+        source: the name of the table in errors.
+        roles: the columns that the user named.
+        notes: gets a sentence for each guess and for each column that is left out.
         empty_is_nan: whether the writer may have left a cell empty for a NaN.
 
     Raises:
-        LogFileError: there is no column of numbers, or none of a given name.
+        LogFileError: no column has numbers, or a named column is missing.
     """
     found = _roles(columns, source, roles)
     splits = _splits(columns, found)
     others = {name: one for name, one in columns.items() if name != found.get("split")}
     needed = {
-        name for name in others if name in roles.given().values() or Name(name).tag == "loss"
+        name for name in others if name in roles.given().values() or Name(name).tag == keys.LOSS
     }
     table = numeric(others, source, needed, notes)
     table = _without_counters(table, found, notes)
@@ -216,11 +90,11 @@ def points_of(
         raise LogFileError(
             f"{source} has no column of logged numbers; its columns are {_listed(columns)}"
         )
-    _say(found, roles, notes)
+    _note_guesses(found, roles, notes)
     has_places = bool(places["step"] or places["epoch"])
     rows = _logged(metrics, empty_is_nan=empty_is_nan, has_places=has_places, notes=notes)
     return [
-        _points(name, metrics[name], origin, found, places, kept, split)
+        _points(name, metrics[name], file, found, places, kept, split)
         for name in metrics
         for split, kept in _parts(rows[name], splits)
         if kept.any() or not len(kept)
@@ -228,17 +102,18 @@ def points_of(
 
 
 def _roles(columns: Columns, source: str | Path, roles: Roles) -> dict[str, str]:
-    """The column of each role that is played, as named, or as guessed by its name."""
+    """The column of each role, as the user named it or as guessed; roles without one are absent."""
     given = roles.given()
     for role, name in given.items():
         if name not in columns:
             raise LogFileError(
-                f"{role}={name!r} is no column of {source}; its columns are {_listed(columns)}"
+                f"{role}={name!r} is not a column of {source}; its columns are {_listed(columns)}"
             )
     by_name = {name.strip().lower(): name for name in columns if name not in given.values()}
     guessed = {
         role: by_name[word]
         for role, words in _GUESSED.items()
+        # Of several columns for one role, the last assignment wins: the first word.
         for word in reversed(words)
         if word in by_name
     }
@@ -269,21 +144,19 @@ def _splits(columns: Columns, found: dict[str, str]) -> list[Split] | None:
 
 
 def _without_counters(table: Columns, found: dict[str, str], notes: list[str]) -> Columns:
-    """The table without clocks, which are no metric, and without the index that pandas writes
-    before its columns.
-    """
+    """The table without clocks and without the index that pandas writes as the first column."""
     clocks = [
         name for name in table if name.strip().lower() in _CLOCKS and name not in found.values()
     ]
     if clocks:
-        notes.append(f"{', '.join(clocks)}: left out, as a time is no metric")
+        notes.append(f"{', '.join(clocks)}: left out, as a time is not a metric")
     index = [name for name in table if not name.strip() or name.startswith("Unnamed: ")]
     if index:
         notes.append("the column without a name: left out, as the index of the rows")
     return {name: one for name, one in table.items() if name not in clocks + index}
 
 
-def _say(found: dict[str, str], roles: Roles, notes: list[str]) -> None:
+def _note_guesses(found: dict[str, str], roles: Roles, notes: list[str]) -> None:
     guessed = [
         f"{role} from {name!r}" for role, name in found.items() if role not in roles.given()
     ]
@@ -294,12 +167,12 @@ def _say(found: dict[str, str], roles: Roles, notes: list[str]) -> None:
 def _logged(
     metrics: Columns, *, empty_is_nan: bool, has_places: bool, notes: list[str]
 ) -> dict[str, NDArray[np.bool_]]:
-    """The rows in which each metric was logged, as a mask.
+    """The rows in which each metric was logged, as masks of shape (rows,).
 
-    An empty cell beside a number of another metric was not logged: a program that validates once
-    an epoch leaves the cells between empty. One in a row without any number is a NaN, as pandas
-    writes it, if the metric has numbers everywhere else. Without steps or epochs the position
-    counts, so that nothing is left out.
+    An empty cell next to a number of another metric means that nothing was logged. For example, a
+    program that validates once an epoch leaves the other cells empty. An empty cell in a row
+    without any number is a NaN, as pandas writes it, if the metric has numbers in all other rows.
+    Without steps and epochs the position of a number counts, so no row is left out.
     """
     gaps = {name: column.gaps for name, column in metrics.items()}
     blank = np.logical_and.reduce(list(gaps.values()))
@@ -326,7 +199,7 @@ def _parts(
 def _points(
     name: str,
     column: Column,
-    origin: str,
+    file: str,
     found: dict[str, str],
     places: Mapping[str, Column | None],
     rows: NDArray[np.bool_],
@@ -342,19 +215,21 @@ def _points(
         and found["step"].strip().lower() in _WITHIN_AN_EPOCH
         and np.any(np.diff(steps) < 0)
     ):
-        steps = None  # it counts the batches of each epoch anew, which is no step
-    asked = {found.get("loss"): "train", found.get("val_loss"): "validation"}
-    role: Split | None = (
-        "validation" if name == found.get("val_loss") else "train" if name in asked else None
-    )
+        # The column restarts in each epoch: it counts batches, not steps.
+        steps = None
+    named: Mapping[str | None, Split] = {
+        found.get("loss"): "train",
+        found.get("val_loss"): "validation",
+    }
+    role = named.get(name)
     return Points(
         name,
         column.numbers[rows],
-        f"{origin}: {name}" + (f" ({split})" if split else ""),
+        Origin(f"{name} ({split})" if split else name, file=file),
         steps=steps,
         epochs=taken("epoch"),
         weights=taken("weight"),
-        tag="loss" if role else None,
+        tag=keys.LOSS if role else None,
         split=split or role or Name(name).split,
         printed=True,
     )

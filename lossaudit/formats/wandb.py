@@ -1,8 +1,7 @@
-"""The CSV file that a chart of Weights & Biases exports: an axis, and for each run its metrics
-with their extremes.
+"""The CSV export of a Weights & Biases chart: an axis, and the metrics of each run.
 
-The header is `"Step","run - metric","run - metric__MIN","run - metric__MAX"`, with `run - _step`
-columns where the axis is another one.
+The header is `"Step","run - metric","run - metric__MIN","run - metric__MAX"`. If the axis is not
+the step, `run - _step` columns have the steps.
 """
 
 from __future__ import annotations
@@ -14,31 +13,51 @@ from pathlib import Path
 import numpy as np
 
 from lossaudit.errors import LogFileError
+from lossaudit.formats import delimited
 from lossaudit.formats.columns import Columns
+from lossaudit.formats.format import Format
+from lossaudit.formats.log_file import LogFile
+from lossaudit.formats.points import recording_of
+from lossaudit.formats.table import points_of
+from lossaudit.recording.recording import Recording
 
 _SERIES = re.compile(r"^(?P<run>.+) - (?P<metric>.+?)(?P<extreme>__MIN|__MAX)?$")
 
 
+def sniff(log: LogFile) -> bool:
+    """Whether a log has the header of an exported chart."""
+    return log.layout is not None and is_export(log.layout.names)
+
+
 def is_export(names: Sequence[str]) -> bool:
-    """Whether the names of columns are those of an exported chart."""
+    """Whether the columns are those of an exported chart."""
     found = [_SERIES.match(name) for name in names[1:]]
     return any(one and one["extreme"] for one in found) and all(found)
 
 
-def run_of(columns: Columns, path: Path, run: str | None, notes: list[str]) -> tuple[str, Columns]:
-    """The axis and the metrics of one run, under the names of the metrics.
+def read(log: LogFile) -> Recording:
+    """Read the metrics of one run of a chart.
 
     Raises:
-        LogFileError: the chart has several runs and none is asked for, or not the one that is
-            asked for.
+        LogFileError: the file is damaged, the run is missing, or the user has to name one of
+            several.
     """
-    axis, *names = columns
+    notes: list[str] = []
+    chart = delimited.read(log.path, log.layout, notes)
+    run, columns = _run_of(chart, log.path, log.run, notes)
+    points = points_of(columns, log.file, log.path, log.roles, notes, empty_is_nan=False)
+    return recording_of(log.path, FORMAT.name, points, notes, covers=log.covers, run=run)
+
+
+def _run_of(chart: Columns, path: Path, run: str | None, notes: list[str]) -> tuple[str, Columns]:
+    """The name of one run, and its axis and metrics under the names of the metrics."""
+    axis, *names = chart
     found = [(name, _SERIES.match(name)) for name in names]
     runs = list(dict.fromkeys(one["run"] for _, one in found if one))
     run = runs[0] if run is None and len(runs) == 1 else run
     if run is None or run not in runs:
         raise LogFileError(
-            f"run={run!r}, but {path} holds the runs {', '.join(map(repr, runs))}: name one with "
+            f"run={run!r}, but {path} has the runs {', '.join(map(repr, runs))}: name one with "
             "run=…"
         )
     metrics = {
@@ -47,22 +66,20 @@ def run_of(columns: Columns, path: Path, run: str | None, notes: list[str]) -> t
         if one and one["run"] == run and not one["extreme"]
     }
     for metric, name in metrics.items():
-        _say_what_was_averaged(columns, metric, name, notes)
-    _say_what_is_missing(columns, axis, notes)
-    place = (
-        {}
-        if axis.lower().startswith("relative time") or axis.lower() == "wall time"
-        else {axis: columns[axis]}
-    )
-    return run, place | {metric: columns[name] for metric, name in metrics.items()}
+        _note_averages(chart, metric, name, notes)
+    _note_sampling(chart, axis, notes)
+    is_clock = axis.lower().startswith("relative time") or axis.lower() == "wall time"
+    place = {} if is_clock else {axis: chart[axis]}
+    return run, place | {metric: chart[name] for metric, name in metrics.items()}
 
 
-def _say_what_was_averaged(columns: Columns, metric: str, name: str, notes: list[str]) -> None:
+def _note_averages(chart: Columns, metric: str, name: str, notes: list[str]) -> None:
+    """Note how many numbers are averages: those that differ from their minimum or maximum."""
     for extreme in ("__MIN", "__MAX"):
-        other = columns.get(name + extreme)
-        if other is None or other.values is None or columns[name].values is None:
+        other = chart.get(name + extreme)
+        if other is None or other.values is None or chart[name].values is None:
             continue
-        apart = (columns[name].numbers != other.numbers) & ~columns[name].gaps & ~other.gaps
+        apart = (chart[name].numbers != other.numbers) & ~chart[name].gaps & ~other.gaps
         if apart.any():
             notes.append(
                 f"{metric}: {apart.sum():,} numbers differ from their {extreme[2:]}: they are "
@@ -70,13 +87,24 @@ def _say_what_was_averaged(columns: Columns, metric: str, name: str, notes: list
             )
 
 
-def _say_what_is_missing(columns: Columns, axis: str, notes: list[str]) -> None:
-    steps = columns[axis].values
+def _note_sampling(chart: Columns, axis: str, notes: list[str]) -> None:
+    """Note steps that are more than 1 apart: W&B exports a sample of long runs."""
+    steps = chart[axis].values
     if axis != "Step" or steps is None or len(steps) < 2:
         return
     least = np.diff(np.unique(steps)).min()
     if least > 1:
         notes.append(
             f"the steps are at least {least:g} apart: W&B samples what it exports, unless the "
-            "program logged so"
+            "program logged that seldom"
         )
+
+
+FORMAT = Format(
+    "wandb-csv",
+    "a CSV export of a W&B chart",
+    sniff,
+    read,
+    before=("csv",),
+    has_columns=True,
+)

@@ -20,6 +20,7 @@ from lossaudit.keras.gap.explain import Gap, measured
 from lossaudit.keras.gap.feed import Feed
 from lossaudit.keras.states import Values, seeds_of
 from lossaudit.predictions.mistakes import noticed
+from lossaudit.recording import keys
 from lossaudit.recording.names import Name
 from lossaudit.recording.recording import Recording
 from lossaudit.report.findings import Finding
@@ -180,7 +181,7 @@ class LossAudit(LossRecorder):
         whole = replace(
             report,
             findings=report.findings + found,
-            metadata={**report.metadata, "gap": self.gap.to_dict()},
+            metadata={**report.metadata, keys.GAP: self.gap.to_dict()},
             explanations=() if found else (statement,),
         )
         return whole.selected(self._select, self._ignore)
@@ -239,16 +240,17 @@ def _claim(name: str, values: Any, truth: Recording) -> Claim:
     """
     named = claim_named(name, values, truth)
     own_name = name.partition(".")[2]
-    if Name(own_name).is_plain or named.series.tag != "loss":
+    if Name(own_name).is_plain or named.series.tag != keys.LOSS:
         return named
     speaks = claim_named(own_name, values, truth).promises
     return Claim(named.series, named.promises if speaks else None, certain=False)
 
 
 def _nothing_captured(truth: Recording) -> Report:
-    missed = truth.metadata.get("not_captured") or {"train": "no batch was recorded"}
+    missed = truth.metadata.get(keys.NOT_CAPTURED) or {"train": "no batch was recorded"}
     findings = tuple(
-        not_captured(split, "loss", "LossAudit", str(reason)) for split, reason in missed.items()
+        not_captured(split, keys.LOSS, "LossAudit", str(reason))
+        for split, reason in missed.items()
     )
     return Report(findings=findings, metadata=truth.metadata)
 

@@ -1,4 +1,4 @@
-"""Origin: where numbers were logged."""
+"""Origin: the file, the line and the name under which numbers were logged."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ _FILE_AND_LINE = re.compile(r"(?P<file>.+?):(?P<line>\d+)")
 
 
 class Origin(str):
-    """Where numbers were logged: the file, the line, and the name that they have there.
+    """The file, the line and the name under which numbers were logged.
 
-    It is the string that reports show, so that it compares, sorts and becomes JSON as a string
-    does.
+    An origin is the string that reports show, so it compares, sorts and becomes JSON like one.
 
     Args:
-        name: what the numbers are called there: a column, an attribute of a callback, a tag.
-        file: the file or folder; empty where the numbers come from no file.
-        line: the line of the file, from 1; None where it is unknown.
+        name: the name of the numbers: a column, an attribute of a callback, a tag.
+        file: the file or folder; empty if the numbers come from no file.
+        line: the line of the file, from 1; None if it is unknown.
 
     >>> Origin("loss", file="train.csv"), Origin("loss", file="train.py", line=7), Origin("losses")
     ('train.csv: loss', 'train.py:7: loss', 'losses')
@@ -38,10 +37,12 @@ class Origin(str):
 
     @classmethod
     def parse(cls, text: str) -> Origin:
-        """The origin that a string shows; an Origin is itself.
+        """The origin that a string shows; an Origin is returned as it is.
 
-        >>> Origin.parse("train.py:7: loss").line, Origin.parse("train.csv: loss").file, Origin.parse("losses").file
-        (7, 'train.csv', '')
+        >>> Origin.parse("train.py:7: loss").line, Origin.parse("train.csv: loss").file
+        (7, 'train.csv')
+        >>> Origin.parse("losses").file
+        ''
         """
         if isinstance(text, Origin):
             return text
@@ -58,7 +59,12 @@ class Origin(str):
         return Origin(name, file=self.file, line=self.line)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self).parse, (str(self),)
+        # The parts, not the string: a name with ": " in it would be parsed as a file.
+        return _rebuilt, (self.name, self.file, self.line)
 
     def __str__(self) -> str:
         return str.__str__(self)
+
+
+def _rebuilt(name: str, file: str, line: int | None) -> Origin:
+    return Origin(name, file=file, line=line)

@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import SupportsFloat
 
+from lossaudit.recording import keys
 from lossaudit.recording.names import Name
 from lossaudit.recording.recording import Recording
 from lossaudit.recording.series import Series
@@ -96,7 +97,7 @@ class Recorder:
         batches = [_batches(tag, split, column) for (tag, split), column in self._batches.items()]
         reports = [self._report(name, column) for name, column in self._reports.items()]
         return Recording(
-            [*batches, *reports], metadata={} if self._rows is None else {"rows": self._rows}
+            [*batches, *reports], metadata={} if self._rows is None else {keys.ROWS: self._rows}
         )
 
     def _report(self, name: str, column: _Column) -> Series:

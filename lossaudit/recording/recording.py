@@ -9,6 +9,7 @@ from os import PathLike
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from lossaudit.recording import keys
 from lossaudit.recording.runfile import Session, attributes_of, read_sessions, write_new
 from lossaudit.recording.series import Series
 
@@ -155,7 +156,7 @@ def recording_of_sessions(sessions: Sequence[Session]) -> Recording:
         int(one.steps[0]) for part in parts[1:] for one in part[:1] if one.steps is not None
     ]
     return Recording(
-        _joined(parts), run=last.run, metadata={**last.metadata, "restarts": restarts}
+        _joined(parts), run=last.run, metadata={**last.metadata, keys.RESTARTS: restarts}
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -136,6 +137,13 @@ class Series:
             name: None if column is None else column[rows] for name, column in columns.items()
         }
         return replace(self, **taken)
+
+    def with_origin(self, origin: Origin) -> Series:
+        """The same numbers with another origin."""
+        # The columns are read-only, so they are shared; `replace` would copy and check them.
+        series = copy(self)
+        object.__setattr__(series, "origin", origin)
+        return series
 
     @classmethod
     def joined(cls, parts: Sequence[Series]) -> Series:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from lossaudit.arithmetic.arrays import Floats
+from lossaudit.recording import keys
 from lossaudit.recording.names import Split
 from lossaudit.recording.recording import Recording
 from lossaudit.recording.series import Series
@@ -189,7 +190,7 @@ def outcome(
             validation.add(targets, weights, weight, epoch)
         if schedule.stop is not None and schedule.stop < step:
             break
-    metadata = {"steps_per_execution": schedule.steps_per_execution}
+    metadata = {keys.STEPS_PER_EXECUTION: schedule.steps_per_execution}
     return ScheduleOutcome(
         Recording([one.series for one in (train, validation) if one.values], metadata=metadata),
         weight,

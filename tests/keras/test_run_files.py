@@ -22,7 +22,8 @@ import lossaudit
 from lossaudit.errors import RunFileWarning
 from lossaudit.keras import LossRecorder
 from lossaudit.keras.capture.recording_mean import RESET, TRAIN
-from lossaudit.keras.capture.rows import LOSS, Capture
+from lossaudit.keras.capture.rows import Capture
+from lossaudit.recording import keys
 from lossaudit.recording.runfile import RunFile
 from tests.keras.programs import data, fit, model, same_weights
 
@@ -222,7 +223,8 @@ def test_memory_stays_flat_over_ten_million_batches(tmp_path):
     for chunk in range(10_000_000 // 4096):
         capture.epoch = chunk // 100
         capture.add(
-            {LOSS: [rows if chunk % 100 else np.concatenate([reset, rows])]}, in_validation=False
+            {keys.LOSS: [rows if chunk % 100 else np.concatenate([reset, rows])]},
+            in_validation=False,
         )
         file.append(capture.take(), metadata=capture.described)
         if chunk % 400 == 50:

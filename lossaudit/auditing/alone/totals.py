@@ -12,6 +12,7 @@ from lossaudit.arithmetic.replay import PRECISIONS
 from lossaudit.auditing.alone.axis import about, place_of
 from lossaudit.auditing.alone.pairing import pairs
 from lossaudit.predictions.mistakes import noticed
+from lossaudit.recording import keys
 from lossaudit.recording.recording import Recording
 from lossaudit.recording.series import Series
 from lossaudit.report.findings import Finding
@@ -26,15 +27,17 @@ nothing is known.
 
 def check_totals(recording: Recording) -> Iterator[Finding]:
     """LA507: the loss is not the sum of the losses of its outputs."""
-    weights = recording.metadata.get("loss_weights")
-    for total in recording.select(tag="loss"):
+    weights = recording.metadata.get(keys.LOSS_WEIGHTS)
+    for total in recording.select(tag=keys.LOSS):
         parts = _parts(recording, total)
         known = isinstance(weights, Mapping) and set(weights) == {
-            one.tag.removesuffix("_loss") for one in parts
+            one.tag.removesuffix(keys.OUTPUT_LOSS) for one in parts
         }
         if len(parts) > 1:
             factors = [
-                float(weights[one.tag.removesuffix("_loss")]) if known and weights else 1.0
+                float(weights[one.tag.removesuffix(keys.OUTPUT_LOSS)])
+                if known and weights
+                else 1.0
                 for one in parts
             ]
             yield from _about_total(recording, total, parts, np.array(factors), known)
@@ -45,7 +48,7 @@ def _parts(recording: Recording, total: Series) -> list[Series]:
     return [
         one
         for one in recording.select(split=total.split, covers=total.covers)
-        if one.tag.endswith("_loss")
+        if one.tag.endswith(keys.OUTPUT_LOSS)
         and one.file == total.file
         and len(one) == len(total)
         and _same(one.axis, total.axis)

@@ -13,6 +13,7 @@ from lossaudit.auditing.defects import sightings
 from lossaudit.predictions.mistakes import noticed
 from lossaudit.predictions.mistakes.mistake import MISTAKES
 from lossaudit.predictions.truth import Truth, truth_about
+from lossaudit.recording import keys
 from lossaudit.recording.names import Split, of_keras
 from lossaudit.recording.recording import Recording
 from lossaudit.recording.series import Series
@@ -23,22 +24,22 @@ from lossaudit.rules.callbacks import EPOCHS_WRITTEN, OUTPUTS
 
 def check_outputs(recording: Recording, claims: Iterable[Claim]) -> Iterator[Finding]:
     """LA406: the losses of the outputs, times their weights, do not add up to the total."""
-    weights = recording.metadata.get("outputs") or {}
+    weights = recording.metadata.get(keys.OUTPUTS) or {}
     parts_of: dict[tuple[str, Split], dict[str, Series]] = {}
     for claim in claims if weights else ():
         if claim.name.history_key and claim.name.is_of_keras:
             split, tag = of_keras(claim.name.history_key)
             parts_of.setdefault((claim.series.file, split), {})[tag] = claim.series
     for (_, split), series in parts_of.items():
-        if series.keys() >= weights.keys() | {"loss"}:
+        if series.keys() >= weights.keys() | {keys.LOSS}:
             yield from _sums_apart(recording, split, series, weights)
 
 
 def _sums_apart(
     recording: Recording, split: Split, series: Mapping[str, Series], weights: Mapping[str, float]
 ) -> Iterator[Finding]:
-    total, prefix = series["loss"].values, "val_" if split == "validation" else ""
-    truth = truth_about(recording, "loss", split, "float32")
+    total, prefix = series[keys.LOSS].values, "val_" if split == "validation" else ""
+    truth = truth_about(recording, keys.LOSS, split, "float32")
     if (
         truth is None
         or any(len(series[name]) != len(total) for name in weights)
@@ -71,7 +72,7 @@ def _sums_apart(
         cause=defect.name,
         causes=(defect.name,),
         remedy=defect.remedy,
-        origin=series["loss"].origin,
+        origin=series[keys.LOSS].origin,
     )
 
 
@@ -93,7 +94,7 @@ def check_dropped_epochs(recording: Recording, claims: Iterable[Claim]) -> Itera
     for claim in claims:
         series = claim.series
         axis = series.epochs if series.epochs is not None else series.steps
-        truth = truth_about(recording, "loss", series.split, series.dtype)
+        truth = truth_about(recording, keys.LOSS, series.split, series.dtype)
         if "epoch_loss" not in claim.name.text or axis is None or truth is None or not len(axis):
             continue
         epochs = truth.batches.epochs[truth.batches.ends]
@@ -124,13 +125,13 @@ def frequency_of_gaps(present: Iterable[bool], batches: int) -> int | None:
 
 def _executions(truth: Truth, recording: Recording) -> int:
     """Batch hooks in an epoch, which the counter of TensorBoard counts."""
-    steps = int(recording.metadata.get("steps_per_execution", 1))
+    steps = int(recording.metadata.get(keys.STEPS_PER_EXECUTION, 1))
     return int(-(-int(truth.batches.lengths[0]) // steps))
 
 
 def _dropped(claim: Claim, recording: Recording, missing: list[int], every: int) -> Finding:
     first, last = "3.15.0", "3.15.1"
-    version = recording.metadata.get("keras")
+    version = recording.metadata.get(keys.KERAS)
     yours = f"yours is Keras {version}" if version else "which Keras wrote it is not known"
     return Finding(
         EPOCHS_WRITTEN.code,

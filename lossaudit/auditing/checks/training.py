@@ -9,6 +9,7 @@ import numpy as np
 from lossaudit.arithmetic.bounds import half_ulp
 from lossaudit.predictions.mistakes import noticed
 from lossaudit.predictions.truth import Batches
+from lossaudit.recording import keys
 from lossaudit.recording.recording import Recording
 from lossaudit.recording.series import Series
 from lossaudit.report.findings import Finding
@@ -19,8 +20,10 @@ from lossaudit.rules.steps import ROWS
 
 def check_rows(recording: Recording) -> Iterator[Finding]:
     """LA204: an epoch trained on fewer or more rows than the recorder was told."""
-    declared = recording.metadata.get("rows")
-    for series in recording.select(tag="loss", split="train", covers="batch") if declared else ():
+    declared = recording.metadata.get(keys.ROWS)
+    for series in (
+        recording.select(tag=keys.LOSS, split="train", covers="batch") if declared else ()
+    ):
         batches = Batches.of(series)
         if not batches.weights_known or np.all(batches.weights == 1):
             yield _about_rows(
@@ -59,7 +62,7 @@ def check_replicas(recording: Recording) -> Iterator[Finding]:
             ROWS.code,
             Verdict.WRONG,
             message,
-            tag="loss",
+            tag=keys.LOSS,
             split="train",
             **noticed.REPLICAS_TRAINED_ON_THE_SAME_ROWS.cited(),
         )
@@ -67,8 +70,10 @@ def check_replicas(recording: Recording) -> Iterator[Finding]:
 
 def check_objective(recording: Recording) -> Iterator[Finding]:
     """LA403: replicas of unequal rows each count alike."""
-    for optimised in recording.select(tag="optimised_loss", split="train"):
-        logged = next(iter(recording.select(tag="loss", split="train", covers="batch")), optimised)
+    for optimised in recording.select(tag=keys.OPTIMISED_LOSS, split="train"):
+        logged = next(
+            iter(recording.select(tag=keys.LOSS, split="train", covers="batch")), optimised
+        )
         if len(logged) != len(optimised):
             continue
         apart = np.flatnonzero(
@@ -92,7 +97,7 @@ def check_objective(recording: Recording) -> Iterator[Finding]:
             "counted alike "
             f"({len(apart)} of {len(logged)} batches).",
             severity="warning",
-            tag="loss",
+            tag=keys.LOSS,
             split="train",
             step=at,
             observed=float(optimised.values[at]),
@@ -110,7 +115,11 @@ TRAINING_CHECKS: tuple[Callable[[Recording], Iterator[Finding]], ...] = (
 
 def _replicas(recording: Recording) -> list[Series]:
     """The train losses of each replica."""
-    return [one for one in recording.select(split="train") if one.tag.startswith("loss/replica_")]
+    return [
+        one
+        for one in recording.select(split="train")
+        if one.tag.startswith(keys.LOSS + keys.REPLICA)
+    ]
 
 
 def _about_rows(series: Series, epoch: int, what: str, verdict: Verdict) -> Finding:

@@ -14,8 +14,9 @@ from lossaudit.keras.capture.attachment import Attachment
 from lossaudit.keras.capture.callers import Training, companions
 from lossaudit.keras.capture.probes import Probes, weights_of_outputs
 from lossaudit.keras.capture.recording_mean import EVALUATION, TRAIN
-from lossaudit.keras.capture.rows import LOSS, Capture, split_of
+from lossaudit.keras.capture.rows import Capture, split_of
 from lossaudit.keras.capture.samples import Sample, Samples
+from lossaudit.recording import keys
 from lossaudit.recording.recording import Recording, recording_of_sessions, with_more
 from lossaudit.recording.runfile import RunFile
 from lossaudit.recording.series import Series
@@ -183,7 +184,7 @@ class LossRecorder(keras.callbacks.Callback):
         """Read the epoch's rows; by now the model is built."""
         self.read()
         if self._attachment is not None:
-            self._capture.metadata.setdefault("outputs", weights_of_outputs(self.model))
+            self._capture.metadata.setdefault(keys.OUTPUTS, weights_of_outputs(self.model))
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         """Leave the model as it was, and the run file complete."""
@@ -201,7 +202,7 @@ class LossRecorder(keras.callbacks.Callback):
             self._capture.bypassed |= tracker.bypassed
             by_tag = [tracker.sorted_by_tag(rows) for rows in replicas]
             tags = {tag: [of_replica[tag] for of_replica in by_tag] for tag in by_tag[0]}
-            tags[LOSS] = tags.pop(tracker.name)
+            tags[keys.LOSS] = tags.pop(tracker.name)
             added = self._capture.add(tags, lost, in_validation=self._in_validation)
             self._write()
             self._read_samples()
@@ -274,7 +275,7 @@ class LossRecorder(keras.callbacks.Callback):
             self._file.append(self._unwritten, metadata=capture.described)
             self._unwritten = []
         except RunFileError as error:
-            if "not_written" not in self._capture.metadata:
+            if keys.NOT_WRITTEN not in self._capture.metadata:
                 self._say_not_written(error)
 
     def _lead(self, follower: LossRecorder) -> None:
@@ -289,7 +290,7 @@ class LossRecorder(keras.callbacks.Callback):
         self._attach(self.model)
 
     def _say_not_written(self, error: Exception) -> None:
-        self._capture.metadata = {**self._capture.metadata, "not_written": str(error)}
+        self._capture.metadata = {**self._capture.metadata, keys.NOT_WRITTEN: str(error)}
         warnings.warn(
             f"the training goes on, and is recorded in memory: {error}",
             RunFileWarning,
@@ -299,7 +300,7 @@ class LossRecorder(keras.callbacks.Callback):
     def _attach(self, model: Any) -> None:
         self._capture.metadata = {
             **_about(model),
-            **({} if self._rows is None else {"rows": self._rows}),
+            **({} if self._rows is None else {keys.ROWS: self._rows}),
         }
         _refuse_workers(getattr(model, "distribute_strategy", None))
         if getattr(model, "_loss_tracker", None) is None:
@@ -328,7 +329,7 @@ class LossRecorder(keras.callbacks.Callback):
         self._unread += 1
         if self._attachment is not None:
             tracker = self._attachment.tracker
-            steps = self._capture.metadata.get("steps_per_execution", 1)
+            steps = self._capture.metadata.get(keys.STEPS_PER_EXECUTION, 1)
             hooks = self._unread + _HOOKS_AHEAD - 1
             samples = self._probes.samples
             is_tight = samples is not None and not samples.has_room_for(hooks * steps)
@@ -346,17 +347,17 @@ class LossRecorder(keras.callbacks.Callback):
 def _about(model: Any) -> dict[str, Any]:
     """The set-up that the numbers come from."""
     return {
-        "keras": keras.__version__,
-        "backend": keras.backend.backend(),
-        "dtype": str(
+        keys.KERAS: keras.__version__,
+        keys.BACKEND: keras.backend.backend(),
+        keys.DTYPE: str(
             getattr(getattr(model, "_loss_tracker", None), "dtype", None) or keras.config.floatx()
         ),
-        "model": type(model).__name__,
-        "steps_per_execution": int(getattr(model, "steps_per_execution", 1)),
-        "jit_compile": bool(getattr(model, "jit_compile", False)),
-        "run_eagerly": bool(getattr(model, "run_eagerly", False)),
-        "reduction": _reduction(getattr(model, "loss", None)),
-        "replicas": int(
+        keys.MODEL: type(model).__name__,
+        keys.STEPS_PER_EXECUTION: int(getattr(model, "steps_per_execution", 1)),
+        keys.JIT_COMPILE: bool(getattr(model, "jit_compile", False)),
+        keys.RUN_EAGERLY: bool(getattr(model, "run_eagerly", False)),
+        keys.REDUCTION: _reduction(getattr(model, "loss", None)),
+        keys.REPLICAS: int(
             getattr(getattr(model, "distribute_strategy", None), "num_replicas_in_sync", 1)
         ),
     }

@@ -17,6 +17,7 @@ from keras import ops, tree
 from lossaudit.keras.capture.recording_mean import Announced, RecordingMean
 from lossaudit.keras.capture.ring import ON_TENSORFLOW
 from lossaudit.keras.capture.samples import Samples
+from lossaudit.recording import keys
 
 if ON_TENSORFLOW:
     import tensorflow as tf
@@ -160,7 +161,7 @@ def _watched_metrics(
         if model._compile_metrics is not None:
             notes = _metrics_of_batch(model._compile_metrics, y, y_pred, sample_weight)
             kept = [(name, value) for name, value in notes if only is None or name in only]
-            own_tag = {tracker.name: f"metric/{tracker.name}"}
+            own_tag = {tracker.name: keys.METRIC + tracker.name}
             tracker.note(
                 [(own_tag.get(name, name), value) for name, value in kept], _rows(x, y_pred)
             )
@@ -231,13 +232,13 @@ def weights_of_outputs(model: Any) -> dict[str, float]:
     Empty for a model of one output, and where regularizers or `add_loss` add to the total.
     """
     compiled = getattr(model, "_compile_loss", None)
-    keys = [metric.name for metric in getattr(compiled, "metrics", ())]
-    if len(keys) < 2 or model.losses:
+    names = [metric.name for metric in getattr(compiled, "metrics", ())]
+    if len(names) < 2 or model.losses:
         return {}
     weights = getattr(compiled, "_user_loss_weights", None) if _WEIGHS_LATE else None
     if not isinstance(weights, dict):
-        return dict(zip(keys, weights or [1.0] * len(keys), strict=True))
-    return {key: weights.get(key.removesuffix("_loss"), 1.0) for key in keys}
+        return dict(zip(names, weights or [1.0] * len(names), strict=True))
+    return {key: weights.get(key.removesuffix(keys.OUTPUT_LOSS), 1.0) for key in names}
 
 
 def _weight_sums(model: Any, sample_weight: Any) -> Notes:
@@ -272,11 +273,11 @@ def _weighted(model: Any, parts: Notes) -> Notes:
     if not weights or not parts:
         return []
     if not _WEIGHS_LATE:
-        return [(f"{tag}/weighted", value) for tag, value in parts]
-    names = [name.removesuffix("_loss") for name, _ in parts]
+        return [(tag + keys.WEIGHTED, value) for tag, value in parts]
+    names = [name.removesuffix(keys.OUTPUT_LOSS) for name, _ in parts]
     by_name = weights if isinstance(weights, dict) else dict(zip(names, weights, strict=True))
     return [
-        (f"{tag}/weighted", value * by_name.get(name, 1.0))
+        (tag + keys.WEIGHTED, value * by_name.get(name, 1.0))
         for name, (tag, value) in zip(names, parts, strict=True)
     ]
 
@@ -285,11 +286,11 @@ def _regularization(model: Any) -> Notes:
     """The sum of `model.losses`, and each of them where there are several."""
     parts = [ops.sum(ops.cast(loss, "float32")) for loss in model.losses]
     several = (
-        [(f"regularization[{number}]", part) for number, part in enumerate(parts)]
+        [(f"{keys.REGULARIZATION}[{number}]", part) for number, part in enumerate(parts)]
         if len(parts) > 1
         else []
     )
-    return [("regularization", sum(parts[1:], parts[0])), *several] if parts else []
+    return [(keys.REGULARIZATION, sum(parts[1:], parts[0])), *several] if parts else []
 
 
 def _names_of_metrics(model: Any) -> set[str]:

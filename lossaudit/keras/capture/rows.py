@@ -11,12 +11,10 @@ import numpy as np
 from lossaudit.arithmetic.arrays import Ints
 from lossaudit.keras.capture.recording_mean import EVALUATION, RESET, TRAIN
 from lossaudit.keras.capture.ring import Rows, merged
+from lossaudit.recording import keys
 from lossaudit.recording.names import Split
 from lossaudit.recording.recording import Recording
 from lossaudit.recording.series import Series
-
-LOSS = "loss"
-OPTIMISED = "optimised_loss"
 
 
 class _Part(NamedTuple):
@@ -69,7 +67,7 @@ class Capture:
         Rows that were lost before them may be of any split that is among them, of which no series
         is made then.
         """
-        rows = merged(tags[LOSS])
+        rows = merged(tags[keys.LOSS])
         kinds, split = rows[:, 0], split_of(EVALUATION, in_validation)
         first = self._length("train")
         evaluations = self._evaluations + np.cumsum(kinds == RESET)
@@ -115,12 +113,12 @@ class Capture:
         """The metadata, with what is known by now."""
         metadata = {
             **self.metadata,
-            "resets": self._mid_epoch_resets(),
-            "evaluated": self._evaluated(),
-            "bypassed": [
+            keys.RESETS: self._mid_epoch_resets(),
+            keys.EVALUATED: self._evaluated(),
+            keys.BYPASSED: [
                 "train" if kind == TRAIN else "evaluation" for kind in sorted(self.bypassed)
             ],
-            "not_captured": self._not_captured(),
+            keys.NOT_CAPTURED: self._not_captured(),
         }
         return {name: value for name, value in metadata.items() if value not in (None, {}, [])}
 
@@ -147,9 +145,9 @@ class Capture:
         if not len(replicas[0]):
             return
         parts = {tag: merged(replicas)}
-        if tag == LOSS and len(replicas) > 1:
-            parts |= {f"{tag}/replica_{number}": part for number, part in enumerate(replicas)}
-            parts |= {OPTIMISED: _mean_of_replicas(replicas)} if kind == TRAIN else {}
+        if tag == keys.LOSS and len(replicas) > 1:
+            parts |= {f"{tag}{keys.REPLICA}{number}": part for number, part in enumerate(replicas)}
+            parts |= {keys.OPTIMISED_LOSS: _mean_of_replicas(replicas)} if kind == TRAIN else {}
         for name, part in parts.items():
             n = len(part)
             key: tuple[str, Split] = (name, split)
@@ -172,11 +170,11 @@ class Capture:
             steps=np.concatenate(
                 [np.arange(part.first, part.first + len(part.rows)) for part in parts]
             ),
-            dtype=self.metadata.get("dtype", "float32"),
+            dtype=self.metadata.get(keys.DTYPE, "float32"),
         )
 
     def _length(self, split: str) -> int:
-        return self._counts.get((LOSS, split), 0)
+        return self._counts.get((keys.LOSS, split), 0)
 
     def _mid_epoch_resets(self) -> list[int]:
         """Train steps before which the mean was reset in mid-epoch, as `evaluate` in a batch hook

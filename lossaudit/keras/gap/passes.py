@@ -24,6 +24,7 @@ from lossaudit.keras.capture.loss_recorder import LossRecorder
 from lossaudit.keras.gap.feed import method
 from lossaudit.keras.states import still
 from lossaudit.predictions.truth import Batches
+from lossaudit.recording import keys
 from lossaudit.recording.recording import Recording
 from lossaudit.recording.series import Series
 
@@ -57,11 +58,11 @@ class Pass:
             CaptureError: their losses, or the penalties of some of them, were not recorded.
         """
         losses, penalties = (
-            _series(recording, "loss", split),
-            _series(recording, "regularization", split),
+            _series(recording, keys.LOSS, split),
+            _series(recording, keys.REGULARIZATION, split),
         )
         if losses is None:
-            missed = recording.metadata.get("not_captured", {}).get(split)
+            missed = recording.metadata.get(keys.NOT_CAPTURED, {}).get(split)
             raise CaptureError(missed or f"no loss of the {split} split was recorded")
         if penalties is not None and len(penalties) != len(losses):
             raise CaptureError(
@@ -79,7 +80,7 @@ class Pass:
     def of_last_epoch(cls, recording: Recording) -> tuple[int, Pass]:
         """The last epoch that was trained, and its number."""
         whole = cls.of(recording, "train")
-        batches = Batches.of(recording.find(tag="loss", split="train", covers="batch"))
+        batches = Batches.of(recording.find(tag=keys.LOSS, split="train", covers="batch"))
         last = slice(int(batches.starts[-1]), None)
         penalties = None if whole.penalties is None else whole.penalties[last]
         kept = replace(

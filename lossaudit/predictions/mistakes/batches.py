@@ -12,6 +12,7 @@ from lossaudit.arithmetic.arrays import Floats
 from lossaudit.arithmetic.bounds import group_mean_bound, regrouped_bound
 from lossaudit.predictions.mistakes.mistake import mistake
 from lossaudit.predictions.truth import Batches, Truth
+from lossaudit.recording import keys
 
 _TOTAL = (
     "Log the loss that the gradient is taken of: in Keras `self.compute_loss(...)`, or the "
@@ -115,8 +116,8 @@ def another_split_logged(truth: Truth) -> Iterator[Truth]:
 )
 def one_replica_logged_for_all(truth: Truth) -> Iterator[Truth]:
     for tag, batches in truth.others.items():
-        if tag.startswith("loss/replica_"):
-            yield truth.with_batches(batches, replica=tag.removeprefix("loss/replica_"))
+        if tag.startswith(keys.LOSS + keys.REPLICA):
+            yield truth.with_batches(batches, replica=tag.removeprefix(keys.LOSS + keys.REPLICA))
 
 
 @mistake(
@@ -130,7 +131,7 @@ def one_replica_logged_for_all(truth: Truth) -> Iterator[Truth]:
 )
 def component_logged_as_total(truth: Truth) -> Iterator[Truth]:
     for tag, batches in truth.others.items():
-        if tag != "optimised_loss" and not tag.startswith(("loss/", "metric/")):
+        if tag != keys.OPTIMISED_LOSS and not tag.startswith((f"{keys.LOSS}/", keys.METRIC)):
             yield truth.with_batches(truth.batches.with_values(batches.values), component=tag)
 
 
@@ -256,7 +257,7 @@ def _without(truth: Truth, rows: NDArray[np.int64]) -> Iterator[Truth]:
 
 
 def _with_regularization(truth: Truth, times: int) -> Iterator[Truth]:
-    added = truth.others.get("regularization")
+    added = truth.others.get(keys.REGULARIZATION)
     if added is not None:
         yield _changed_by(truth, times * added.values, regularization=f"{added.values[0]:.9g}")
 
@@ -272,10 +273,10 @@ def _changed_by(truth: Truth, added: Floats, **details: str) -> Truth:
 
 def _weights_times(truth: Truth, change: Callable[[float], float]) -> Floats | None:
     """Return Σ change(weight)·weighted loss over the outputs; None if every weight is one."""
-    parts = {tag: one.values for tag, one in truth.others.items() if tag.endswith("/weighted")}
+    parts = {tag: one.values for tag, one in truth.others.items() if tag.endswith(keys.WEIGHTED)}
     added = np.zeros(len(truth.batches))
     for tag, weighted in parts.items():
-        plain = truth.others.get(tag.removesuffix("/weighted"))
+        plain = truth.others.get(tag.removesuffix(keys.WEIGHTED))
         if plain is None or not np.any(plain.values):
             return None
         largest = np.argmax(np.abs(plain.values))

@@ -21,6 +21,7 @@ from lossaudit.predictions.means import means_of_epochs, means_so_far
 from lossaudit.predictions.mistakes.mistake import defect
 from lossaudit.predictions.prediction import Prediction
 from lossaudit.predictions.truth import Batches, Truth
+from lossaudit.recording import keys
 
 _UPGRADE = (
     "Use Keras {0} or newer, or take the mean from `recorder.recording`, which is right in every "
@@ -88,7 +89,7 @@ def batches_counted_alike(truth: Truth) -> Iterator[Prediction]:
     rules=("LA406",),
 )
 def output_losses_counted_alike(truth: Truth) -> Iterator[Prediction]:
-    if truth.tag.endswith("_loss"):
+    if truth.tag.endswith(keys.OUTPUT_LOSS):
         yield from _means(truth.unweighted())
 
 
@@ -105,7 +106,7 @@ def output_losses_counted_alike(truth: Truth) -> Iterator[Prediction]:
     "pass `validation_data` to `fit`.",
 )
 def mean_overwritten_by_evaluate(truth: Truth) -> Iterator[Prediction]:
-    evaluated = {int(step): int(epoch) for step, epoch in truth.metadata.get("evaluated", ())}
+    evaluated = {int(step): int(epoch) for step, epoch in truth.metadata.get(keys.EVALUATED, ())}
     if truth.split != "train" or "test" not in truth.splits or truth.batches.sessions.any():
         return
     last = truth.batches.steps[truth.batches.ends] + 1
@@ -123,7 +124,7 @@ def mean_overwritten_by_evaluate(truth: Truth) -> Iterator[Prediction]:
     remedy="Give the metric another name than `loss`.",
 )
 def total_replaced_by_metric(truth: Truth) -> Iterator[Prediction]:
-    metric = truth.all_others.get(f"metric/{truth.tag}")
+    metric = truth.all_others.get(keys.METRIC + truth.tag)
     if metric is not None:
         yield from _means(truth.with_batches(metric))
 
@@ -139,7 +140,7 @@ def total_replaced_by_metric(truth: Truth) -> Iterator[Prediction]:
     rules=("LA512",),
 )
 def phantom_batch_counted(truth: Truth) -> Iterator[Prediction]:
-    batches, steps = truth.batches, int(truth.metadata.get("steps_per_execution", 1))
+    batches, steps = truth.batches, int(truth.metadata.get(keys.STEPS_PER_EXECUTION, 1))
     if steps < 2 or not np.any(batches.lengths % steps):
         return
     for one in (batches, batches.unweighted()):
@@ -248,7 +249,9 @@ def older_batches_multiplied_by_replicas(truth: Truth) -> Iterator[Prediction]:
 )
 def unreduced_loss_multiplied_by_replicas(truth: Truth) -> Iterator[Prediction]:
     replicas = _replica_count(truth)
-    for one in _means(truth) if replicas > 1 and truth.metadata.get("reduction") == "none" else ():
+    for one in (
+        _means(truth) if replicas > 1 and truth.metadata.get(keys.REDUCTION) == "none" else ()
+    ):
         yield one.times(float(replicas))
 
 
@@ -259,17 +262,17 @@ def _means(truth: Truth) -> Iterator[Prediction]:
 
 def _is_bypassed(truth: Truth) -> bool:
     kind = "train" if truth.split == "train" else "evaluation"
-    return kind in truth.metadata.get("bypassed", ())
+    return kind in truth.metadata.get(keys.BYPASSED, ())
 
 
 def _replica_count(truth: Truth) -> int:
-    return int(truth.metadata.get("replicas", 1))
+    return int(truth.metadata.get(keys.REPLICAS, 1))
 
 
 def _replicas(truth: Truth) -> list[Batches]:
     """The batches of each replica."""
     return [
-        one for tag, one in truth.all_others.items() if tag.startswith(f"{truth.tag}/replica_")
+        one for tag, one in truth.all_others.items() if tag.startswith(truth.tag + keys.REPLICA)
     ]
 
 
@@ -278,7 +281,7 @@ def _of_sum(prediction: Prediction, truth: Truth) -> Iterator[Prediction]:
 
     A recording then has the sum over all replicas, and Keras shows one replica's.
     """
-    if truth.metadata.get("reduction") == "sum":
+    if truth.metadata.get(keys.REDUCTION) == "sum":
         yield prediction.times(1 / _replica_count(truth))
 
 

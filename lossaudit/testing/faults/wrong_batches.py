@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from lossaudit.recording import keys
 from lossaudit.recording.recording import Recording
 from lossaudit.recording.series import Series
 from lossaudit.testing.faults.fault import (
@@ -92,7 +93,7 @@ def csv_appended_twice(recording: Recording) -> Series | None:
 
 @fault("one-replica-logged-for-all")
 def rank_zero_only(recording: Recording) -> Series | None:
-    first = epochs_of(recording, tag="loss/replica_0")
+    first = epochs_of(recording, tag=f"{keys.LOSS}{keys.REPLICA}0")
     return epoch_log(mean(*epoch) for epoch in first) if first else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from lossaudit.recording import keys
 from lossaudit.recording.recording import Recording
 from lossaudit.recording.series import Series
 from lossaudit.testing.faults.fault import batch_log, epoch_log, epochs_of, fault, mean
@@ -20,7 +21,7 @@ def regularization_added_again(recording: Recording) -> Series | None:
 
 
 def _with_regularization(recording: Recording, times: int) -> Series | None:
-    added = epochs_of(recording, tag="regularization")
+    added = epochs_of(recording, tag=keys.REGULARIZATION)
     pairs = zip(epochs_of(recording), added, strict=bool(added))
     return (
         epoch_log(mean(*epoch) + times * mean(*extra) for epoch, extra in pairs) if added else None
@@ -32,7 +33,9 @@ def one_output_as_total(recording: Recording) -> Series | None:
     parts = [
         one.tag
         for one in recording.series
-        if one.tag.endswith("_loss") and one.split == "train" and one.tag != "optimised_loss"
+        if one.tag.endswith(keys.OUTPUT_LOSS)
+        and one.split == "train"
+        and one.tag != keys.OPTIMISED_LOSS
     ]
     return (
         epoch_log(mean(*epoch) for epoch in epochs_of(recording, tag=parts[0])) if parts else None
@@ -53,14 +56,14 @@ def _weighted_again(recording: Recording, change: Callable[[float], float]) -> S
     weighted = {
         one.tag: one.values
         for one in recording.series
-        if one.tag.endswith("/weighted") and one.split == "train"
+        if one.tag.endswith(keys.WEIGHTED) and one.split == "train"
     }
     if not weighted:
         return None
-    total = recording.find(tag="loss", split="train", covers="batch").values.copy()
+    total = recording.find(tag=keys.LOSS, split="train", covers="batch").values.copy()
     for tag, values in weighted.items():
         plain = recording.find(
-            tag=tag.removesuffix("/weighted"), split="train", covers="batch"
+            tag=tag.removesuffix(keys.WEIGHTED), split="train", covers="batch"
         ).values
         total += values * change(round(float(values[0] / plain[0]), 4))
     return batch_log(total.tolist())

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from lossaudit.recording import keys
 from lossaudit.recording.recording import Recording
 from lossaudit.recording.series import Series
 from lossaudit.testing.faults.fault import (
@@ -70,7 +71,7 @@ def unweighted_train_loss_as_validation(recording: Recording) -> Series | None:
 def unweighted_data_loss(recording: Recording) -> Series | None:
     if not has(recording, 2):
         return None
-    added = epochs_of(recording, tag="regularization")
+    added = epochs_of(recording, tag=keys.REGULARIZATION)
     pairs = zip(epochs_of(recording), added, strict=bool(added))
     return epoch_log((sum(a) - sum(b)) / len(a) for (a, _), (b, _) in pairs) if added else None
 

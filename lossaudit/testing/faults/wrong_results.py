@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lossaudit.recording import keys
 from lossaudit.recording.recording import Recording
 from lossaudit.recording.series import Series
 from lossaudit.testing.faults.fault import batch_log, batches_of, epoch_log, epochs_of, fault, mean
@@ -24,7 +25,7 @@ def summed_over_accumulation_steps(recording: Recording) -> Series | None:
 
 @fault("loss-scaled-by-replicas")
 def summed_over_replicas(recording: Recording) -> Series | None:
-    replicas = recording.metadata.get("replicas", 8)
+    replicas = recording.metadata.get(keys.REPLICAS, 8)
     return (
         epoch_log(mean(*epoch) * replicas for epoch in epochs_of(recording))
         if replicas > 1

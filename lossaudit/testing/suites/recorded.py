@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lossaudit.recording import keys
 from lossaudit.recording.recording import Recording
 from lossaudit.recording.series import Series
 from lossaudit.testing.schedules import Schedule
@@ -32,7 +33,7 @@ def recorded(subject: Subject, source: Any, truth: Recording, schedule: Schedule
     splits = {one.split for one in truth.series}
     found = list(held.series) if isinstance(held, Recording) else _named(subject, held, schedule)
     claims = [
-        replace(one, covers=subject.covers or one.covers) for one in found if one.tag == "loss"
+        replace(one, covers=subject.covers or one.covers) for one in found if one.tag == keys.LOSS
     ]
     return [_at_hooks(one, schedule) for one in claims if one.split in splits]
 
