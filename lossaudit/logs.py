@@ -1,6 +1,4 @@
-"""`lossaudit.logs.recovered`, under its public name; the audit of logs alone is in
-`lossaudit.auditing.alone`.
-"""
+"""The public home of `recovered`: batch losses recovered from the running means of a log."""
 
 from lossaudit.auditing.alone.recovery import Recovery, recovered
 

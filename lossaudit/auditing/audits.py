@@ -73,10 +73,10 @@ def audit(
     'short-last-batch-counted-as-full'
     """
     if truth is None:
-        return report_on_logs(claims, select=select, ignore=ignore)
+        return report_on_logs(claims).selected(select, ignore)
     if not isinstance(truth, Recording):
         raise TypeError(f"truth must be a Recording, not {type(truth).__name__}: {truth!r:.80}")
-    return report_on(truth, claims_of(claims, truth), select=select, ignore=ignore)
+    return report_on(truth, claims_of(claims, truth)).selected(select, ignore)
 
 
 @_SILENT
@@ -84,8 +84,6 @@ def report_on(
     truth: Recording,
     claims: Iterable[Claim],
     *,
-    select: Iterable[str] = (),
-    ignore: Iterable[str] = (),
     shown: Callable[[list[Claim]], Iterable[Claim]] = iter,
 ) -> Report:
     """Judge claims one by one.
@@ -123,9 +121,7 @@ def report_on(
         else:
             judgements.append(judgement)
             findings.extend(found)
-    return Report(tuple(judgements), tuple(findings), tuple(skipped), truth.metadata).selected(
-        select, ignore
-    )
+    return Report(tuple(judgements), tuple(findings), tuple(skipped), truth.metadata)
 
 
 @_SILENT

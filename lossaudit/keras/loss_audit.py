@@ -149,9 +149,7 @@ class LossAudit(LossRecorder):
         """
         try:
             truth = self.recording
-            report = report_on(
-                truth, self._claims(truth), select=self._select, ignore=self._ignore
-            )
+            report = report_on(truth, self._claims(truth)).selected(self._select, self._ignore)
             report = report if report.verdicts or report.findings else _nothing_captured(truth)
             return self._with_gap(report) if self._explain_gap else report
         except Exception as error:

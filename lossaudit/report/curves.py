@@ -236,9 +236,12 @@ def thinned(values: Floats, most: int = MOST) -> Ints:
     return found[found < n].astype(np.int64)
 
 
-def alone(series: Series, at: int | None = None) -> Evidence:
-    """The evidence of a log beside which there is no truth; `at` is the epoch or step of which a
-    finding speaks.
+def evidence_of_log(series: Series, at: int | None = None) -> Evidence:
+    """The evidence of a log without a truth.
+
+    Args:
+        series: the logged numbers.
+        at: the epoch or step that a finding is about; None for none.
     """
     axis: Ints | None = series.steps
     if series.covers == "epoch" and series.epochs is not None:

@@ -1,3 +1,1 @@
-"""Every expectation that a log can break, as data: one module for each hundred of codes, and
-example programs.
-"""
+"""Every expectation that a log can break, as data: a module per hundred codes, and examples."""

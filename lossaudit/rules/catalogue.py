@@ -16,14 +16,17 @@ RULES: dict[str, Rule] = {
         (one for one in vars(module).values() if isinstance(one, Rule)), key=lambda one: one.code
     )
 }
-"""Every rule, by its code and in its order."""
+"""Every rule by its code, in the order of the codes."""
 
 
 def codes_of(codes: str | Iterable[str]) -> tuple[str, ...]:
-    """Beginnings of rule codes, none of them empty; a string is one.
+    """The beginnings of rule codes, stripped and checked; empty ones are left out.
+
+    Args:
+        codes: the beginnings; a string is one.
 
     Raises:
-        ValueError: no rule begins so.
+        ValueError: no rule begins with one of them.
 
     >>> codes_of(["LA1", " LA301"])
     ('LA1', 'LA301')
@@ -41,7 +44,11 @@ Codes = tuple[str, ...]
 
 
 def narrowed(codes: Iterable[str], select: Iterable[str]) -> Codes:
-    """The codes that begin with one of both; an empty one leaves the other as it is.
+    """What two selections have in common; an empty selection selects everything.
+
+    Args:
+        codes: beginnings of codes.
+        select: other beginnings of codes.
 
     >>> narrowed(["LA1", "LA204"], ["LA102", "LA2"])
     ('LA102', 'LA204')
@@ -59,7 +66,12 @@ def narrowed(codes: Iterable[str], select: Iterable[str]) -> Codes:
 
 
 def wanted(codes: Iterable[str], select: Iterable[str], ignore: Iterable[str]) -> bool:
-    """Whether a test about these codes is to run; one that names none always is.
+    """Whether a test about these codes should run; a test without codes always does.
+
+    Args:
+        codes: the codes that the test is about.
+        select: beginnings of the codes to test; all if empty.
+        ignore: beginnings of the codes not to test.
 
     >>> wanted(["LA102"], ["LA1"], []), wanted(["LA102"], [], ["LA1"]), wanted([], ["LA1"], [])
     (True, False, True)

@@ -16,8 +16,9 @@ class Rule:
         code: `LA` and three digits, never reused.
         name: the expectation in kebab-case.
         expects: the expectation as a sentence.
-        why: what goes wrong when it is broken, and why people meet it.
-        severity: of a finding that says it is broken; one that cannot decide is a warning always.
+        why: what goes wrong if it is broken, and how that happens.
+        severity: of a finding that proves the rule broken; other findings are warnings.
+        verdicts: of a log without a truth (LA5xx): which verdicts a finding has, and when.
     """
 
     code: str
@@ -25,3 +26,4 @@ class Rule:
     expects: str
     why: str
     severity: Severity = "error"
+    verdicts: str = ""

@@ -1,4 +1,4 @@
-"""Whether the batch values of a log agree with its epoch values."""
+"""Whether the batch values of a log agree with its epoch values: LA501, LA502."""
 
 from __future__ import annotations
 
@@ -7,21 +7,20 @@ from collections.abc import Iterator
 import numpy as np
 
 from lossaudit.arithmetic.arrays import Floats
-from lossaudit.auditing.alone.axis import about, place_of
-from lossaudit.auditing.alone.pairing import pairs
-from lossaudit.auditing.alone.pairs import Pair
-from lossaudit.recording.recording import Recording
+from lossaudit.auditing.alone.axis import finding_about, place_of
+from lossaudit.auditing.alone.log import Log
+from lossaudit.auditing.alone.log_check import log_check
+from lossaudit.auditing.alone.pair import Pair
 from lossaudit.report.findings import Finding
 from lossaudit.rules.log_files import FOLLOWS, RUNNING
 
 _RUNNING, _LAST = "running-mean-read-as-batch-loss", "last-batch-shown-as-epoch"
 
 
-def check_running_means(recording: Recording) -> Iterator[Finding]:
-    """LA501: the batch values end in the epoch's value, and are no batch losses of which that is
-    the mean.
-    """
-    for pair in pairs(recording):
+@log_check(RUNNING)
+def check_running_means(log: Log) -> Iterator[Finding]:
+    """The last batch value is the epoch's value, and the epoch's value is no mean of batches."""
+    for pair in log.pairs:
         if pair.batches.covers == "batch" and _ends_wrongly(pair):
             yield _running(pair)
 
@@ -34,25 +33,24 @@ def _running(pair: Pair) -> Finding:
     series, at = pair.batches, int(np.argmax(_distance(pair)))
     causes = _causes(pair)
     mean = (
-        f", but the mean of its {pair.lengths[at]} batch values is {pair.mean[at]:.9g}"
+        f", but its {pair.lengths[at]} batch values average {pair.mean[at]:.9g}"
         if pair.complete
         else ""
     )
     counted = "the only epoch" if len(pair.value) == 1 else f"each of {len(pair.value)} epochs"
     end = int(pair.ends[pair.judged][at])
-    return about(
+    return finding_about(
         RUNNING,
         series,
-        f"the last batch value of {counted} is the value of the epoch: for example "
-        f"{pair.last[at]:.9g} at position "
-        f"{end}{mean}. {_reading(pair, causes)}",
+        f"the last batch value of {counted} is also the epoch's value: for example "
+        f"{pair.last[at]:.9g} at position {end}{mean}. {_explanation(pair, causes)}",
         epoch=_epoch(pair, at),
         observed=float(pair.last[at]),
         cause=causes[0],
         causes=causes,
-        remedy="Take the batch losses from `lossaudit.keras.LossRecorder()`; "
-        "`lossaudit.logs.recovered(series)` gives "
-        "those that went into a running mean, with their errors.",
+        remedy="Take the batch losses from `lossaudit.keras.LossRecorder()`. "
+        "`lossaudit.logs.recovered(series)` recovers those that went into a running mean, "
+        "with their errors.",
         **place_of(series, end),
     )
 
@@ -63,29 +61,33 @@ def _distance(pair: Pair) -> Floats:
 
 
 def _causes(pair: Pair) -> tuple[str, ...]:
-    """Which of the two mistakes it is; both where the numbers do not tell."""
+    """Which of the two mistakes it is; both if the numbers do not tell."""
     if pair.recovered_negative is not None:
         return (_LAST,)
     return (_RUNNING,) if pair.shrinks else (_RUNNING, _LAST)
 
 
-def _reading(pair: Pair, causes: tuple[str, ...]) -> str:
-    running = "the batch values are the mean of the epoch so far, not the loss of each batch"
-    last = "the value of the epoch is the loss of its last batch"
+def _explanation(pair: Pair, causes: tuple[str, ...]) -> str:
+    running = "the batch values are running means of their epoch, not batch losses"
+    last = "the epoch's value is the loss of its last batch"
     if causes == (_RUNNING,):
-        return f"Their changes shrink along the epoch, as those of a mean that begins anew in each must: {running}."
+        return (
+            "The batch values change less and less along each epoch, as a mean that starts anew "
+            f"in each epoch does: {running}."
+        )
     if causes == (_LAST,):
         return (
-            "As a running mean they would need a negative batch loss at position "
-            f"{pair.recovered_negative}, where "
-            f"none is negative: {last}."
+            "If they were running means, the batch at position "
+            f"{pair.recovered_negative} would have a negative loss, but no value is negative: "
+            f"{last}."
         )
-    return f"Either {running}, or {last}. More batches and epochs would tell them apart."
+    return f"Either {running}, or {last}. More batches and epochs would tell which."
 
 
-def check_means(recording: Recording) -> Iterator[Finding]:
-    """LA502: the epoch's value is the mean of its batch values in another way than it should be."""
-    for pair in pairs(recording):
+@log_check(FOLLOWS)
+def check_means(log: Log) -> Iterator[Finding]:
+    """The epoch's value is the mean of its batch values, but not the mean that it should be."""
+    for pair in log.pairs:
         if not pair.complete or not len(pair.value) or pair.ends_in_epoch_value:
             continue
         alike = np.abs(pair.plain_mean - pair.value) <= pair.bound
@@ -98,13 +100,12 @@ def check_means(recording: Recording) -> Iterator[Finding]:
 
 def _unweighted(pair: Pair) -> Finding:
     at = int(np.argmax(np.abs(pair.value - pair.mean)))
-    return about(
+    return finding_about(
         FOLLOWS,
         pair.epochs,
         f"epoch {_epoch(pair, at)} has the value {pair.value[at]:.9g}, but its {pair.lengths[at]} "
-        "batch values average "
-        f"{pair.mean[at]:.9g} weighted by rows (bound {pair.bound[at]:.2g}). It is their "
-        "unweighted mean.",
+        f"batch values average {pair.mean[at]:.9g} weighted by rows (bound {pair.bound[at]:.2g}). "
+        "It is their unweighted mean.",
         epoch=_epoch(pair, at),
         observed=float(pair.value[at]),
         expected=float(pair.mean[at]),
@@ -116,24 +117,22 @@ def _unweighted(pair: Pair) -> Finding:
 
 def _raw(pair: Pair) -> Finding:
     at = int(np.argmax(np.abs(pair.value - pair.last)))
-    return about(
+    return finding_about(
         FOLLOWS,
         pair.batches,
         f"the last running mean of epoch {_epoch(pair, at)} is {pair.last[at]:.9g}, but the "
-        "epoch's value is "
-        f"{pair.value[at]:.9g}, which is the mean of its {pair.lengths[at]} values: they are "
-        "losses of batches.",
+        f"epoch's value is {pair.value[at]:.9g}, the mean of its {pair.lengths[at]} values. "
+        "They are batch losses, not running means.",
         epoch=_epoch(pair, at),
         observed=float(pair.last[at]),
         expected=float(pair.value[at]),
         bound=float(pair.bound[at]),
         cause="batch-loss-read-as-running-mean",
-        remedy="Average what you show: `mean.update_state(loss, sample_weight=len(x)); "
-        "mean.result()`.",
+        remedy="Log the mean: `mean.update_state(loss, sample_weight=len(x)); mean.result()`.",
     )
 
 
 def _epoch(pair: Pair, at: int) -> int:
-    """The number of the judged epoch at a place among them."""
+    """The number of a judged epoch; `at` is its index among the judged ones."""
     row, axis = int(np.flatnonzero(pair.judged)[at]), pair.epochs.axis
     return row if axis is None or pair.epochs.epochs is None else int(axis[row])

@@ -1,6 +1,4 @@
-"""Where the numbers of a log stand: the axis that the columns of one file share, and how findings
-speak of them.
-"""
+"""The axis that the columns of one file share, and findings about it or about one series."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ import numpy as np
 from lossaudit.arithmetic.arrays import Ints
 from lossaudit.recording.recording import Recording
 from lossaudit.recording.series import Series
-from lossaudit.report.curves import alone
+from lossaudit.report.curves import evidence_of_log
 from lossaudit.report.findings import Finding
 from lossaudit.report.verdict import Verdict
 from lossaudit.rules.rule import Rule
@@ -22,12 +20,12 @@ from lossaudit.rules.rule import Rule
 
 @dataclass(frozen=True, eq=False)
 class SharedAxis:
-    """Series that share one axis in one file, and so break one expectation together.
+    """Series of one file that share an axis, and so break an expectation together.
 
     Args:
         series: the series, at least one.
         axis: their common steps, or epochs, in the order of the file, shape (n,).
-        origin: the file, or what a single series calls its origin.
+        origin: the file, or the origin of the series if there is only one.
     """
 
     series: tuple[Series, ...]
@@ -41,12 +39,12 @@ class SharedAxis:
 
     @property
     def unit(self) -> str:
-        """What the axis counts."""
+        """What the axis counts: "epoch" or "step"."""
         return "epoch" if self.covers_epochs else "step"
 
     @property
     def name(self) -> str:
-        """What findings call it."""
+        """The file and the names of the series, as findings print them."""
         names = ", ".join(one.name for one in self.series)
         return f"{self.origin} ({names})" if self.origin else names
 
@@ -63,7 +61,7 @@ class SharedAxis:
             split=first.split,
             origin=self.origin,
             causes=causes,
-            draw=partial(alone, first, fields.get(self.unit)),
+            draw=partial(evidence_of_log, first, fields.get(self.unit)),
             **fields,
         )
 
@@ -74,12 +72,13 @@ def shared_axes(recording: Recording) -> list[SharedAxis]:
     for index, series in enumerate(recording.series):
         axis = series.axis
         if axis is not None and len(axis) > 0:
+            # Series without a file share nothing: the index keeps them apart.
             place = series.file or index
             found.setdefault((place, series.covers, axis.tobytes()), []).append(series)
-    return [_column(series) for series in found.values()]
+    return [_shared_axis(series) for series in found.values()]
 
 
-def _column(series: Sequence[Series]) -> SharedAxis:
+def _shared_axis(series: Sequence[Series]) -> SharedAxis:
     first = series[0]
     axis = first.axis
     assert axis is not None
@@ -88,20 +87,22 @@ def _column(series: Sequence[Series]) -> SharedAxis:
 
 
 def distances(axis: Ints) -> Ints:
-    """The different distances from number to number, in order."""
+    """The different distances from number to number, in ascending order."""
     steps = np.diff(axis)
+    # Long logs mostly have one distance, and finding the extremes is cheaper than sorting.
     return steps[:1] if len(steps) and steps.min() == steps.max() else np.unique(steps)
 
 
 def place_of(series: Series, at: int) -> dict[str, int]:
-    """The epoch or step of a number, where the log knows it."""
+    """The epoch or step of the number at an index, as fields of a finding; empty if unknown."""
     axis = series.axis
     return {} if axis is None else {"epoch" if series.covers == "epoch" else "step": int(axis[at])}
 
 
-def about(rule: Rule, series: Series, text: str, **fields: Any) -> Finding:
+def finding_about(rule: Rule, series: Series, text: str, **fields: Any) -> Finding:
     """A finding about one series; `wrong` unless `fields` say otherwise."""
     verdict = fields.pop("verdict", Verdict.WRONG)
+    marked = fields.get("epoch" if series.covers == "epoch" else "step")
     return Finding(
         rule.code,
         verdict,
@@ -110,6 +111,6 @@ def about(rule: Rule, series: Series, text: str, **fields: Any) -> Finding:
         tag=series.tag,
         split=series.split,
         origin=series.origin,
-        draw=partial(alone, series, fields.get("epoch" if series.covers == "epoch" else "step")),
+        draw=partial(evidence_of_log, series, marked),
         **{"causes": (fields["cause"],)} | fields,
     )

@@ -1,4 +1,4 @@
-"""Pairing: which batch values of a log lead to which of its epoch values."""
+"""Pairing: finds which batch values of a log lead to which of its epoch values."""
 
 from __future__ import annotations
 
@@ -10,23 +10,36 @@ import numpy as np
 
 from lossaudit.arithmetic.arrays import Ints
 from lossaudit.auditing.alone.axis import distances
-from lossaudit.auditing.alone.pairs import NOWHERE, Pair
+from lossaudit.auditing.alone.pair import NOWHERE, Pair
 from lossaudit.recording.recording import Recording
 from lossaudit.recording.series import Series
 
 
-def pairs(recording: Recording) -> Iterator[Pair]:
-    """Every batch series of a loss beside every epoch series of its tag and split, where they can
-    be put together.
+def pairs_by_index(recording: Recording) -> dict[tuple[int, int], tuple[Pair, ...]]:
+    """Every batch series of a loss with every epoch series of its tag and split that fits it.
+
+    Returns:
+        The pairs by the indices of the two series in the recording: one pair for each session,
+        none where the sessions do not fit.
     """
-    for batches in recording.series:
+    found = {}
+    for index, batches in enumerate(recording.series):
         if batches.covers == "epoch" or not len(batches) or not batches.is_loss:
             continue
-        for epochs in recording.select(tag=batches.tag, split=batches.split, covers="epoch"):
-            first, second = _sessions(batches), _sessions(epochs)
-            if len(first) == len(second):
-                for one, other in zip(first, second, strict=True):
-                    yield from _paired(one, other)
+        for other, epochs in enumerate(recording.series):
+            if epochs.covers == "epoch" and (epochs.tag, epochs.split) == (
+                batches.tag,
+                batches.split,
+            ):
+                found[index, other] = tuple(_of_each_session(batches, epochs))
+    return found
+
+
+def _of_each_session(batches: Series, epochs: Series) -> Iterator[Pair]:
+    first, second = _sessions(batches), _sessions(epochs)
+    if len(first) == len(second):
+        for one, other in zip(first, second, strict=True):
+            yield from _paired(one, other)
 
 
 def _sessions(series: Series) -> list[Series]:
@@ -38,6 +51,7 @@ def _sessions(series: Series) -> list[Series]:
         else np.flatnonzero(np.diff(axis) < 0) + 1
     )
     if series.covers != "epoch" and series.epochs is not None:
+        # Steps may be counted within each epoch, so that only the epochs tell a new session.
         back = np.flatnonzero(np.diff(series.epochs) < 0) + 1
     edges = [0, *back.tolist(), len(series)]
     return (
@@ -64,6 +78,7 @@ def _pair(batches: Series, epochs: Series, starts: Ints, ends: Ints, *, complete
     weights = np.ones(len(batches)) if batches.weights is None else batches.weights
     sums = np.cumsum(weights)
     begins = np.sort(starts[starts != NOWHERE])
+    # Rows before each epoch, subtracted from the running sum instead of summing epoch by epoch.
     before = sums[begins] - weights[begins]
     group = np.searchsorted(begins, np.arange(len(batches)), side="right") - 1
     so_far = sums - np.where(group < 0, 0.0, before[np.maximum(group, 0)])
@@ -90,7 +105,7 @@ def _by_epoch(batches: Series, epochs: Series) -> Iterator[Pair]:
 
 
 def _places(labels: Ints, axis: Ints) -> Ints | None:
-    """Where each of `axis` is among the labels; None where a label stands there twice."""
+    """The index of each of `axis` among the labels; None if one of either is there twice."""
     order = np.argsort(labels, kind="stable")
     if np.any(np.diff(labels[order]) == 0) or len(np.unique(axis)) < len(axis):
         return None
@@ -99,13 +114,15 @@ def _places(labels: Ints, axis: Ints) -> Ints | None:
 
 
 def _by_step(batches: Series, epochs: Series) -> Iterator[Pair]:
-    """Only every so many steps were logged: the number of batches of an epoch is what makes their
-    ends meet.
+    """Only some steps were logged: try each number of batches that an epoch may have.
+
+    The right number makes the last batch value of each epoch the epoch's value.
     """
     axis = epochs.axis
     assert batches.steps is not None
     if axis is None or axis[0] < 0:
         return
+    # From here on a step is the count of batches done: the last of epoch k is (k + 1) · length.
     steps = batches.steps + (1 if batches.steps[0] == 0 else 0)
     spacing, last, every = _spacing(batches.steps), int(axis[-1]) + 1, _every(axis)
     totals = range(int(steps[-1]), int(steps[-1]) + min(spacing, 1000))
@@ -126,20 +143,18 @@ def _by_step(batches: Series, epochs: Series) -> Iterator[Pair]:
 
 
 def _every(axis: Ints) -> int:
-    """How many epochs one of those logged stands for."""
+    """One epoch in how many was logged; 1 if that is irregular."""
     gaps = np.diff(axis, prepend=-1)
     return int(gaps[0]) if np.all(gaps == gaps[0]) and gaps[0] > 0 else 1
 
 
 def _spacing(steps: Ints) -> int:
-    """The largest number of which all distances between steps are multiples."""
+    """The greatest common divisor of the distances between steps."""
     return gcd(*distances(steps).tolist()) or 1
 
 
 def _goes_on(epochs: Series) -> bool:
-    """Whether no epoch is missing; epoch values may also stand at the steps at which their epochs
-    end.
-    """
+    """Whether no epoch is missing; epoch values may also be at the steps that end the epochs."""
     axis = epochs.axis
     gaps = np.zeros(0) if axis is None else distances(axis)
     return len(gaps) == 0 or (len(gaps) == 1 and (epochs.epochs is None or gaps[0] == 1))

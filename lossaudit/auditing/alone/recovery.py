@@ -18,11 +18,11 @@ class Recovery:
     """Batch losses recovered from the running means of a log.
 
     Args:
-        series: the recovered losses beside the steps and epochs of the log, with `covers="batch"`;
-            NaN where nothing could be recovered.
+        series: the recovered losses with the steps and epochs of the log and `covers="batch"`;
+            NaN if a loss cannot be recovered.
         errors: how far each may be from the loss of its batch, shape (n,).
-        rows_known: False where batches of equal rows were assumed; a short last batch of an epoch
-            is then off by more.
+        rows_known: False if batches of equal rows were assumed; the loss of a short last batch is
+            then further off than its error says.
     """
 
     series: Series
@@ -34,12 +34,12 @@ def recovered(running: Series, *, batches: int | None = None) -> Recovery:
     """The batch losses that went into the running means of a log, each with its error.
 
     Args:
-        running: running means that begin anew in every epoch, none of them missing; with `weights`
-            where the rows of the batches are known.
-        batches: number of batches of an epoch, where the series does not know its epochs.
+        running: running means that start anew in every epoch, none of them missing; with
+            `weights` if the rows of the batches are known.
+        batches: number of batches of an epoch, if the series has no epochs.
 
     Raises:
-        ValueError: the epochs are unknown, or steps are missing within one.
+        ValueError: the epochs are unknown, or steps are missing within an epoch.
 
     >>> recovered(Series([1.0, 1.5, 3.0], weights=[4, 4, 2]), batches=3).series.values
     array([1., 2., 9.])
@@ -69,8 +69,7 @@ def _epochs_of(running: Series, batches: int | None) -> Any:
         return np.arange(len(running)) // batches
     if running.epochs is None:
         raise ValueError(
-            f"{running.name} does not know its epochs; say batches=, the number of batches of an "
-            "epoch"
+            f"{running.name} has no epochs: give batches=, the number of batches of an epoch"
         )
     return running.epochs
 
@@ -81,7 +80,6 @@ def _refuse_gaps(part: Series) -> None:
         at = int(np.flatnonzero(gaps != 1)[0])
         steps = part.steps if part.steps is not None else np.zeros(0)
         raise ValueError(
-            f"steps={steps[at]}, {steps[at + 1]} of {part.name} are not one after the other: a "
-            "batch loss can be "
-            "recovered only where the running mean before and after it was logged"
+            f"steps={steps[at]}, {steps[at + 1]} of {part.name} are not consecutive: a batch loss "
+            "can be recovered only if the running means before and after it were logged"
         )

@@ -1,8 +1,8 @@
-"""For a rule, a program that breaks it and the same program put right: what its page shows, and
-what was tried.
+"""Examples: for a rule, a program that breaks it and the same program corrected.
 
-To add one, call `add_example` in the module of its setting. `docs/write_rules.py` plays both
-programs: the wrong one must break the rule, and the right one must not.
+To add one, call `add_example` in the module of its setting. `docs/write_rules.py` runs both
+programs: the wrong one must break the rule, and the right one must not. The page of the rule shows
+both, with the finding about the wrong one.
 """
 
 from lossaudit.rules.examples import (

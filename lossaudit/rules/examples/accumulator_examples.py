@@ -1,6 +1,4 @@
-"""Examples of accumulators, and of callbacks that do more than log: what only the conformance
-suite can try.
-"""
+"""Examples of accumulators and of callbacks that disturb: only the conformance suite finds them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Example: a program that breaks a rule, and the same program put right."""
+"""Example: a program that breaks a rule, and the same program corrected."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 Setting = Literal["loop", "log", "fit", "accumulator", "callback"]
-"""What the programs of an example are played in; `SETTINGS` says what each has."""
+"""Where the programs of an example run; `SETTINGS` says what each setting provides."""
 
 SETTINGS: dict[Setting, str] = {
-    "loop": "`data` has 10 rows in batches of 4, 4 and 2. `train_step(x, y)` trains on one batch and returns its loss, "
-    "which is 1, 2 and 9 in the first epoch. What `log(name, number, step=…)` was given is judged "
-    "by those losses.",
-    "log": "`data` has 10 rows in batches of 4, 4 and 2, and `train_step(x, y)` returns the loss of one of them. What "
-    "`log(name, number, step=…)` was given is judged by itself.",
-    "fit": "`data` is a `tf.data.Dataset` of 10 rows `x` and `y` in batches of 4, and `model` is a compiled model; "
-    "their losses are 1, 2 and 9. `lossaudit run` judges the program.",
-    "accumulator": "`Mean` is a right accumulator, whose state is `self.total` and `self.count`. The last class is put "
-    "to the test by `lossaudit.testing.run_checks`.",
-    "callback": "The class is put to the test by `lossaudit.testing.run_checks`.",
+    "loop": "`data` has 10 rows in batches of 4, 4 and 2. `train_step(x, y)` trains on one batch "
+    "and returns its loss: 1, 2 and 9 in the first epoch. The numbers given to "
+    "`log(name, number, step=…)` are compared with these losses.",
+    "log": "`data` has 10 rows in batches of 4, 4 and 2. `train_step(x, y)` trains on one batch "
+    "and returns its loss. The numbers given to `log(name, number, step=…)` are judged alone.",
+    "fit": "`data` is a `tf.data.Dataset` of 10 rows `x` and `y` in batches of 4, with losses of "
+    "1, 2 and 9. `model` is a compiled model. `lossaudit run` judges the program.",
+    "accumulator": "`Mean` is a correct accumulator with the state `self.total` and `self.count`. "
+    "`lossaudit.testing.run_checks` tests the last class.",
+    "callback": "`lossaudit.testing.run_checks` tests the class.",
 }
 
 
@@ -28,9 +28,9 @@ class Example:
 
     Args:
         code: the rule that one of them breaks.
-        setting: what both are played in.
-        wrong: the one that breaks it.
-        right: the one that does not.
+        setting: where both run.
+        wrong: the program that breaks the rule.
+        right: the program that does not.
     """
 
     code: str
@@ -45,8 +45,14 @@ EXAMPLES: dict[str, Example] = {}
 def add_example(code: str, setting: Setting, *, wrong: str, right: str) -> None:
     """Register the example of a rule.
 
+    Args:
+        code: the rule that `wrong` breaks.
+        setting: where both programs run.
+        wrong: the source of the program that breaks the rule.
+        right: the source of the same program without the mistake.
+
     Raises:
-        ValueError: the rule has one already.
+        ValueError: the rule has an example already.
     """
     if code in EXAMPLES:
         raise ValueError(f"code={code!r} has an example already")

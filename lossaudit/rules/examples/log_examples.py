@@ -1,4 +1,4 @@
-"""Examples of logs that break a rule by themselves, without the losses that there were."""
+"""Examples of logs that are judged alone, without the true losses."""
 
 from __future__ import annotations
 

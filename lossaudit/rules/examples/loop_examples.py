@@ -1,4 +1,4 @@
-"""Examples of hand-written loops, whose numbers are judged by the losses that there were."""
+"""Examples of hand-written loops, whose numbers are compared with the true losses."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ add_example(
     "LA203",
     "loop",
     wrong="""
-losses = [4.5, 4.25, 4.0]  # as the run before this one saved them
+losses = [4.5, 4.25, 4.0]  # saved by the run before this one
 for epoch in range(2):
     for x, y in data:
         losses.append(train_step(x, y))

@@ -1,4 +1,4 @@
-"""Examples of callbacks and models in a training by `fit`."""
+"""Examples of callbacks and models that are trained with `fit`."""
 
 from __future__ import annotations
 

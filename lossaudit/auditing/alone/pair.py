@@ -1,9 +1,8 @@
-"""How the batch values of a log and its epoch values hang together, where nobody recorded the
-truth.
+"""Pair: the batch values of a log with the epoch values that they lead to.
 
 A batch series and an epoch series of the same tag and split prove each other right, or prove that
-one of them is not what it says: the epoch's value is the mean of its batch losses, or it is the
-last of a running mean.
+one of them is not what it promises. The epoch's value is the mean of its batch losses, or it is
+the last running mean.
 """
 
 from __future__ import annotations
@@ -20,25 +19,25 @@ from lossaudit.recording.series import Series
 
 NOWHERE = -1
 _FEWEST_CHANGES = 6
-"""Changes in each half of the epochs that it takes to say whether they shrink."""
+"""Changes needed in each half of the epochs to tell whether they shrink."""
 _COARSENESS = ("bfloat16", "float16", "float32", "float64")
 
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """The batch values of a log beside the epoch values that they lead to.
+    """The batch values of a log with the epoch values that they lead to, of m epochs.
 
     Args:
-        batches: the values logged after batches.
-        epochs: the values logged for epochs.
-        ends: index into `batches` of the last batch of each epoch, NOWHERE where it was not
-            logged, shape (m,).
-        starts: index into `batches` of the first value of each epoch, NOWHERE where it has none,
+        batches: the values logged after batches, n of them.
+        epochs: the values logged for epochs, m of them.
+        ends: index into `batches` of the last batch of each epoch, NOWHERE if it was not logged,
             shape (m,).
-        so_far: rows of the epoch up to and with each batch, or batches where rows are unknown,
+        starts: index into `batches` of the first value of each epoch, NOWHERE if it has none,
+            shape (m,).
+        so_far: rows of the epoch up to and including each batch; if rows are unknown, batches;
             shape (n,).
-        complete: whether every batch of each epoch is there.
-        ways: how many ways of finding the ends of epochs were tried.
+        complete: whether every batch of each epoch was logged.
+        ways: how many ways to find the ends of epochs were tried.
     """
 
     batches: Series
@@ -51,8 +50,9 @@ class Pair:
 
     @cached_property
     def judged(self) -> NDArray[np.bool_]:
-        """Epochs whose last batch is there and whose numbers are all finite, shape (m,)."""
+        """Epochs whose last batch was logged and whose numbers are all finite, shape (m,)."""
         known = self.ends != NOWHERE
+        # Differences of running counts judge every epoch at once, without a loop.
         bad = np.append(0, np.cumsum(~np.isfinite(self.batches.values)))
         finite = bad[self.ends + 1] == bad[self.starts]
         return known & finite & np.isfinite(self.epochs.values)
@@ -69,9 +69,7 @@ class Pair:
 
     @cached_property
     def slack(self) -> Floats:
-        """How far the same number may be from itself in the two logs: half an ulp, and half a
-        digit of each.
-        """
+        """How far one number may differ between the two logs: half an ulp, half a digit each."""
         return (
             half_ulp(self.value, self._dtype)
             + decimals_bound(self.batches.decimals)
@@ -85,19 +83,19 @@ class Pair:
 
     @cached_property
     def leads_to_epoch_value(self) -> bool:
-        """Whether the last running mean of every epoch is the epoch's value, both of them rounded
-        as means are.
-        """
+        """Whether the last running mean of every epoch is the epoch's value, up to rounding."""
         return len(self.value) > 0 and bool(np.all(np.abs(self.last - self.value) <= self.bound))
 
     @cached_property
     def no_coincidence(self) -> bool:
-        """Whether it would be a miracle if unrelated numbers from the range of each epoch's
-        batches were its value.
+        """Whether the last batch values are too close to the epoch values for coincidence.
+
+        The chance is that of numbers drawn evenly from the range of each epoch's batch values.
         """
         low, high = self._of_each_epoch(np.minimum), self._of_each_epoch(np.maximum)
         varying = high > low
         chances = np.minimum(1.0, 4 * self.slack[varying] / (high - low)[varying])
+        # Logarithms, because the product of many chances underflows; a chance of 0 gives -inf.
         with np.errstate(divide="ignore"):
             return self.ways * float(np.exp(np.sum(np.log(chances)))) < COINCIDENCE
 
@@ -108,14 +106,12 @@ class Pair:
 
     @cached_property
     def mean(self) -> Floats:
-        """The mean of the batch values of each judged epoch, weighted by rows where they are
-        known.
-        """
+        """The mean of the batch values of each judged epoch, weighted by rows if known."""
         return self._mean(self._weights)
 
     @cached_property
     def plain_mean(self) -> Floats:
-        """The mean of the batch values of each judged epoch, each counted alike."""
+        """The unweighted mean of the batch values of each judged epoch."""
         return self._mean(np.ones(len(self.batches)))
 
     @cached_property
@@ -129,10 +125,10 @@ class Pair:
 
     @cached_property
     def short_last(self) -> tuple[float, float] | None:
-        """How many rows the last batch may have beside a full one, in every epoch alike; None
-        where nothing fits.
+        """The rows of the last batch as a share of a full one, the same in every epoch.
 
-        Where the rows are known they are what they are, and the answer is (1, 1) or None.
+        An interval of shares that make every epoch value the mean of its batch values; None if no
+        share does. If the rows are known, it is (1, 1) or None.
         """
         if not self.complete or not len(self.value):
             return None
@@ -142,17 +138,13 @@ class Pair:
 
     @property
     def follows(self) -> bool:
-        """Whether the epoch values are the means of the batch values: a proof that the two logs
-        agree.
-        """
+        """Whether the epoch values are the means of the batch values, so that the logs agree."""
         share = self.short_last
         return share is not None and (share == (1.0, 1.0) or len(self.value) > 1)
 
     @cached_property
     def cannot_follow(self) -> bool:
-        """Whether the epoch values are no means of the batch values, however few rows the last
-        batch has.
-        """
+        """Whether no number of rows of the last batch makes the epoch values means of batches."""
         if not self.complete or not len(self.value):
             return bool(np.any(self._of_each_epoch(np.maximum) > self._of_each_epoch(np.minimum)))
         without_last = np.where(self.lengths > 1, self._without_last(), self.mean)
@@ -165,9 +157,7 @@ class Pair:
 
     @cached_property
     def hardly_follow(self) -> bool:
-        """Whether only the rounding of very many batches could make the epoch values means of the
-        batch values.
-        """
+        """Whether only the rounding of very many batches makes the epoch values means of them."""
         if (
             decimals_bound(self.batches.decimals)
             or decimals_bound(self.epochs.decimals)
@@ -184,10 +174,9 @@ class Pair:
 
     @cached_property
     def recovered_negative(self) -> int | None:
-        """Index of a value that, in a running mean, would need a negative batch loss; None if
-        there is none.
+        """Index of the first value that, in a running mean, needs a negative batch loss, or None.
 
-        Where a value was logged that is negative itself, nothing follows from another one.
+        If any logged value is negative, losses may be negative, and nothing follows.
         """
         values, before = self.batches.values, np.append(0.0, self.batches.values[:-1])
         if np.any(values < 0) or np.any(self.epochs.values < 0):
@@ -207,11 +196,10 @@ class Pair:
 
     @cached_property
     def shrinks(self) -> bool:
-        """Whether the changes from value to value shrink along the epochs, as those of a running
-        mean must.
+        """Whether the values change less and less along the epochs, as running means must.
 
-        And whether the values jump where an epoch begins, as a mean that begins anew does, and a
-        curve that only flattens does not.
+        The values must also jump where an epoch begins, as a mean that starts anew does. A curve
+        that only flattens does not.
         """
         starts, lengths = self.starts[self.judged], self.lengths
         place, rows = np.zeros(len(self.batches)), spread(starts, lengths)
@@ -237,8 +225,7 @@ class Pair:
 
     def _mean(self, weights: Floats, values: Floats | None = None) -> Floats:
         values = self.batches.values if values is None else values
-        # Only finite epochs are judged; what is not finite must not reach them through the running
-        # sum.
+        # Only finite epochs are judged; other numbers must not reach them through the sum.
         values = np.where(np.isfinite(values), values, 0.0)
         with np.errstate(all="ignore"):
             return self._reduced(np.add, values * weights) / self._reduced(np.add, weights)
@@ -250,20 +237,21 @@ class Pair:
         """One number for each judged epoch."""
         if not len(self.value):
             return np.zeros(0)
+        # `reduceat` also reduces the gaps between epochs; every second result is an epoch. The 0
+        # that is appended makes the end of the last epoch a valid index.
         edges = np.stack([self.starts[self.judged], self.ends[self.judged] + 1], axis=1).ravel()
         return reduce.reduceat(np.append(column, 0.0), edges)[::2]
 
     def _without_last(self) -> Floats:
-        """The mean of all but the last batch value of each epoch, counted alike."""
+        """The unweighted mean of all but the last batch value of each epoch."""
         with np.errstate(all="ignore"):
             return (self.plain_mean * self.lengths - self.last) / (self.lengths - 1)
 
     def _common_share(self) -> tuple[float, float] | None:
-        """The rows of the last batch beside those of a full one that give every epoch value, as an
-        interval in (0, 1].
+        """The shares of a full batch, in (0, 1], that give every epoch value as the mean.
 
-        (S + r·x) / (n - 1 + r) = E gives r = (S - (n - 1)·E) / (E - x) for the sum S of all but
-        the last value x.
+        (S + r·x) / (n - 1 + r) = E gives r = (S - (n - 1)·E) / (E - x), where S is the sum of all
+        values but the last one, x.
         """
         full = self.lengths - 1
         before = self.plain_mean * self.lengths - self.last
@@ -272,6 +260,8 @@ class Pair:
                 (before - full * value) / (value - self.last)
                 for value in (self.value - self.bound, self.value + self.bound)
             ]
+        # An epoch value that is near its last batch value leaves r undetermined: the divisor
+        # E - x may be zero.
         surrounds = np.abs(self.value - self.last) <= self.bound
         vague = (full == 0) | surrounds
         if np.any(
@@ -284,7 +274,7 @@ class Pair:
 
 
 def spread(starts: Ints, lengths: Ints) -> Ints:
-    """Every index of ranges that begin at `starts`."""
+    """Every index of the ranges that begin at `starts` and have these `lengths`, in order."""
     total = int(lengths.sum())
     offsets = np.cumsum(lengths) - lengths
     return np.arange(total) - np.repeat(offsets, lengths) + np.repeat(starts, lengths)
