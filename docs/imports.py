@@ -37,7 +37,7 @@ Graph = Mapping[str, frozenset[str]]
 
 
 def modules(package: Path = PACKAGE) -> dict[str, Path]:
-    """The file of each module, by its dotted name in the package; the package itself is left out."""
+    """The file of each module by its dotted name; the package itself is left out."""
     named = {
         ".".join(path.relative_to(package).with_suffix("").parts): path
         for path in package.rglob("*.py")
