@@ -51,7 +51,7 @@ def main(chromium: str = "chromium") -> None:
             ]
             subprocess.run([chromium, *options, page], check=True)
             with Image.open(picture) as taken:
-                # 128 colours are enough for text and plots, and make the file four times smaller.
+                # 128 colours are enough for text and plots, and make the file three times smaller.
                 taken.convert("RGB").quantize(128).save(picture, optimize=True)
 
 
