@@ -1,7 +1,7 @@
-"""Who imports whom: the imports of every module of the package, wherever in a file they are.
+"""The import graph of the package: which module imports which, wherever in a file.
 
-Imports inside functions and under `TYPE_CHECKING` count as well: a reader of a file follows them
-too.
+Imports inside functions and under `TYPE_CHECKING` count too: a reader of a file follows them as
+well.
 """
 
 from __future__ import annotations
@@ -30,17 +30,14 @@ ORDER = (
     "cli",
     "__main__",
 )
-"""The packages and modules at the root, in the order in which they may import: only from what is
-named before.
-"""
+"""The packages and modules at the root. Each may import only those named before it."""
 
 Graph = Mapping[str, frozenset[str]]
+"""The names that each name imports."""
 
 
 def modules(package: Path = PACKAGE) -> dict[str, Path]:
-    """The file of each module, by its name without that of the package; the package itself is not
-    among them.
-    """
+    """The file of each module by its dotted name; the package itself is left out."""
     named = {
         ".".join(path.relative_to(package).with_suffix("").parts): path
         for path in package.rglob("*.py")
@@ -53,7 +50,7 @@ def modules(package: Path = PACKAGE) -> dict[str, Path]:
 
 
 def import_graph(package: Path = PACKAGE) -> dict[str, frozenset[str]]:
-    """The modules of a package that each of its modules imports."""
+    """The modules of the package that each of its modules imports."""
     files = modules(package)
     return {
         name: frozenset(_imports(path, package.name, files) - {name})
@@ -62,7 +59,7 @@ def import_graph(package: Path = PACKAGE) -> dict[str, frozenset[str]]:
 
 
 def between_packages(graph: Graph) -> dict[str, frozenset[str]]:
-    """The same for the packages and modules at the root."""
+    """The same graph between the packages and modules at the root."""
     found: dict[str, set[str]] = {top(name): set() for name in graph}
     for name, others in graph.items():
         found[top(name)] |= {top(other) for other in others} - {top(name)}
@@ -70,10 +67,24 @@ def between_packages(graph: Graph) -> dict[str, frozenset[str]]:
 
 
 def circles(graph: Graph) -> list[list[str]]:
-    """The modules of each circle: a module in it imports itself by way of the others."""
+    """The modules of each import circle, sorted."""
     reached = {name: _reachable(graph, name) for name in graph}
     found = {frozenset(one for one in reached[name] if name in reached[one]) for name in graph}
     return sorted(sorted(circle) for circle in found if circle)
+
+
+def reduced(graph: Graph) -> dict[str, frozenset[str]]:
+    """The transitive reduction: the fewest edges from which all others follow.
+
+    The graph must have no circle; see `circles`.
+
+    >>> {name: sorted(others) for name, others in reduced({"c": {"a", "b"}, "b": {"a"}}).items()}
+    {'c': ['b'], 'b': ['a']}
+    """
+    return {
+        name: frozenset(others) - {far for near in others for far in _reachable(graph, near)}
+        for name, others in graph.items()
+    }
 
 
 def top(name: str) -> str:
@@ -83,7 +94,7 @@ def top(name: str) -> str:
 
 def _reachable(graph: Graph, start: str) -> set[str]:
     found: set[str] = set()
-    left = list(graph[start])
+    left = list(graph.get(start, ()))
     while left:
         name = left.pop()
         if name not in found:
@@ -105,6 +116,6 @@ def _imports(path: Path, package: str, known: Iterable[str]) -> set[str]:
 
 
 def _module(name: str, known: Iterable[str]) -> str:
-    """The module that an imported name is, or that it is from; empty for the package itself."""
+    """The module that an imported name is, or comes from; empty for the package itself."""
     inside = name.partition(".")[2]
     return inside if inside in known else inside.rpartition(".")[0]
