@@ -247,7 +247,7 @@ def test_covers_overrules_what_was_guessed(capsys, tmp_path):
 
 def test_one_run_of_a_folder_of_runs_is_picked_by_name(capsys):
     assert main(["audit", "."]) == 2
-    assert "holds the runs 'every', 'logs'" in capsys.readouterr().err
+    assert "has the runs 'every', 'logs'" in capsys.readouterr().err
     status, report = audited(capsys, ".", "--run", "logs", "--truth", "run.lossaudit")
     assert status == 0
     assert "./logs/train: epoch_loss" in by_origin(report)

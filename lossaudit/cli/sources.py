@@ -35,7 +35,7 @@ class Source:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What its reader guessed, left out or found torn."""
+        """What its reader guessed, left out or found cut off."""
         return tuple(self.recording.metadata.get(keys.NOTES, ()))
 
     @property

@@ -107,7 +107,7 @@ def _notes(scan: Scan, folder: Path, files: Sequence[Path]) -> Iterator[str]:
         yield f"{folder.name} has {len(files)} event files, read in the order of their creation"
     if scan.others:
         tags = ", ".join(scan.others)
-        yield f"{sum(scan.others.values()):,} summaries that are not scalars left out: {tags:.200}"
+        yield f"{sum(scan.others.values()):,} summaries that are not scalars are left out: {tags:.200}"
 
 
 FORMAT = Format("tensorboard", "an event file of TensorBoard or a folder of them", sniff, read)

@@ -14,7 +14,7 @@ SOURCE = "source"
 """Path of the log, a string."""
 
 NOTES = "notes"
-"""What a reader guessed, left out or found torn: a list of sentences."""
+"""What a reader guessed, left out or found cut off: a list of sentences."""
 
 LOSS_WEIGHTS = "loss_weights"
 """Weight of each output in the total loss, by the name of the output."""

@@ -65,10 +65,10 @@ def test_the_loss_of_a_trainer_is_at_its_steps_with_its_decimals(state):
     )
     assert (loss.decimals, loss.covers, loss.epochs) == (4, "batch", None)
     assert (
-        "loss: each number is the mean of the 5 steps since the one before"
+        "loss: each number is the mean of the 5 steps since the previous number"
         in state.metadata["notes"]
     )
-    assert "loss: epochs have fractions, and are left out" in state.metadata["notes"]
+    assert "loss: epochs have fractions and are left out" in state.metadata["notes"]
 
 
 def test_the_evaluations_of_a_trainer_are_validation(state):
@@ -121,7 +121,7 @@ def test_null_and_nan_in_a_history_keep_their_places(tmp_path):
     recording = lossaudit.read(tmp_path / "h.json")
     assert np.array_equal(recording.find().values, [1, np.nan, np.nan, np.inf], equal_nan=True)
     assert "loss: 1 of 4 numbers are null: read as NaN" in recording.metadata["notes"]
-    assert "loss: 2 NaN and 1 infinite among 4 numbers" in recording.metadata["notes"]
+    assert "loss: 2 of 4 numbers are NaN, 1 are infinite" in recording.metadata["notes"]
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
@@ -129,14 +129,14 @@ def test_a_pickle_is_refused_with_the_reason(tmp_path, protocol):
     (tmp_path / "history").write_bytes(pickle.dumps({"loss": [1.0, 0.5]}, protocol))
     with pytest.raises(
         lossaudit.LogFileError,
-        match=r"holds a pickle, and reading one runs whatever program.*json\.",
+        match=r"is a pickle; loading it can run arbitrary code\. Save plain numbers .*json\.",
     ):
         lossaudit.read(tmp_path / "history")
 
 
 def test_a_pickle_that_numpy_saved_is_refused_as_well(tmp_path):
     np.save(tmp_path / "history.npy", {"loss": [1.0]}, allow_pickle=True)
-    with pytest.raises(lossaudit.LogFileError, match="holds a pickle"):
+    with pytest.raises(lossaudit.LogFileError, match="is a pickle"):
         lossaudit.read(tmp_path / "history.npy")
 
 
@@ -154,7 +154,8 @@ def test_lists_with_steps_are_a_table(tmp_path):
 def test_columns_of_several_lengths_are_no_table(tmp_path):
     (tmp_path / "log.json").write_text('{"a": [5, 6], "b": [1.0]}')
     with pytest.raises(
-        lossaudit.LogFileError, match=r"has columns of several lengths, .*: {'a': 2, 'b': 1}"
+        lossaudit.LogFileError,
+        match=r"is not a table: its columns differ in length: {'a': 2, 'b': 1}",
     ):
         lossaudit.read(tmp_path / "log.json", loss="b")
 

@@ -110,7 +110,7 @@ def test_a_torn_file_of_many_records_is_read_to_its_tail(tmp_path):
     path.write_bytes(path.read_bytes()[:-1])
     recording = lossaudit.read(path)
     assert recording.find(tag="loss").values.tolist() == list(range(1499))
-    assert f"the last record of {path.name} is torn" in notes(recording)
+    assert f"the last record of {path.name} is cut off" in notes(recording)
     assert "1,500 records before it were read" in notes(recording)  # the first one has the version
 
 
@@ -123,7 +123,8 @@ def test_a_changed_byte_anywhere_in_the_middle_is_an_error_with_the_number_of_go
     for byte in range(third, fourth):
         path.write_bytes(whole[:byte] + bytes([whole[byte] ^ 1]) + whole[byte + 1 :])
         with pytest.raises(
-            lossaudit.LogFileError, match=rf"the 2 records before byte {third:,} are good"
+            lossaudit.LogFileError,
+            match=rf"is damaged at byte {third:,}: the 2 records before it are good",
         ):
             lossaudit.read(path)
 
@@ -138,9 +139,7 @@ def test_files_of_a_resumed_training_follow_one_another_and_steps_may_repeat(tmp
     recording = lossaudit.read(tmp_path)
     assert recording.find(tag="loss").values.tolist() == [5, 4, 3, 2.5, 2]
     assert recording.find(tag="loss").steps.tolist() == [0, 1, 2, 2, 3]
-    assert "train has 2 event files, read in the order in which they were begun" in notes(
-        recording
-    )
+    assert "train has 2 event files, read in the order of their creation" in notes(recording)
 
 
 def test_values_of_older_writers_and_of_other_types_are_read(tmp_path):
@@ -176,8 +175,8 @@ def test_summaries_that_are_no_scalars_are_counted(tmp_path):
     writer.close()
     recording = lossaudit.read(tmp_path)
     assert [one.tag for one in recording.series] == ["loss"]
-    assert "3 summaries that are no scalars are left out: kernel, note, pair" in notes(recording)
-    assert "loss: 1 NaN and 0 infinite among 1 numbers" in notes(recording)
+    assert "3 summaries that are not scalars are left out: kernel, note, pair" in notes(recording)
+    assert "loss: 1 of 1 numbers are NaN, 0 are infinite" in notes(recording)
 
 
 def test_several_runs_in_a_folder_are_listed_and_one_is_picked(tmp_path):
@@ -185,7 +184,7 @@ def test_several_runs_in_a_folder_are_listed_and_one_is_picked(tmp_path):
     loop(tmp_path / "second" / "train", [2.0])
     loop(tmp_path / "second" / "validation", [3.0])
     with pytest.raises(
-        lossaudit.LogFileError, match=r"holds the runs 'first', 'second': name one with run=…"
+        lossaudit.LogFileError, match=r"has the runs 'first', 'second': name one with run=…"
     ):
         lossaudit.read(tmp_path)
     recording = lossaudit.read(tmp_path, run="second")
@@ -205,7 +204,9 @@ def test_train_and_validation_of_as_many_points_are_by_epoch_and_the_user_may_sa
     assert [(one.covers, one.epochs.tolist()) for one in recording.series] == [
         ("epoch", [0, 1])
     ] * 2
-    assert "loss: nothing says what each number covers; by shape, an epoch" in notes(recording)
+    assert "loss: taken as one number for each epoch, by shape; covers=… says otherwise" in notes(
+        recording
+    )
     assert {one.covers for one in lossaudit.read(tmp_path, covers="batch").series} == {"batch"}
 
 

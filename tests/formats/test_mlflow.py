@@ -49,7 +49,7 @@ def test_what_is_not_finite_comes_back_as_it_was_logged(database):
     assert np.array_equal(loss.values, [1.5, np.nan, np.inf, -np.inf, 0.1], equal_nan=True)
     assert (loss.steps.tolist(), loss.covers) == ([0, 1, 2, 3, 4], "batch")
     assert loss.origin == "mlflow.db, run first: loss"
-    assert "loss: 1 NaN and 2 infinite among 5 numbers" in recording.metadata["notes"]
+    assert "loss: 1 of 5 numbers are NaN, 2 are infinite" in recording.metadata["notes"]
 
 
 def test_metrics_are_in_the_order_in_which_they_were_logged(database):

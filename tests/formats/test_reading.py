@@ -51,23 +51,23 @@ def test_what_is_not_there_is_not_found(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", r"is empty, and is none of what is known: a run file, an event file"),
+        (b"", r"is empty\. lossaudit reads .*a run file of lossaudit"),
         (
             b"\x89PNG\r\n\x1a\n\0",
-            r"begins with b'\\x89PNG\\r\\n\\x1a\\n\\x00', and is none of what is known",
+            r"begins with b'\\x89PNG\\r\\n\\x1a\\n\\x00', which no format does\. lossaudit reads",
         ),
-        (b"\n \n", "is none of what is known"),
+        (b"\n \n", r"begins with b'\\n \\n', which no format does"),
         (b"Dear reader\nthis is a letter\n", "has no column of logged numbers; its columns are"),
         (
             b'{"loss": {"mean": 1}}',
-            "is JSON, but neither an object of lists, as History.history is",
+            "is JSON of an unknown layout",
         ),
-        (b'{"loss": [1, 2', "begins like JSON, but is not"),
-        (b"step,loss,loss\n0,1,2\n", "has several columns of the name 'loss'"),
+        (b'{"loss": [1, 2', "begins like JSON, but cannot be parsed"),
+        (b"step,loss,loss\n0,1,2\n", "has several columns named 'loss'"),
         (b"step,loss\n" + b"0,1\n" * 2000 + b"1,\xff\n", "is text, but not in UTF-8: .*0xff"),
         (
             b"step,loss\n0,1.5\n1,1.x\n2,1.0\n",
-            r"row 2 of the column 'loss' of .* holds '1\.x', which is no number",
+            r"row 2 of the column 'loss' of .* is '1\.x', not a number",
         ),
         (b"SQLite format 3\0" + b"\0" * 100, "is not a lossaudit run file"),
     ],
@@ -81,13 +81,13 @@ def test_what_is_not_known_is_refused_with_what_was_looked_for(tmp_path, content
 
 def test_columns_are_named_in_tables_only(tmp_path):
     Recording([Series([1.0])]).save(tmp_path / "run")
-    with pytest.raises(ValueError, match=r"step='x' names a column of a table, and .* is none"):
+    with pytest.raises(ValueError, match=r"step='x' names a column, but .* is not a table"):
         lossaudit.read(tmp_path / "run", step="x")
 
 
 def test_the_columns_of_other_json_have_no_roles(tmp_path):
     (tmp_path / "trainer_state.json").write_text('{"log_history": [{"loss": 1.0}]}')
-    with pytest.raises(ValueError, match=r"loss='x' names a column of a table, and .* is none"):
+    with pytest.raises(ValueError, match=r"loss='x' names a column, but .* is not a table"):
         lossaudit.read(tmp_path / "trainer_state.json", loss="x")
 
 

@@ -52,7 +52,7 @@ def test_columns_are_guessed_by_their_names_and_said(written):
         in notes(recording)
     )
     assert (
-        "loss, accuracy: nothing says what each number covers; taken for a batch; covers=… says"
+        "loss, accuracy: taken as one number for each batch, by default; covers=… says otherwise"
         in notes(recording)
     )
 
@@ -78,7 +78,7 @@ def test_columns_are_what_the_user_says(written):
 def test_a_column_that_is_not_there_is_an_error_that_lists_those_that_are(written):
     with pytest.raises(
         lossaudit.LogFileError,
-        match=r"loss='los' is no column of .*; its columns are 'step', 'loss'",
+        match=r"loss='los' is not a column of .*; its columns are 'step', 'loss'",
     ):
         lossaudit.read(written("step,loss\n0,1\n"), loss="los")
 
@@ -86,7 +86,7 @@ def test_a_column_that_is_not_there_is_an_error_that_lists_those_that_are(writte
 def test_a_column_of_words_cannot_be_the_loss(written):
     with pytest.raises(
         lossaudit.LogFileError,
-        match=r"row 1 of the column 'host' of .* holds 'a', which is no number",
+        match=r"row 1 of the column 'host' of .* is 'a', not a number",
     ):
         lossaudit.read(written("step,loss,host\n0,1,a\n"), loss="host")
 
@@ -142,16 +142,16 @@ def test_what_is_not_finite_is_kept_and_counted(written, text):
     recording = lossaudit.read(written(f"step,loss\n0,1.0\n1,{text}\n"))
     assert np.array_equal(recording.find().values, [1.0, float(text)], equal_nan=True)
     assert (
-        f"loss: {int(np.isnan(float(text)))} NaN and {int(np.isinf(float(text)))} infinite"
-        in notes(recording)
+        f"loss: {int(np.isnan(float(text)))} of 2 numbers are NaN, "
+        f"{int(np.isinf(float(text)))} are infinite" in notes(recording)
     )
 
 
 def test_text_clocks_and_an_index_are_left_out_and_said(written):
     recording = lossaudit.read(written(",step,time,loss,host\n0,0,12.5,1.0,a\n1,1,13.5,2.0,b\n"))
     assert [one.tag for one in recording.series] == ["loss"]
-    assert "host: left out, as row 1 holds 'a', which is no number" in notes(recording)
-    assert "time: left out, as a time is no metric" in notes(recording)
+    assert "host: left out, as row 1 is 'a', not a number" in notes(recording)
+    assert "time: left out, as a time is not a metric" in notes(recording)
     assert "the column without a name: left out, as the index of the rows" in notes(recording)
 
 
@@ -171,14 +171,16 @@ def test_a_header_that_is_repeated_is_passed_over_and_said(tmp_path):
         frame.to_csv(tmp_path / "log.csv", mode="a", index=False)
     recording = lossaudit.read(tmp_path / "log.csv")
     assert recording.find().values.tolist() == [2, 1, 2, 1]
-    assert "the header is repeated 1 times" in notes(recording)
+    assert "the header is repeated (1×): several programs wrote to the file in turn" in notes(
+        recording
+    )
 
 
 def test_rounded_logs_say_their_decimals(written):
     rows = "".join(f"{step},{loss:.4f}\n" for step, loss in enumerate([2.30259, 0.1, 0.56789]))
     recording = lossaudit.read(written(f"step,loss\n{rows}"))
     assert recording.find().decimals == 4
-    assert "loss: evidently rounded to 4 decimals" in notes(recording)
+    assert "loss: looks rounded to 4 decimal places" in notes(recording)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +205,7 @@ def test_float32_that_numpy_printed_short_is_read_back(written):
     frame.to_csv(path := written(""), index=False)
     recording = lossaudit.read(path)
     assert recording.find().values.tolist() == losses.tolist()
-    assert "loss: printed as float32, and read as that" in notes(recording)
+    assert "loss: printed as float32 and read as float32" in notes(recording)
 
 
 def test_json_lines_need_not_have_the_same_keys(written):
@@ -227,14 +229,14 @@ def test_json_lines_torn_at_any_byte_of_the_last_give_all_lines_before_it(writte
     for end in range(last + 1, len(text) - 1):
         recording = lossaudit.read(written(text[:end]))
         assert recording.find().values.tolist() == [0, 0.25]
-        assert "the last line is torn, and left out" in notes(recording)
+        assert "the last line is cut off and left out" in notes(recording)
 
 
 def test_damage_inside_of_json_lines_is_an_error_with_the_number_of_good_ones(written):
     text = '{"step": 0, "loss": 1}\n{"step": 1, "lo\n{"step": 2, "loss": 1}\n'
     with pytest.raises(
         lossaudit.LogFileError,
-        match=r"line 2 is no JSON object: .*; the 1 lines before it are good",
+        match=r"line 2 is not a JSON object: .*; the 1 lines before it are good",
     ):
         lossaudit.read(written(text))
 
@@ -259,7 +261,7 @@ def test_a_data_frame_is_read_like_a_file():
 
 def test_a_data_frame_with_two_columns_of_one_name_is_refused():
     with pytest.raises(
-        lossaudit.LogFileError, match="the DataFrame has several columns of the name 'loss'"
+        lossaudit.LogFileError, match="the DataFrame has several columns named 'loss'"
     ):
         lossaudit.read(pd.DataFrame([[1.0, 2.0]], columns=["loss", "loss"]))
 
@@ -325,7 +327,7 @@ def test_an_exported_chart_of_several_runs_needs_the_name_of_one(written):
     path = written(f"{header}\n0,9,9,9,1,1,1,8,8,8,2,2,2\n1,19,19,19,0.5,0.5,0.5,,,,,,\n")
     with pytest.raises(
         lossaudit.LogFileError,
-        match=r"run=None, but .* holds the runs 'a', 'b': name one with run=…",
+        match=r"run=None, but .* has the runs 'a', 'b': name one with run=…",
     ):
         lossaudit.read(path)
     series = lossaudit.read(path, run="b").find(tag="loss")
