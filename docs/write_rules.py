@@ -291,11 +291,13 @@ def page(one: RuleHelp) -> str:
     return "\n\n".join([*parts, _FOOT.format(rule.code)]) + "\n"
 
 
-_NAMED = "A finding names the cause that fits its numbers, or several if the data cannot tell them "
+_NAMED = (
+    "A finding names the cause that fits its numbers, or several if the data cannot tell them "
     "apart."
+)
 _NUMBERS = (
-    " It uses the numbers of your log; here they are those of an epoch of 10 rows in batches of 4, "
-    "4 and 2."
+    " It uses the numbers of your log; here they are those of an epoch of 10 rows in batches of "
+    "4, 4 and 2."
 )
 _OF_KERAS = (
     "These versions of Keras log wrong numbers; a finding tells whether yours is one of them."

@@ -38,6 +38,10 @@ class Contents:
     metadata: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     explanations: tuple[str, ...] = ()
 
+    def __getstate__(self) -> dict[str, Any]:
+        # The metadata of a recording is a mapping proxy, which pickle refuses.
+        return {**vars(self), "metadata": dict(self.metadata)}
+
     @property
     def ok(self) -> bool:
         """True if at least one claim was judged and none is wrong or undecidable."""

@@ -192,8 +192,8 @@ def _notes(evidence: Evidence) -> Iterator[str]:
         )
     if evidence.unplaced:
         yield (
-            f"{evidence.unplaced:,} logged numbers are not drawn, because no batch was recorded at "
-            "their place."
+            f"{evidence.unplaced:,} logged numbers are not drawn, because no batch was recorded "
+            "at their place."
         )
 
 
