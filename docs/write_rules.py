@@ -1,7 +1,7 @@
-"""The pages of docs/rules: `python docs/write_rules.py` writes one for each rule, and their index.
+"""Write the pages of docs/rules, their index, and the table of rules in docs/logs-alone.md.
 
-Both programs of each example are played: the wrong one has to be found by its rule, and the page
-shows the finding; the right one must not be.
+Run it as `python docs/write_rules.py`. It runs both programs of each example: the wrong one must
+give a finding by its rule, which the page shows, and the right one must not.
 """
 
 from __future__ import annotations
@@ -29,40 +29,45 @@ from lossaudit.rules.catalogue import RULES
 from lossaudit.rules.examples import SETTINGS, Example
 
 FOLDER = Path(__file__).parent / "rules"
+LOGS_ALONE = Path(__file__).parent / "logs-alone.md"
 ROWS = (4, 4, 2)
 TRAIN = [[1.0, 2.0, 9.0], [0.7, 3.1, 4.3]]
-"""True losses of the batches of two epochs, which then come again."""
+"""True losses of the batches of two epochs, which then repeat."""
 VALIDATION = [[5.0, 6.5, 0.8], [2.6, 1.2, 3.3]]
 PENALTY = 0.25
 
 GROUPS = {
     "LA1": "How numbers are averaged",
-    "LA2": "Where numbers stand, and what is missing",
+    "LA2": "Steps, order and missing numbers",
     "LA3": "The numbers themselves",
     "LA4": "The training and the audit",
-    "LA5": "Logs by themselves",
+    "LA5": "Logs alone",
 }
 
 _HEAD = """# Rules
 
-What an audit looks for. A finding carries the code of its rule, and its cause where a recomputation matched; each page
-says why that happens and how to put it right. `lossaudit rule LA101` prints the same, but not the finding.
-`--select` and `--ignore` take beginnings of codes: `--ignore LA2,LA302`.
+These are the expectations that an audit checks. A finding has the code of its rule, and a cause
+if a recomputation matched. Each page says how that happens and how to correct it.
+`lossaudit rule LA101` prints the same without the finding. `--select` and `--ignore` take
+beginnings of codes: `--ignore LA2,LA302`.
 
-*Severity* is that of a finding which says that the rule is broken. What the data cannot decide, and what rounding may
-explain but hardly does, is a warning under any rule.
+*Severity* is that of a finding that proves the rule broken. Findings that are suspect or
+undecidable are warnings under every rule.
 
-These pages are written by `python docs/write_rules.py`, which plays every example: the wrong program gives the finding
-that its page shows, and the right one gives none by that rule.
+`python docs/write_rules.py` writes these pages and runs every example: the wrong program gives the
+finding that its page shows, and the right one gives none by that rule.
 """
+
+TABLE_BEGINS = "<!-- Written by `python docs/write_rules.py`. -->"
+TABLE_ENDS = "<!-- End of the written part. -->"
 
 
 class Batches:
-    """Data that is gone through once an epoch: x and y of each batch.
+    """Data that yields x and y of each batch, once for each epoch.
 
     Args:
         epochs: the losses of the batches of each epoch.
-        split: the split that they are of.
+        split: the split of the data.
         recorder: records the batches that are trained on.
     """
 
@@ -84,9 +89,7 @@ class Batches:
             yield np.zeros((rows, 1), np.float32), np.full((rows, 1), loss)
 
     def step(self, x: np.ndarray, y: np.ndarray, scale: float = 1.0, parts: bool = False) -> Any:
-        """The loss of a batch, which is recorded; with `parts` also what regularization adds to
-        it.
-        """
+        """Record and return the loss of a batch; with `parts`, also its regularization."""
         loss = float(np.float32(y[0, 0] * scale))
         self.recorder.batch(
             loss, weight=len(x), split=self.split, **({"regularization": PENALTY} if parts else {})
@@ -95,40 +98,40 @@ class Batches:
 
 
 def finding_of(example: Example) -> Finding:
-    """The finding of the wrong program.
+    """The finding about the wrong program.
 
     Raises:
-        AssertionError: it has none by its rule, or the right one has one.
+        AssertionError: there is none by its rule, or there is one about the right program.
     """
     reports = {name: _report(example, code) for name, code in programs(example)}
     found = {
         name: [one for one in report.findings if one.code == example.code]
         for name, report in reports.items()
     }
-    assert found["Wrong"], f"{example.code}: the wrong program is not found: {reports['Wrong']}"
-    assert not found["Right"], f"{example.code}: the right program is found: {found['Right'][0]}"
+    assert found["Wrong"], f"{example.code}: no finding: {reports['Wrong']}"
+    assert not found["Right"], f"{example.code}: the right program has one: {found['Right'][0]}"
     return found["Wrong"][0]
 
 
 def _report(example: Example, code: str) -> Report:
-    play = {
+    judged_in = {
         "loop": _loop,
         "log": _loop,
         "fit": _fit,
         "accumulator": _accumulator,
         "callback": _callback,
     }
-    return play[example.setting](example, code)
+    return judged_in[example.setting](example, code)
 
 
 def _loop(example: Example, code: str) -> Report:
-    """What is said of the numbers that a loop logged."""
+    """The report on the numbers that a loop logged."""
     truth, claims = played(code)
     return lossaudit.audit(None if example.setting == "log" else truth, claims)
 
 
 def played(code: str) -> tuple[Recording, Recording]:
-    """What a loop was trained on, and what it logged."""
+    """Run a loop: the recording of its true losses, and what it logged."""
     logged: dict[str, list[tuple[float, int | None, int | None]]] = defaultdict(list)
     recorder = Recorder(rows=sum(ROWS))
     data, validation = (
@@ -169,7 +172,7 @@ def _series(name: str, numbers: list[tuple[float, int | None, int | None]]) -> S
 
 
 def _fit(example: Example, code: str) -> Report:
-    """What `lossaudit run` says of a program that trains a small model."""
+    """The report of `lossaudit run` on a program that trains a small model."""
     import keras
     import tensorflow as tf
 
@@ -191,7 +194,7 @@ def _fit(example: Example, code: str) -> Report:
 
 
 def _accumulator(example: Example, code: str) -> Report:
-    """What the conformance suite says of the accumulator of a program."""
+    """The report of the conformance suite on the accumulator of a program."""
     from lossaudit.testing import run_checks
 
     names: dict[str, Any] = {"Mean": Mean}
@@ -200,7 +203,7 @@ def _accumulator(example: Example, code: str) -> Report:
 
 
 def _callback(example: Example, code: str) -> Report:
-    """What the check of the conformance suite says of the callback of a program, in one training."""
+    """The report of one check of the conformance suite on the callback of a program."""
     import keras
 
     from lossaudit.testing import Subject, checks_of
@@ -215,13 +218,13 @@ def _callback(example: Example, code: str) -> Report:
         with redirect_stdout(StringIO()):
             check.judge(subject, Schedule(rows=10, batch_size=4, epochs=2, validation_rows=6))
     except Violation as violation:
-        said = str(violation.headed(f"{subject.name} {check.name}: {check.expects}"))
-        return Report(findings=(Finding(example.code, Verdict.WRONG, said),))
+        message = str(violation.headed(f"{subject.name} {check.name}: {check.expects}"))
+        return Report(findings=(Finding(example.code, Verdict.WRONG, message),))
     return Report()
 
 
 class Mean:
-    """A right accumulator."""
+    """A correct accumulator."""
 
     def __init__(self) -> None:
         self.total, self.count = 0.0, 0
@@ -240,7 +243,7 @@ class Mean:
         self.total, self.count = 0.0, 0
 
     def merge_state(self, other: Mean) -> None:
-        """Add what another one holds."""
+        """Add the state of another one."""
         self.total += other.total
         self.count += other.count
 
@@ -261,7 +264,7 @@ def index(explanations: list[RuleHelp]) -> str:
         lines = [
             f"## {title}",
             "",
-            "| code | name | severity | what is expected |",
+            "| code | name | severity | expectation |",
             "|---|---|---|---|",
         ]
         rules = [one.rule for one in explanations if one.rule.code.startswith(group)]
@@ -283,34 +286,43 @@ def page(one: RuleHelp) -> str:
     ]
     if one.example:
         parts += _example(one.example)
-    for title, told, mistakes in _causes(one):
-        parts += [f"## {title}\n\n{told}", "\n".join(map(_listed, mistakes))] if mistakes else []
+    for title, intro, mistakes in _causes(one):
+        parts += [f"## {title}\n\n{intro}", "\n".join(map(_listed, mistakes))] if mistakes else []
     return "\n\n".join([*parts, _FOOT.format(rule.code)]) + "\n"
 
 
-_NAMED = "A finding names the cause that fits its numbers, or several where the data cannot tell them apart."
-_NUMBERS = " It says the numbers of your log; here they are those of an epoch of 10 rows in batches of 4, 4 and 2."
-_OF_KERAS = (
-    "Numbers that Keras gets wrong in these versions; a finding says whether yours is one of them."
+_NAMED = (
+    "A finding names the cause that fits its numbers, or several if the data cannot tell them "
+    "apart."
 )
-_FOOT = "`--ignore {}` leaves this rule out, `[tool.lossaudit]` does so for a project. [All rules](README.md)"
+_NUMBERS = (
+    " It uses the numbers of your log; here they are those of an epoch of 10 rows in batches of "
+    "4, 4 and 2."
+)
+_OF_KERAS = (
+    "These versions of Keras log wrong numbers; a finding tells whether yours is one of them."
+)
+_FOOT = (
+    "`--ignore {}` turns this rule off, and so does `ignore` in `[tool.lossaudit]` for a project. "
+    "[All rules](README.md)"
+)
 
 
 def _causes(one: RuleHelp) -> list[tuple[str, str, list[Mistake]]]:
     """Mistakes of programs and of Keras, each kind with a title and a sentence."""
     own = [mistake for mistake in one.mistakes if not mistake.seen]
-    told = _NAMED + (_NUMBERS if any(mistake.predict for mistake in own) else "")
+    intro = _NAMED + (_NUMBERS if any(mistake.predict for mistake in own) else "")
     keras = [mistake for mistake in one.mistakes if mistake.seen]
-    return [("Causes", told, own), ("What Keras does by itself", _OF_KERAS, keras)]
+    return [("Causes", intro, own), ("Mistakes of Keras", _OF_KERAS, keras)]
 
 
 def _example(example: Example) -> list[str]:
-    """Both programs and the finding, with what they are played in."""
-    said = str(finding_of(example))
+    """Both programs and the finding, with the setting that they run in."""
+    finding = str(finding_of(example))
     return [
         f"## Wrong\n\n{SETTINGS[example.setting]}",
         f"```python\n{example.wrong}\n```",
-        f"```text\n{said}\n```",
+        f"```text\n{finding}\n```",
         f"## Right\n\n```python\n{example.right}\n```",
     ]
 
@@ -324,8 +336,32 @@ def _listed(mistake: Mistake) -> str:
     return f"- `{mistake.name}`{versions}: {mistake.explanation}{remedy}"
 
 
+def log_table() -> str:
+    """The table of rules for logs alone, with the marks around it."""
+    rows = [
+        f"| {rule.code} | {rule.expects} | {rule.verdicts} |"
+        for code, rule in RULES.items()
+        if code.startswith("LA5")
+    ]
+    head = ["| rule | expectation | verdict if broken |", "|---|---|---|"]
+    return "\n".join([TABLE_BEGINS, "", *head, *rows, "", TABLE_ENDS])
+
+
+def with_log_table(text: str) -> str:
+    """The text of docs/logs-alone.md with the table of today's rules between the marks.
+
+    Raises:
+        ValueError: the marks are missing.
+    """
+    before, begins, rest = text.partition(TABLE_BEGINS)
+    _, ends, after = rest.partition(TABLE_ENDS)
+    if not begins or not ends:
+        raise ValueError(f"{TABLE_BEGINS!r} and {TABLE_ENDS!r} must be in {LOGS_ALONE.name}")
+    return before + log_table() + after
+
+
 def main() -> None:
-    """Write every page, and remove those of rules that are gone."""
+    """Write every page and the table, and remove pages of rules that no longer exist."""
     FOLDER.mkdir(exist_ok=True)
     written = pages()
     for old in FOLDER.glob("*.md"):
@@ -333,6 +369,7 @@ def main() -> None:
             old.unlink()
     for name, text in written.items():
         (FOLDER / name).write_text(text, "utf-8")
+    LOGS_ALONE.write_text(with_log_table(LOGS_ALONE.read_text("utf-8")), "utf-8")
 
 
 if __name__ == "__main__":

@@ -107,7 +107,7 @@ def test_metrics_are_listed_once_in_one_line_and_have_no_findings(capsys):
     printed = capsys.readouterr().out
     assert (
         "not audited: train.csv: mae, val_mae; history.json: mae, val_mae, learning_rate "
-        "(neither recognised nor named as a loss that was recorded)\n" in printed
+        "(skipped: not named like a recorded loss, and no known quantity matches)\n" in printed
     )
     assert "LA401" not in printed
 
@@ -188,8 +188,8 @@ def test_what_a_loop_reported_is_judged_by_the_batches_in_the_same_file(capsys, 
 def test_true_losses_alone_are_nothing_to_audit_and_the_way_out_is_said(capsys):
     assert main(["audit", "run.lossaudit"]) == 2
     printed = capsys.readouterr().out
-    assert "run.lossaudit holds the true losses, and nothing that was logged" in printed
-    assert "name it with --truth" in printed
+    assert "run.lossaudit has only the true losses, no logged ones" in printed
+    assert "pass it with --truth" in printed
     assert "nothing to audit" in printed
 
 
@@ -302,7 +302,7 @@ def test_fail_on_never_lets_pass_whatever_was_audited_and_nothing_else(capsys):
         (["nowhere.csv"], "path='nowhere.csv' does not exist"),
         (["train.py"], "train.py"),
         (["--truth", "nowhere.lossaudit", "train.csv"], "path='nowhere.lossaudit' does not exist"),
-        (["--truth", "train.csv", "history.json"], "truth='train.csv' holds no losses of batches"),
+        (["--truth", "train.csv", "history.json"], "truth='train.csv' has no batch losses"),
     ],
 )
 def test_what_cannot_be_read_is_said_on_standard_error_without_a_traceback(

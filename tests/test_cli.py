@@ -259,13 +259,13 @@ def test_bench_without_names_measures_the_callbacks_of_lossaudit():
     [
         (
             ["nowhere:Mine"],
-            "'nowhere:Mine' is not MODULE:NAME of anything: No module named 'nowhere'",
+            "'nowhere:Mine' cannot be imported as MODULE:NAME: No module named 'nowhere'",
         ),
         (
             ["own:Mine"],
-            "'own:Mine' is not MODULE:NAME of anything: module 'own' has no attribute 'Mine'",
+            "'own:Mine' cannot be imported as MODULE:NAME: module 'own' has no attribute 'Mine'",
         ),
-        (["own:NOTHING"], "'own:NOTHING' is 3, which makes nothing: it must be callable"),
+        (["own:NOTHING"], "'own:NOTHING' is 3, but must be callable"),
         (["--rounds=2"], "rounds=2 must be at least 6"),
         (["keras.callbacks:ModelCheckpoint"], "nothing was measured: TypeError: "),
         (["broken:Mine"], "nothing was measured: RuntimeError: broken"),

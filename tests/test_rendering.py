@@ -79,6 +79,20 @@ def test_a_reader_that_leaves_early_is_no_finding_and_no_traceback():
         assert done.returncode in (0, 2)
 
 
+def test_only_a_page_loads_jinja2(tmp_path):
+    (tmp_path / "log.csv").write_text("epoch,loss\n0,4.0\n")
+    program = (
+        "import sys; from lossaudit.cli.commands import main; main(sys.argv[1:]); "
+        "sys.exit('jinja2' in sys.modules)"
+    )
+    for form, loaded in (("text", 0), ("json", 0), ("github", 0), ("html", 1)):
+        arguments = ["audit", "--format", form, str(tmp_path / "log.csv")]
+        done = subprocess.run(
+            [sys.executable, "-c", program, *arguments], capture_output=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (loaded, b""), form
+
+
 def test_nothing_to_audit_says_so():
     assert "nothing to audit" in text.as_text(Report())
     assert str(Report()) == "lossaudit: nothing to audit"
@@ -87,9 +101,8 @@ def test_nothing_to_audit_says_so():
 def test_metrics_that_were_not_audited_stand_in_one_line_by_file():
     names = ("a.csv: mae", "a.csv: val_mae", "logs/train: epoch_mae", "times")
     assert text.not_audited(Report(not_audited=names)) == [
-        "not audited: a.csv: mae, val_mae; logs/train: epoch_mae; times (neither recognised nor "
-        "named as a loss that "
-        "was recorded)"
+        "not audited: a.csv: mae, val_mae; logs/train: epoch_mae; times (skipped: not named like "
+        "a recorded loss, and no known quantity matches)"
     ]
     assert text.not_audited(Report()) == []
 
@@ -122,7 +135,7 @@ def test_a_finding_is_one_annotation_in_which_nothing_can_pose_as_a_command(tmp_
         "lost%0ARemedy: Mend it.",
         "::warning title=LA401::unknown",
         "::notice title=lossaudit::a note",
-        "::notice title=lossaudit::not audited: mae (neither recognised nor named as a loss that "
-        "was recorded)",
+        "::notice title=lossaudit::not audited: mae (skipped: not named like a recorded loss, and "
+        "no known quantity matches)",
         "lossaudit: 0 right, 0 wrong, 0 undecided",
     ]

@@ -1,6 +1,4 @@
-"""Each rule has a page of what the program knows of it, with a wrong and a right program that were
-played.
-"""
+"""Each rule has a page with everything about it, and with a wrong and a right program that ran."""
 
 from __future__ import annotations
 
@@ -10,7 +8,15 @@ from pathlib import Path
 import keras
 import pytest
 
-from docs.write_rules import GROUPS, finding_of, index, page, played
+from docs.write_rules import (
+    GROUPS,
+    LOGS_ALONE,
+    finding_of,
+    index,
+    page,
+    played,
+    with_log_table,
+)
 from lossaudit import audit
 from lossaudit.cli.rule_help import WORDS, help_of
 from lossaudit.predictions.mistakes.mistake import MISTAKES, of_stage
@@ -46,6 +52,17 @@ def test_a_page_is_what_its_command_writes_and_its_programs_are_wrong_and_right(
 
 def test_the_index_is_what_its_command_writes():
     assert (FOLDER / "README.md").read_text("utf-8") == index([help_of(code) for code in RULES])
+
+
+def test_the_table_of_rules_for_logs_alone_is_what_its_command_writes():
+    text = LOGS_ALONE.read_text("utf-8")
+    assert with_log_table(text) == text, "run `python docs/write_rules.py`"
+    with pytest.raises(ValueError, match=r"must be in logs-alone\.md"):
+        with_log_table("no marks")
+
+
+def test_just_the_rules_for_logs_alone_say_which_verdicts_their_findings_have():
+    assert all(bool(rule.verdicts) == code.startswith("LA5") for code, rule in RULES.items())
 
 
 @pytest.mark.parametrize(

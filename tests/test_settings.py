@@ -45,7 +45,7 @@ def test_the_nearest_file_upwards_counts_and_none_is_no_setting(tmp_path):
     [
         (
             "selct = ['LA1']",
-            "selct=['LA1'] in [tool.lossaudit] is no setting; there are select, ignore, fail-on",
+            "selct=['LA1'] in [tool.lossaudit] is not a setting; there are select, ignore, fail-on",
         ),
         ("select = 'LA1'", "select='LA1' in [tool.lossaudit]: must be a list of strings"),
         ("ignore = [1]", "ignore=[1] in [tool.lossaudit]: must be a list of strings"),

@@ -1,4 +1,4 @@
-"""The command line: demo, run, audit, diagnose, verify, rule, bench."""
+"""The command line: demo, run, audit, verify, rule, bench."""
 
 from lossaudit.cli.commands import main
 

@@ -18,7 +18,7 @@ from lossaudit.errors import LossauditError
 
 
 def bench(options: argparse.Namespace) -> int:
-    """Measure the callbacks that were named, or lossaudit's own."""
+    """Measure the named callbacks, or lossaudit's own; returns the exit status."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from lossaudit.overhead import cost_table as rendered
     from lossaudit.overhead import costs, trial
@@ -51,7 +51,7 @@ def bench(options: argparse.Namespace) -> int:
 
 @contextmanager
 def _running_foreign_code() -> Iterator[None]:
-    """Whatever it raises judges nothing: not even its leaving with an exit status of its own."""
+    """Turn whatever foreign code raises, SystemExit included, into a JudgingError."""
     try:
         yield
     except JudgingError:
@@ -70,13 +70,13 @@ def _own_callbacks() -> dict[str, Callable[[], Any]]:
 
 
 def _compiled(options: argparse.Namespace) -> dict[str, Any]:
-    """How the example is compiled; refused for a model that comes compiled."""
+    """Arguments of `compile` for the example model; refused with `--model`."""
     given = {"--size": options.size, "--jit-compile": options.jit_compile or None}
     given["--steps-per-execution"] = options.steps_per_execution
     refused = [name for name, value in given.items() if value is not None]
     if options.model is not None and refused:
         raise JudgingError(
-            f"{', '.join(refused)} cannot be given with --model, which brings a compiled model"
+            f"{', '.join(refused)} cannot be given with --model, whose model is compiled already"
         )
     if options.steps_per_execution is not None and options.steps_per_execution < 1:
         raise JudgingError(
@@ -105,14 +105,14 @@ def _training(
 
 
 def _named(name: str) -> Any:
-    """What stands at MODULE:NAME."""
+    """The callable at MODULE:NAME."""
     module, _, attribute = name.partition(":")
     try:
         found = importlib.import_module(module)
         for part in attribute.split("."):
             found = getattr(found, part)
     except (ImportError, AttributeError, ValueError) as error:
-        raise JudgingError(f"{name!r} is not MODULE:NAME of anything: {error}") from error
+        raise JudgingError(f"{name!r} cannot be imported as MODULE:NAME: {error}") from error
     if not callable(found):
-        raise JudgingError(f"{name!r} is {found!r:.80}, which makes nothing: it must be callable")
+        raise JudgingError(f"{name!r} is {found!r:.80}, but must be callable")
     return found

@@ -28,17 +28,28 @@ from lossaudit.cli.output import write
 if TYPE_CHECKING:
     from lossaudit.cli.sources import Source
 
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
 _STATUS = "Exit status: 0 no findings, 1 findings, 2 cannot judge."
 _COSTS = (
-    "Exit status: 0 within the budget, 1 over it, 2 cannot judge, as where the machine is too "
-    "noisy. What callbacks "
-    "print goes to standard error."
+    "Exit status: 0 within the budget, 1 over it, 2 cannot judge, for example because the machine "
+    "is too noisy. Output of callbacks goes to standard error."
 )
-_EPILOG = f"Options that are not given are taken from [tool.lossaudit] in the nearest pyproject.toml. {_STATUS}"
+_EPILOG = (
+    "Options that are not given are read from [tool.lossaudit] in the nearest pyproject.toml. "
+    f"{_STATUS}"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; exit status 0 no findings, 1 findings, 2 cannot judge."""
+    """Run the command.
+
+    Args:
+        arguments: the command line without the program's name; `sys.argv` if None.
+
+    Returns:
+        The exit status: 0 no findings, 1 findings, 2 cannot judge.
+    """
     options = _parser().parse_args(arguments)
     try:
         status: int = options.command(options)
@@ -46,9 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except JudgingError as error:
         print(f"lossaudit {options.name}: {error}", file=sys.stderr)
         return CANNOT_JUDGE
-    except (
-        BrokenPipeError
-    ):  # the reader of a pipe has read enough; what is left must not be written at exit either
+    except BrokenPipeError:
+        # The reader of a pipe has left. Python flushes standard output once more at exit, which
+        # must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CANNOT_JUDGE
     return status
@@ -62,33 +73,40 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"lossaudit {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (_add_demo, _add_run, _add_audit, _add_rule, _add_verify, _add_bench):
+        add(commands)
+    return parser
 
+
+def _add_demo(commands: Commands) -> None:
     demo = commands.add_parser(
-        "demo", help="train on real data with the mistakes that tutorials teach, and audit them"
+        "demo", help="train on real data with mistakes that tutorials teach, and audit them"
     )
     demo.add_argument(
         "--out",
         type=Path,
         metavar="DIR",
-        help="save the report and the run files there; else a new folder",
+        help="folder for the report and the run files; a new temporary one by default",
     )
-    demo.add_argument(
-        "--format", choices=("text", "json"), default="text", help="how to print the result"
-    )
+    _add_format(demo, "how to print the result")
     demo.set_defaults(command=_demo, name="demo")
 
+
+def _add_run(commands: Commands) -> None:
     run = commands.add_parser(
-        "run", help="run a Keras script with every fit in it audited", epilog=_EPILOG
+        "run", help="run a Keras script and audit every fit in it", epilog=_EPILOG
     )
     report_options(run, "standard error")
     run.add_argument("script", type=Path, metavar="SCRIPT", help="the script to run")
     run.add_argument(
-        "arguments", nargs=argparse.REMAINDER, metavar="ARGS", help="the script's own arguments"
+        "arguments", nargs=argparse.REMAINDER, metavar="ARGS", help="arguments of the script"
     )
     run.set_defaults(command=_run, name="run")
 
+
+def _add_audit(commands: Commands) -> None:
     audit = commands.add_parser(
-        "audit", help="judge the logs of a training by the losses it had", epilog=_EPILOG
+        "audit", help="judge the logs of a training by its true losses, or alone", epilog=_EPILOG
     )
     log_options(audit)
     report_options(audit, "standard output")
@@ -101,21 +119,25 @@ def _parser() -> argparse.ArgumentParser:
     )
     audit.set_defaults(command=_audit, name="audit")
 
-    rule = commands.add_parser("rule", help="explain a rule, or list them all")
+
+def _add_rule(commands: Commands) -> None:
+    rule = commands.add_parser("rule", help="explain a rule, or list all rules")
     rule.add_argument("code", nargs="?", metavar="CODE", help="a rule code such as LA101")
-    rule.add_argument(
-        "--format", choices=("text", "json"), default="text", help="how to print the rules"
-    )
+    _add_format(rule, "how to print the rules")
     rule.set_defaults(command=_rule, name="rule")
 
+
+def _add_verify(commands: Commands) -> None:
     verify = commands.add_parser(
-        "verify", help="train, and see what the installed Keras logs: is it what is told of it?"
+        "verify",
+        help="train small models and check that the installed Keras logs what its documentation "
+        "says",
     )
-    verify.add_argument(
-        "--format", choices=("text", "json"), default="text", help="how to print the table"
-    )
+    _add_format(verify, "how to print the table")
     verify.set_defaults(command=_verify, name="verify")
 
+
+def _add_bench(commands: Commands) -> None:
     measure = commands.add_parser(
         "bench",
         help="measure what callbacks cost a training, by fits with and without them in turn",
@@ -123,11 +145,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     bench_options(measure)
     measure.set_defaults(command=bench, name="bench")
-    return parser
+
+
+def _add_format(parser: argparse.ArgumentParser, purpose: str) -> None:
+    parser.add_argument("--format", choices=("text", "json"), default="text", help=purpose)
 
 
 def _with_settings(options: argparse.Namespace) -> None:
-    """Fill in what was not given on the command line."""
+    """Take options that are not on the command line from the project's settings."""
     from lossaudit.cli.settings import settings_of
 
     with refusing():
@@ -138,18 +163,15 @@ def _with_settings(options: argparse.Namespace) -> None:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    os.environ.setdefault(
-        "TF_CPP_MIN_LOG_LEVEL", "2"
-    )  # what TensorFlow says of the machine is not what was asked for
+    # TensorFlow's messages about the machine would bury the result.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from lossaudit.cli import demo
 
     return demo.main(out=options.out, as_json=options.format == "json")
 
 
 def _run(options: argparse.Namespace) -> int:
-    """The script's own output stays on standard output; the report goes to standard error or to a
-    file.
-    """
+    """Run a script and audit every fit; the report stays off the script's standard output."""
     from lossaudit.keras.scripts import every_fit_audited
 
     if not options.script.is_file():
@@ -165,7 +187,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _audit(options: argparse.Namespace) -> int:
-    """Judge all paths as logs of one training."""
+    """Judge all paths together, as logs of one training."""
     _with_settings(options)
     from lossaudit.cli.sources import read_truth, report_on_sources
     from lossaudit.report.progress import tracked
@@ -176,10 +198,8 @@ def _audit(options: argparse.Namespace) -> int:
     report = report_on_sources(
         truth,
         sources,
-        select=options.select,
-        ignore=options.ignore,
         shown=lambda claims: tracked(claims, "Judging"),
-    )
+    ).selected(options.select, options.ignore)
     write(report, options, sys.stdout)
     return report.exit_status(options.fail_on)
 
@@ -209,8 +229,9 @@ def _rule(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
-        import keras  # noqa: F401  # whatever hinders it, nothing can be verified
+        import keras  # noqa: F401
     except Exception as error:
+        # Importing a broken backend can raise anything, not only ImportError.
         print(
             f"lossaudit verify: Keras cannot be imported: {type(error).__name__}: {error}",
             file=sys.stderr,
@@ -223,7 +244,7 @@ def _verify(options: argparse.Namespace) -> int:
 
 @contextmanager
 def _as_main_program(script: Path, arguments: Sequence[str]) -> Iterator[None]:
-    """`sys.argv` and `sys.path` as `python SCRIPT ARGS...` sets them."""
+    """Set `sys.argv` and `sys.path` as `python SCRIPT ARGS...` does."""
     argv, path = sys.argv, sys.path
     sys.argv, sys.path = [str(script), *arguments], [str(script.resolve().parent), *path]
     try:
@@ -233,7 +254,7 @@ def _as_main_program(script: Path, arguments: Sequence[str]) -> Iterator[None]:
 
 
 def _finishes(script: Path) -> bool:
-    """Run the script; False if it failed, with its own traceback on standard error."""
+    """Run the script; False if it failed, with the script's traceback on standard error."""
     try:
         runpy.run_path(str(script), run_name="__main__")
     except SystemExit as leaving:
@@ -241,6 +262,7 @@ def _finishes(script: Path) -> bool:
             print(leaving.code, file=sys.stderr)
         return leaving.code in (None, 0)
     except BaseException as error:
+        # Skip the frames of this command and of runpy, so that the traceback is the script's own.
         frames = error.__traceback__
         while frames is not None and frames.tb_frame.f_code.co_filename != str(script):
             frames = frames.tb_next

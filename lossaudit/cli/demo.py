@@ -1,6 +1,4 @@
-"""The demo: real digits, a real training, the mistakes that tutorials teach and their corrections,
-each one audited.
-"""
+"""The demo: trains on real digits with mistakes that tutorials teach, and audits them."""
 
 from __future__ import annotations
 
@@ -41,11 +39,11 @@ class DemoLog:
     """A logging habit, the numbers it logged, and the report on them.
 
     Args:
-        habit: what the code does, in its own words.
-        cause: the mistake that is planted in it; None where it is correct.
-        logged: the numbers and what they promise to be.
-        expected: what the first of them should be.
-        report: what the audit says.
+        habit: what the code does, as code.
+        cause: the planted mistake; None if the habit is correct.
+        logged: the logged numbers.
+        expected: the correct value of the first of them.
+        report: the report of the audit.
     """
 
     habit: str
@@ -63,7 +61,7 @@ class DemoLog:
 
 
 class LossHistory(keras.callbacks.Callback):
-    """What tutorials teach to record the loss of every batch."""
+    """The callback that tutorials teach to record the loss of every batch."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -82,7 +80,7 @@ class LossHistory(keras.callbacks.Callback):
 
 
 class LoopLog:
-    """What a hand-written loop reports for each epoch, in all the ways that are in use."""
+    """The epoch values of a hand-written loop, computed in the ways that people use."""
 
     def __init__(self) -> None:
         self.forever = keras.metrics.Mean()
@@ -117,12 +115,14 @@ class LoopLog:
 
 
 def main(out: Path | None = None, *, as_json: bool = False) -> int:
-    """Run the demo; 0 if every planted mistake was named and every correction called correct, 1 if
-    not.
+    """Run the demo.
 
     Args:
         out: folder for the report, its data and the run files; a new temporary one if None.
-        as_json: print what was found as JSON, and all else to standard error.
+        as_json: print the results as JSON, and everything else to standard error.
+
+    Returns:
+        0 if every planted mistake was named and every correction called correct, else 1.
     """
     keras.utils.set_random_seed(0)
     console = console_on(sys.stderr if as_json else sys.stdout)
@@ -148,7 +148,7 @@ def main(out: Path | None = None, *, as_json: bool = False) -> int:
 
 
 def fitted() -> tuple[Recording, list[DemoLog]]:
-    """`model.fit` with the callback of the tutorials, beside a recorder."""
+    """Train with `fit`, the callback of the tutorials and a recorder."""
     history, recorder = LossHistory(), LossRecorder()
     model = _model()
     train, validation = _digits()
@@ -190,7 +190,7 @@ def fitted() -> tuple[Recording, list[DemoLog]]:
 
 
 def looped() -> tuple[Recording, list[DemoLog]]:
-    """A hand-written loop, beside a recorder, and what it reports in all the ways that are in use."""
+    """Train with a hand-written loop and a recorder, and report in the ways that people use."""
     model, recorder, log = _model(), Recorder(), LoopLog()
     train, validation = _digits()
     step = _train_step(model)
@@ -269,7 +269,7 @@ def _train_step(model: keras.Model) -> Any:
 
 
 def _show(console: Console, examples: list[DemoLog]) -> None:
-    """Truth, log, verdict and cause side by side, then the findings in full."""
+    """Print truth, log, verdict and cause side by side, then the findings in full."""
     table = Table("what the code does, and the cause", pad_edge=False)
     for heading in ("truth", "log"):
         table.add_column(heading, justify="right")
@@ -293,9 +293,7 @@ def _show(console: Console, examples: list[DemoLog]) -> None:
 
 
 def _side_by_side(example: DemoLog) -> tuple[float, float]:
-    """Truth and log at the number that the first finding speaks of; at the first number where
-    there is none.
-    """
+    """Truth and log at the place of the first finding; at the first number without findings."""
     for finding in example.report.findings:
         if finding.expected is not None and finding.observed is not None:
             return finding.expected, finding.observed

@@ -1,4 +1,4 @@
-"""The options of each command, and what keeps one from judging."""
+"""The options of each command, and the error that keeps a command from judging."""
 
 from __future__ import annotations
 
@@ -11,46 +11,33 @@ from pathlib import Path
 from lossaudit.errors import LossauditError
 
 CANNOT_JUDGE = 2
+"""The exit status of a command that cannot judge."""
 
 FAIL_ON = (
-    "which findings give exit status 1: error (what is wrong; the default), warning (also what is "
-    "suspect), or never; "
-    "what is undecidable gives 2 unless never, and bad usage, unreadable input and nothing to "
+    "which findings give exit status 1: error (the default), warning (errors and warnings), or "
+    "never. Undecidable findings give 2 unless never; bad usage, unreadable input and nothing to "
     "audit always do"
 )
 
 
 class JudgingError(Exception):
-    """What keeps a command from judging, in words for its user."""
+    """The reason why a command cannot judge, as a message for its user."""
 
 
 def bench_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `lossaudit bench`."""
+    _add_trained_model(parser)
     parser.add_argument(
         "--budget",
         type=_budget,
         metavar="RATIO",
-        help="how many times plain fit it may take, e.g. 1.02",
+        help="allowed duration as a multiple of a fit without the callback, e.g. 1.02",
     )
-    parser.add_argument(
-        "--size",
-        choices=("smallest", "small", "large"),
-        help="the model that is trained, with steps of about 1, 3 or 30 ms; the smallest by "
-        "default",
-    )
-    parser.add_argument(
-        "--model",
-        metavar="MODULE:FUNCTION",
-        help="your own: returns a compiled model, and what fit takes first",
-    )
-    parser.add_argument(
-        "--steps-per-execution", type=int, metavar="N", help="as in compile; 1 by default"
-    )
-    parser.add_argument("--jit-compile", action="store_true", help="as in compile")
     parser.add_argument(
         "--rounds", type=int, default=31, metavar="N", help="pairs of fits; 31 by default"
     )
     parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="of the order, and of the bootstrap"
+        "--seed", type=int, default=0, metavar="N", help="seed of the order and the bootstrap"
     )
     parser.add_argument(
         "--format", choices=("text", "json"), default="text", help="how to write the result"
@@ -60,14 +47,31 @@ def bench_options(parser: argparse.ArgumentParser) -> None:
         dest="output",
         type=Path,
         metavar="FILE",
-        help="write it there, not to standard output",
+        help="write the result to FILE instead of standard output",
     )
     parser.add_argument(
         "callbacks",
         nargs="*",
         metavar="MODULE:CALLBACK",
-        help="what makes a callback; else those of lossaudit",
+        help="callables that return a callback; those of lossaudit by default",
     )
+
+
+def _add_trained_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--size",
+        choices=("smallest", "small", "large"),
+        help="the model to train, with steps of about 1, 3 or 30 ms; smallest by default",
+    )
+    parser.add_argument(
+        "--model",
+        metavar="MODULE:FUNCTION",
+        help="your own model: a function that returns a compiled model and the data for fit",
+    )
+    parser.add_argument(
+        "--steps-per-execution", type=int, metavar="N", help="as in compile; 1 by default"
+    )
+    parser.add_argument("--jit-compile", action="store_true", help="as in compile")
 
 
 def _budget(text: str) -> float:
@@ -78,6 +82,7 @@ def _budget(text: str) -> float:
 
 
 def log_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how to read logs."""
     parser.add_argument(
         "--truth",
         type=Path,
@@ -85,17 +90,20 @@ def log_options(parser: argparse.ArgumentParser) -> None:
         help="the run file with the true losses of the batches",
     )
     parser.add_argument(
-        "--run", metavar="NAME", dest="run_name", help="the run to read where a log holds several"
+        "--run", metavar="NAME", dest="run_name", help="the run to read if a log has several"
     )
     covers = ("batch", "epoch_so_far", "epoch")
     parser.add_argument(
-        "--covers", choices=covers, help="what each number covers, where the log does not say"
+        "--covers", choices=covers, help="what each number covers, if the log does not say"
     )
 
 
 def report_options(parser: argparse.ArgumentParser, where: str) -> None:
-    """Options whose defaults are the project's settings; argparse has None where they are not
-    given.
+    """Add the options of a report; None if not given, so that the project's settings apply.
+
+    Args:
+        parser: the parser of a command.
+        where: where the report goes without `-o`.
     """
     parser.add_argument(
         "--format",
@@ -105,14 +113,14 @@ def report_options(parser: argparse.ArgumentParser, where: str) -> None:
     parser.add_argument(
         "--select", type=_codes, metavar="CODES", help="only these rules, e.g. LA1,LA301"
     )
-    parser.add_argument("--ignore", type=_codes, metavar="CODES", help="not these rules")
+    parser.add_argument("--ignore", type=_codes, metavar="CODES", help="all but these rules")
     parser.add_argument("--fail-on", choices=("error", "warning", "never"), help=FAIL_ON)
     parser.add_argument(
         "-o",
         dest="output",
         type=Path,
         metavar="FILE",
-        help=f"write the report there, not to {where}",
+        help=f"write the report to FILE instead of {where}",
     )
 
 
@@ -127,9 +135,7 @@ def _codes(text: str) -> tuple[str, ...]:
 
 @contextmanager
 def refusing() -> Iterator[None]:
-    """What cannot be read or written ends the command with the error's message, and without a
-    traceback.
-    """
+    """Turn errors of reading and writing into a JudgingError: a message without a traceback."""
     try:
         yield
     except (LossauditError, OSError) as error:

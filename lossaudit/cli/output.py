@@ -1,4 +1,4 @@
-"""Where a command writes its result, and in which format."""
+"""Output: writes the result of a command to a file or a stream, in the chosen format."""
 
 from __future__ import annotations
 
@@ -15,14 +15,18 @@ if TYPE_CHECKING:
 
 
 def write(report: Report, options: argparse.Namespace, stream: TextIO) -> None:
-    """Write a report to the file that was asked for, or else to a stream."""
+    """Write a report to the file of `-o`, or to a stream without one."""
     put(lambda file: render(report, options.format, file), options.output, stream)
 
 
 def put(
     write: Callable[[TextIO], None], output: Path | None, stream: TextIO | None = None
 ) -> None:
-    """Let it be written to a file, or else to a stream, by default standard output."""
+    """Call `write` with the opened file, or with a stream (default: standard output).
+
+    Raises:
+        JudgingError: the file cannot be written.
+    """
     if output is None:
         write(stream or sys.stdout)
         return
@@ -31,12 +35,16 @@ def put(
 
 
 def render(report: Report, form: str, stream: TextIO) -> None:
+    """Write a report to a stream in a format: "text", "json", "github" or "html"."""
     if form == "json":
         print(report.to_json(), file=stream)
         return
-    from lossaudit.report import github, html, text
-
     if form == "html":
+        # Jinja2 takes longer to load than auditing a small log, so other formats do without it.
+        from lossaudit.report import html
+
         print(html.page(report), file=stream)
-    else:
-        (github if form == "github" else text).write(report, stream)
+        return
+    from lossaudit.report import github, text
+
+    (github if form == "github" else text).write(report, stream)

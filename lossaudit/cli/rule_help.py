@@ -1,4 +1,4 @@
-"""Rule help: all that is known of a rule, for `lossaudit rule` and for its page in docs/rules."""
+"""Rule help: everything about one rule, for `lossaudit rule` and for its page in docs/rules."""
 
 from __future__ import annotations
 
@@ -38,18 +38,20 @@ WORDS = {
     "instead": "another number",
     "rounded": "rounded or cut",
 }
-"""What explanations say in general of an epoch of 4, 4 and 2 rows, and of a penalty of 0.25; a
-finding says the numbers of its log."""
+"""Words for the placeholders of explanations; a finding has the numbers of its log instead.
+
+The numbers are those of an epoch of 4, 4 and 2 rows, and of a penalty of 0.25.
+"""
 
 
 @dataclass(frozen=True)
 class RuleHelp:
-    """A rule with all that can break it, and how to put it right.
+    """A rule with the mistakes that break it, and how to correct them.
 
     Args:
         rule: the rule.
-        mistakes: what breaks it, each with its explanation and remedy in general words.
-        example: a program that breaks it and the same one put right; None where there is none.
+        mistakes: the mistakes that break it, with explanations and remedies in general words.
+        example: a program that breaks it and the same one corrected; None if there is none.
     """
 
     rule: Rule
@@ -77,11 +79,15 @@ class RuleHelp:
         example = (
             {name.lower(): code for name, code in programs(self.example)} if self.example else {}
         )
-        return {**vars(self.rule), "causes": [_as_json(one) for one in self.mistakes], **example}
+        rule = {name: getattr(self.rule, name) for name in _RULE_FIELDS}
+        return {**rule, "causes": [_as_json(one) for one in self.mistakes], **example}
 
 
 def help_of(code: str) -> RuleHelp:
-    """All that is known of a rule.
+    """Everything about a rule.
+
+    Raises:
+        KeyError: no rule has this code.
 
     >>> help_of("LA202").mistakes[0].name
     'batches-missing'
@@ -95,16 +101,12 @@ def programs(example: Example) -> tuple[tuple[str, str], tuple[str, str]]:
 
 
 def seen(mistake: Mistake) -> str:
-    """The versions of Keras that make a mistake by themselves; empty where it is the program's
-    own.
-    """
+    """The versions of Keras that make this mistake; empty if the program makes it."""
     return f"Keras {' to '.join(mistake.seen)}" if mistake.seen else ""
 
 
 def _mistakes(code: str) -> Iterator[Mistake]:
-    """What a check or an alignment finds, what a recomputation names, and what Keras does by
-    itself.
-    """
+    """The mistakes that break a rule: found by checks, then by recomputation, then Keras' own."""
     for one in (
         of_stage("check", "place"),
         of_stage("mean"),
@@ -116,7 +118,7 @@ def _mistakes(code: str) -> Iterator[Mistake]:
 
 
 def _in_general(mistake: Mistake) -> Mistake:
-    """A mistake with words in the place of the numbers of a log."""
+    """A mistake with words instead of the numbers of a log."""
     return replace(
         mistake, explanation=_worded(mistake.explanation), remedy=_worded(mistake.remedy)
     )
@@ -145,5 +147,6 @@ def _listed(mistake: Mistake) -> str:
     )
 
 
+_RULE_FIELDS = ("code", "name", "expects", "why", "severity")
 _WHOLE: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
 _INDENTED = {"initial_indent": "    ", "subsequent_indent": "    ", **_WHOLE}

@@ -1,6 +1,4 @@
-"""Settings: what `[tool.lossaudit]` in a `pyproject.toml` says, where the command line says
-nothing.
-"""
+"""Settings: defaults of the command line, from `[tool.lossaudit]` in a `pyproject.toml`."""
 
 from __future__ import annotations
 
@@ -23,11 +21,11 @@ class Settings:
     """How commands audit and report.
 
     Args:
-        select: beginnings of the rule codes to look for; all if empty.
-        ignore: beginnings of the rule codes to leave out.
-        fail_on: for which findings commands exit with 1.
-        format: how reports are written.
-        truth: the run file that logs are judged by; None for logs by themselves.
+        select: beginnings of the rule codes to report; all if empty.
+        ignore: beginnings of the rule codes not to report.
+        fail_on: the findings that give exit status 1.
+        format: the format of reports.
+        truth: the run file that logs are compared with; None to judge logs alone.
     """
 
     select: tuple[str, ...] = ()
@@ -38,12 +36,15 @@ class Settings:
 
 
 def settings_of(folder: Path) -> Settings:
-    """The settings of the nearest `pyproject.toml` in a folder or above it; a relative `truth` is
-    beside that file.
+    """The settings of the nearest `pyproject.toml` in a folder or above it.
+
+    A relative `truth` is relative to the folder of that file.
+
+    Args:
+        folder: where to start looking.
 
     Raises:
-        SettingsError: the file is no TOML, has a key that is no setting, or a value that is not
-            allowed.
+        SettingsError: the file is not valid TOML, or a key or a value is not allowed.
         OSError: the file cannot be read.
     """
     file = next((one for one in _candidates(folder) if one.is_file()), None)
@@ -52,7 +53,7 @@ def settings_of(folder: Path) -> Settings:
     try:
         table = tomllib.loads(file.read_text("utf-8")).get("tool", {}).get("lossaudit", {})
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, AttributeError) as error:
-        raise SettingsError(f"{file} is no TOML that can be read: {error}") from error
+        raise SettingsError(f"{file} is not valid TOML: {error}") from error
     if not isinstance(table, dict):
         raise SettingsError(f"{file}: tool.lossaudit={table!r:.80} must be a table")
     return _settings(table, file)
@@ -69,7 +70,8 @@ def _settings(table: Mapping[str, Any], file: Path) -> Settings:
         if key not in _SETTINGS:
             known = ", ".join(_SETTINGS)
             raise SettingsError(
-                f"{file}: {key}={value!r:.80} in [tool.lossaudit] is no setting; there are {known}"
+                f"{file}: {key}={value!r:.80} in [tool.lossaudit] is not a setting; "
+                f"there are {known}"
             )
         try:
             values[key.replace("-", "_")] = _SETTINGS[key](value)

@@ -1,4 +1,4 @@
-"""Source: a path that is to be audited, and what was read there; several of them as one report."""
+"""Source: a path to audit with the recording read from it; several sources give one report."""
 
 from __future__ import annotations
 
@@ -22,12 +22,11 @@ from lossaudit.report.report import Report
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A path, and the recording that was read there; the origin of each series begins with the
-    path.
+    """A path and its recording; the origin of each series begins with the path.
 
     Args:
         path: the file or folder, as the user wrote it.
-        recording: what it holds.
+        recording: what was read from it.
     """
 
     path: Path
@@ -35,24 +34,25 @@ class Source:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What its reader guessed, left out or found cut off."""
+        """What its reader guessed, left out, or found damaged."""
         return tuple(self.recording.metadata.get(keys.NOTES, ()))
 
     @property
     def batches(self) -> list[Series]:
-        """The numbers of batches that are not empty."""
+        """The batch series that are not empty."""
         return [series for series in self.recording.select(covers="batch") if len(series)]
 
     @property
     def is_truth(self) -> bool:
-        """Whether a recorder wrote it, so that its batches are the true ones; a log that was read
-        says its format.
+        """Whether a recorder wrote it, so that its batch losses are true.
+
+        Readers of logs put the format into the metadata; a recorder does not.
         """
         return keys.FORMAT not in self.recording.metadata and bool(self.batches)
 
     @property
     def reported(self) -> list[Claim]:
-        """What it holds beside the batches that were recorded: what a loop reported."""
+        """The numbers that a loop reported, in addition to the recorded batches."""
         return [
             Claim(series, series.covers)
             for series in self.recording.series
@@ -60,7 +60,7 @@ class Source:
         ]
 
     def summary(self) -> dict[str, Any]:
-        """What is known of it, as JSON-like values."""
+        """Path, format, run and notes, as JSON values."""
         form = self.recording.metadata.get(keys.FORMAT, "lossaudit")
         return {
             "path": str(self.path),
@@ -71,28 +71,32 @@ class Source:
 
 
 def read_source(path: Path, *, run: str | None = None, covers: Covers | None = None) -> Source:
-    """Read what is at a path, as `lossaudit.read` does.
+    """Read a path, as `lossaudit.read` does.
+
+    Args:
+        path: a file or a folder.
+        run: the run to read, if there are several.
+        covers: what each number covers, if the log does not say.
 
     Raises:
-        OSError: there is nothing at the path, or it cannot be read.
-        LossauditError: what is there cannot be understood, or has several runs of which none is
-            named.
+        OSError: the path does not exist, or cannot be read.
+        LossauditError: the content cannot be understood, or has several runs and none is named.
     """
     log = LogFile(path, run=run, covers=covers, shown=str(path))
     return Source(path, read_log(log))
 
 
 def read_truth(path: Path) -> Source:
-    """Read the recording that logs are to be judged by.
+    """Read the recording that logs are compared with.
 
     Raises:
-        OSError: there is nothing at the path, or it cannot be read.
-        LossauditError: what is there cannot be understood, or holds no losses of batches.
+        OSError: the path does not exist, or cannot be read.
+        LossauditError: the content cannot be understood, or has no batch losses.
     """
     source = read_source(path)
     if not source.batches and not source.recording.metadata.get(keys.NOT_CAPTURED):
         raise LogFileError(
-            f"truth={str(path)!r} holds no losses of batches, so nothing can be judged by it"
+            f"truth={str(path)!r} has no batch losses, so nothing can be compared with it"
         )
     return source
 
@@ -101,21 +105,17 @@ def report_on_sources(
     truth: Source | None,
     sources: Sequence[Source],
     *,
-    select: Iterable[str] = (),
-    ignore: Iterable[str] = (),
     shown: Callable[[list[Claim]], Iterable[Claim]] = iter,
 ) -> Report:
-    """Judge what several paths hold of one training, as one report.
+    """Judge several sources of one training, as one report.
 
-    Without a truth, what a run file reports is judged by the batches it recorded, and logs by
-    themselves. What the readers had to say is among the explanations.
+    Without a truth, the numbers that a run file reports are compared with the batches in that
+    file, and logs are judged alone. The notes of the readers are among the explanations.
 
     Args:
-        truth: what all sources are judged by; None where nobody recorded it.
-        sources: what is to be judged.
-        select: beginnings of the rule codes to look for; all if empty.
-        ignore: beginnings of the rule codes to leave out.
-        shown: passes the claims on as they are judged.
+        truth: the recording that all sources are compared with; None if nobody recorded one.
+        sources: the sources to judge.
+        shown: yields the claims again as they are judged, for example with a progress bar.
     """
     if truth is not None:
         claims = [claim for source in sources for claim in _claims(source, truth)]
@@ -126,18 +126,30 @@ def report_on_sources(
             report_on(source.recording, source.reported, shown=shown) for source in recorders
         ]
         reports += _of_logs([source for source in sources if not source.is_truth])
-    return _as_one(reports, truth, sources).selected(select, ignore)
+    return _as_one(reports, truth, sources)
+
+
+def _placed(series: Series, path: Path) -> Series:
+    """The series with an origin that begins with the path as the user wrote it.
+
+    Readers write only the last part of the path.
+    """
+    origin = series.origin or series.name
+    rest = origin.removeprefix(path.name)
+    inside = rest[:1] in (":", "/") and (rest != origin or not path.name)
+    placed = f"{path}{rest}" if inside else f"{path}: {origin}"
+    return replace(series, origin=Origin.parse(placed))
 
 
 def _claims(source: Source, truth: Source) -> list[Claim]:
-    """All that a source holds, but not the true losses themselves."""
+    """The claims of a source, without the true losses themselves."""
     if source.path.exists() and source.path.samefile(truth.path):
         return source.reported
     return [Claim(series, series.covers) for series in source.recording.series]
 
 
 def _of_logs(sources: Sequence[Source]) -> list[Report]:
-    """Logs of one training check one another."""
+    """The report on logs of one training, which check each other."""
     if not sources:
         return []
     metadata = {
@@ -161,14 +173,10 @@ def _as_one(reports: Sequence[Report], truth: Source | None, sources: Sequence[S
 
 
 def _explanations(source: Source, truth: Source | None, sources: Sequence[Source]) -> list[str]:
-    said = [f"{source.path}: {note}" for note in source.notes]
+    sentences = [f"{source.path}: {note}" for note in source.notes]
     if truth is None and source.is_truth and (not source.reported or len(sources) > 1):
-        holds = (
-            "the true losses"
-            if source.reported
-            else "the true losses, and nothing that was logged"
+        content = "the true losses" if source.reported else "only the true losses, no logged ones"
+        sentences.append(
+            f"{source.path} has {content}: to compare other logs with it, pass it with --truth"
         )
-        said.append(
-            f"{source.path} holds {holds}: to judge other logs by it, name it with --truth"
-        )
-    return said
+    return sentences

@@ -1,3 +1,1 @@
-"""What an audit says: verdict, findings, the report as data, and its text, pages, annotations and
-plots.
-"""
+"""What an audit found: verdicts, findings, and the report as data, text, page, and plots."""

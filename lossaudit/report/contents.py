@@ -1,4 +1,4 @@
-"""Contents: what a report says, as data and as JSON."""
+"""Contents: what an audit found, as data and as JSON."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ class Contents:
     Args:
         verdicts: one for each claim.
         findings: one for each broken expectation.
-        not_audited: what was neither recognised nor named as a loss that was recorded.
-        metadata: what is known of the run.
-        explanations: what was asked for and is no fault, as sentences.
+        not_audited: the origins of skipped numbers: not named like a recorded loss, and no known
+            quantity matches.
+        metadata: facts about the run.
+        explanations: sentences that are not about faults: notes of readers, and a measured gap.
     """
 
     verdicts: tuple[Judgement, ...] = ()
@@ -36,6 +37,10 @@ class Contents:
     not_audited: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     explanations: tuple[str, ...] = ()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The metadata of a recording is a mapping proxy, which pickle refuses.
+        return {**vars(self), "metadata": dict(self.metadata)}
 
     @property
     def ok(self) -> bool:
@@ -51,9 +56,9 @@ class Contents:
         """The exit status of a command that fails on some findings only.
 
         Args:
-            fail_on: `"error"`: 1 for what is wrong; `"warning"`: 1 also for what is a warning;
-                what is undecidable is 2 with both. `"never"`: 0 whatever was found, and 2 only if
-                there was nothing to audit.
+            fail_on: `"error"`: 1 for errors; `"warning"`: 1 for warnings too. With both, 2 if
+                something is undecidable. `"never"`: 0 for any findings, and 2 only if there was
+                nothing to audit.
         """
         if fail_on == "never":
             return 0 if self.verdicts or self.findings else 2
@@ -71,8 +76,11 @@ class Contents:
         return not self.verdicts or Verdict.UNDECIDABLE in verdicts
 
     def selected(self, select: Iterable[str] = (), ignore: Iterable[str] = ()) -> Self:
-        """The report with only those findings whose code begins with one of `select` and with none
-        of `ignore`.
+        """The report with the findings of some rules only; verdicts stay.
+
+        Args:
+            select: beginnings of the rule codes to keep; all if empty.
+            ignore: beginnings of the rule codes to drop.
 
         Raises:
             ValueError: no rule begins with one of them.
@@ -87,8 +95,11 @@ class Contents:
 
     @classmethod
     def joined(cls, reports: Sequence[Self], *, what: str = "fit") -> Self:
-        """The reports of several trainings as one; each claim and finding then says which training
-        it is from.
+        """The reports of several trainings as one; claims and findings name their training.
+
+        Args:
+            reports: the reports, in the order of the trainings; a single one stays as it is.
+            what: what a training is called.
         """
         if len(reports) == 1:
             return reports[0]
@@ -96,7 +107,7 @@ class Contents:
 
     @classmethod
     def named(cls, reports: Mapping[str, Self]) -> Self:
-        """Reports as one; each claim and finding begins with the name of its report."""
+        """Several reports as one; each claim and finding begins with the name of its report."""
         return cls(
             tuple(
                 replace(one, origin=f"{of}: {one.origin}")
@@ -115,7 +126,7 @@ class Contents:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst verdict of all; undecidable where there is none."""
+        """The worst verdict in the report; undecidable if there is none."""
         verdicts = {one.verdict for one in self.verdicts} | {one.verdict for one in self.findings}
         return next((one for one in WORST_FIRST if one in verdicts), Verdict.UNDECIDABLE)
 
@@ -134,8 +145,9 @@ class Contents:
         return "\n".join(lines)
 
     def to_json(self) -> str:
-        """The report as one JSON object with a schema version; NaN and infinities, which JSON
-        lacks, as strings.
+        """The report as one JSON object with a schema version.
+
+        NaN and infinities become strings, because JSON has no numbers for them.
         """
         content = {
             "schema": SCHEMA_VERSION,
@@ -171,7 +183,7 @@ class Contents:
 
 
 def _shallow(one: Judgement | Finding) -> dict[str, Any]:
-    """The attributes by name, but for what only a plot shows."""
+    """The attributes by name, without `draw`, which only plots need."""
     return {each.name: getattr(one, each.name) for each in fields(one) if each.name != "draw"}
 
 
@@ -180,6 +192,7 @@ def _judgement(fields: Mapping[str, Any]) -> Judgement:
 
 
 def _finding(fields: Mapping[str, Any]) -> Finding:
+    # Infinities and NaN were written as strings; `float` reads them back.
     numbers = {
         name: fields[name] and float(fields[name]) for name in ("observed", "expected", "bound")
     }

@@ -1,5 +1,6 @@
-"""Evidence: what a plot and a table of a claim show, thinned out so that a report of a long run
-stays small.
+"""Evidence: the curves and the table that show a claim.
+
+Curves are thinned, so that the report of a long run stays small.
 """
 
 from __future__ import annotations
@@ -16,26 +17,26 @@ from lossaudit.recording.series import Series
 from lossaudit.report.verdict import Verdict
 
 Unit = Literal["step", "batch", "epoch", "number"]
-"""What places count: steps, batches through the run, epochs, or the numbers of the log."""
+"""What places count: steps, batches of the whole run, epochs, or numbers of the log."""
 
 MOST = 1200
-"""Numbers of a curve: a lowest and a highest for each of 600 pixels."""
+"""Numbers in a curve: the lowest and the highest for each of 600 pixels."""
 
 _ENDS = 50
-"""First and last epochs of a table."""
+"""Epochs in a table at the beginning, and as many at the end."""
 
 _WRONG = 200
-"""Wrong epochs of a table between its ends."""
+"""Wrong epochs in a table between its ends."""
 
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Numbers and where they stand.
+    """Numbers and their places.
 
     Args:
-        places: where each number stands, in the unit of the evidence, shape (m,).
+        places: the place of each number, in the unit of the evidence, shape (m,).
         values: the numbers, shape (m,).
-        count: how many numbers there were before most were left out.
+        count: how many numbers there were before thinning.
     """
 
     places: Floats
@@ -44,14 +45,20 @@ class Curve:
 
     @classmethod
     def of(cls, places: NDArray[np.generic], values: Floats) -> Curve:
-        """A curve of some `MOST` numbers at most, with every extreme, and a mark where numbers are
-        not finite.
+        """The thinned curve of numbers.
+
+        It has about `MOST` numbers at most, among them every extreme, and the first NaN, +inf and
+        -inf of each stretch.
+
+        Args:
+            places: the place of each number, shape (n,).
+            values: the numbers, shape (n,).
         """
         kept = thinned(values)
         return cls(places[kept].astype(np.float64), values[kept], len(values))
 
     def thinner(self, most: int) -> Curve:
-        """The curve of about at most so many numbers."""
+        """The curve with about `most` numbers at most."""
         kept = thinned(self.values, most)
         return Curve(self.places[kept], self.values[kept], self.count)
 
@@ -61,7 +68,7 @@ class Band:
     """The proven bound around numbers.
 
     Args:
-        places: where each bound stands, shape (m,).
+        places: the place of each bound, shape (m,).
         low: lower bound, shape (m,).
         high: upper bound, shape (m,).
     """
@@ -72,16 +79,21 @@ class Band:
 
     @classmethod
     def of(cls, places: NDArray[np.generic], middle: Floats, bounds: Floats) -> Band:
-        """The band of `middle ± bounds`; where many numbers become one, it reaches from the lowest
-        to the highest.
+        """The band `middle ± bounds`, thinned: a stretch reaches from its lowest to its highest.
+
+        Args:
+            places: the place of each number, shape (n,).
+            middle: the numbers, shape (n,).
+            bounds: how far each may be off, shape (n,).
         """
         return cls(places.astype(np.float64), middle - bounds, middle + bounds).thinner(MOST)
 
     def thinner(self, most: int) -> Band:
-        """The band of at most so many stretches."""
+        """The band with at most `most` stretches."""
         n = len(self.places)
         if n <= most:
             return self
+        # -(-n // most) rounds up, so that there are never more than `most` stretches.
         starts = np.arange(0, n, -(-n // most))
         low, high = np.fmin.reduceat(self.low, starts), np.fmax.reduceat(self.high, starts)
         return Band(self.places[starts], low, high)
@@ -89,15 +101,15 @@ class Band:
 
 @dataclass(frozen=True, eq=False)
 class EpochRows:
-    """A table of epochs: the first, the last, and wrong ones between.
+    """A table of epochs: the first ones, the last ones, and wrong ones between.
 
     Args:
-        indices: which of all epochs each row is, shape (m,).
-        epochs: epoch of each row, shape (m,).
-        logged: what was logged, shape (m,).
-        expected: what should have been, shape (m,).
-        bounds: proven bound of |logged - expected|, shape (m,).
-        verdicts: the verdict on each, m of them.
+        indices: the index of each row among all epochs, shape (m,).
+        epochs: the epoch of each row, shape (m,).
+        logged: the logged value, shape (m,).
+        expected: the value that should have been logged, shape (m,).
+        bounds: the proven bound of |logged - expected|, shape (m,).
+        verdicts: the verdict on each row, m of them.
         count: how many epochs there are.
         wrong: how many of them are wrong.
     """
@@ -120,7 +132,7 @@ class EpochRows:
         bounds: Floats,
         verdicts: NDArray[np.str_],
     ) -> EpochRows:
-        """The rows of all epochs, of which those are kept that a reader needs."""
+        """The rows that a reader needs, of all epochs; every column has shape (n,)."""
         n, wrong = len(epochs), np.flatnonzero(verdicts == Verdict.WRONG)
         between = wrong[(wrong >= _ENDS) & (wrong < n - _ENDS)][:_WRONG]
         ends = (
@@ -142,25 +154,25 @@ class EpochRows:
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What the eye needs to believe a verdict; a curve that there is nothing to make of is None.
+    """The curves and the table of a claim; a curve without data is None.
 
     Args:
         name: split and tag, for example "train loss".
         unit: what the places of all curves count.
-        logged: the numbers of the log, where it says that they stand.
+        logged: the logged numbers, at the places that the log gives.
         true: the true loss of each batch.
-        expected: what the log should hold, where that is not the loss of each batch.
-        band: the proven bound around what the log should hold.
-        predicted: what the named mistake logs, beside the numbers of the log.
+        expected: the numbers that the log should have, if not the loss of each batch.
+        band: the proven bound around the expected numbers.
+        predicted: the numbers that the named mistake logs, at the places of the logged ones.
         mistake: the names of the mistakes that made the prediction; empty if there is none.
-        rest: the logged numbers minus the predicted ones, or minus the expected ones where no
-            mistake is named.
+        rest: the logged numbers minus the predicted ones; minus the expected ones if no mistake
+            is named.
         rest_band: the proven bound around zero, for `rest`.
-        epochs: the middle of each epoch and its number, thinned out evenly.
-        borders: where epochs begin; empty if they are too many to draw.
+        epochs: the middle of each epoch and its number, thinned evenly.
+        borders: where epochs begin; empty if there are too many to draw.
         unplaced: how many logged numbers have no place, and so are not in the curve.
         rows: the epochs one by one, for a claim about epochs.
-        marked: the place of which a finding speaks.
+        marked: the place that a finding is about.
     """
 
     name: str
@@ -180,7 +192,7 @@ class Evidence:
     marked: float | None = None
 
     def thinner(self, most: int) -> Evidence:
-        """The evidence with curves of about at most so many numbers."""
+        """The evidence with about `most` numbers at most in each curve."""
         columns = {
             each.name: getattr(self, each.name) for each in fields(self) if each.name != "epochs"
         }
@@ -193,12 +205,12 @@ class Evidence:
 
 
 Draw = Callable[[], Evidence]
-"""Computes the evidence of a claim, when a plot is asked for."""
+"""Computes the evidence of a claim, once a plot is asked for."""
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """Evidence that has been computed, in the place of what computes it."""
+    """A `Draw` whose evidence is already computed."""
 
     evidence: Evidence
 
@@ -210,9 +222,13 @@ class Drawn:
 def thinned(values: Floats, most: int = MOST) -> Ints:
     """Indices of the numbers that a plot needs, in order.
 
-    All of them, if they are at most `most`. Else the numbers are cut into `most / 2` stretches of
-    equal length, and of each the lowest and the highest finite number are kept, and the first NaN,
-    +inf and -inf; so are the two ends.
+    At most `most` numbers are all kept. Others are cut into `most / 2` stretches of equal length.
+    Each stretch keeps its lowest and highest finite number, and its first NaN, +inf and -inf. The
+    first and the last number are kept too.
+
+    Args:
+        values: the numbers, shape (n,).
+        most: about how many to keep.
 
     >>> thinned(np.array([3.0, 1.0, 2.0, 9.0, np.nan, 4.0]), most=2)
     array([0, 1, 3, 4, 5])
@@ -221,6 +237,7 @@ def thinned(values: Floats, most: int = MOST) -> Ints:
     if n <= most:
         return np.arange(n)
     width = -(-n // max(1, most // 2))
+    # NaN in the last stretch may be padding; an index that points there is dropped at the end.
     padded = np.full(-(-n // width) * width, np.nan)
     padded[:n] = values
     grid = padded.reshape(-1, width)

@@ -14,10 +14,9 @@ from lossaudit.rules.rule import Severity
 
 @dataclass(frozen=True)
 class Finding:
-    """One broken expectation: where, observed, expected, how far apart they may be, why, and the
-    way out.
+    """One broken expectation: where, observed, expected, bound, cause and remedy.
 
-    `evidence` is computed when a plot is asked for; it is for the eye, and not in the JSON.
+    `evidence` is computed once a plot is asked for. It is not in the JSON.
     """
 
     code: str
@@ -65,12 +64,12 @@ class Finding:
 
     @property
     def file(self) -> str | None:
-        """The file in which the number was logged; None where it is unknown."""
+        """The file in which the number was logged; None if unknown."""
         return self.origin.file or None if self.origin else None
 
     @property
     def line(self) -> int | None:
-        """The line of that file, from 1; None where it is unknown."""
+        """The line in that file, from 1; None if unknown."""
         return self.origin.line if self.origin else None
 
     @cached_property
@@ -91,7 +90,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Judgement:
-    """The verdict on one claim: what it promised, what it holds, and how many numbers were judged."""
+    """The verdict on one claim, with what it promised to cover and what quantity it is."""
 
     origin: str
     verdict: Verdict
@@ -119,15 +118,14 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What a list of numbers is.
+    """Which quantity a list of numbers is.
 
     Args:
-        quantity: the name of what it holds; None where nothing matches.
-        quantities: every quantity that matches, the simplest first; more than one are
-            indistinguishable on this data.
-        causes: the mistakes that would have logged these numbers; empty where they are what one
-            would expect.
-        verdict: how well the numbers match the quantity; `wrong` where nothing matches.
+        quantity: the name of the simplest quantity that matches; None if nothing matches.
+        quantities: every quantity that matches, the simplest first; several cannot be told apart
+            on this data.
+        causes: the mistakes that log these numbers; empty if the numbers are right.
+        verdict: how well the numbers match the quantity; `wrong` if nothing matches.
         message: all of it as a sentence.
     """
 

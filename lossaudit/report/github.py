@@ -1,7 +1,6 @@
-"""A report as workflow commands of GitHub Actions, which show each finding beside the run and the
-changed files.
+"""A report as workflow commands of GitHub Actions, which annotate the run and changed files.
 
-Escaping is that of `@actions/core`: `%`, CR and LF everywhere, `:` and `,` also in properties; see
+Escaping follows `@actions/core`: `%`, CR and LF everywhere, and `:` and `,` in properties. See
 https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions.
 """
 
@@ -19,9 +18,7 @@ _PROPERTY = _DATA | str.maketrans({":": "%3A", ",": "%2C"})
 
 
 def write(report: Contents, file: TextIO) -> None:
-    """Write an annotation for each finding, one for what was not audited, one for each
-    explanation, and the summary.
-    """
+    """Write annotations for findings, explanations and skipped numbers, then the summary."""
     for finding in report.findings:
         print(annotation(finding), file=file)
     for explanation in (*report.explanations, *not_audited(report)):
@@ -30,10 +27,9 @@ def write(report: Contents, file: TextIO) -> None:
 
 
 def annotation(finding: Finding) -> str:
-    """The command that annotates the file in which a finding is, or the whole run where it is in
-    none.
-    """
+    """The command that annotates the file of a finding, or the whole run if it has no file."""
     properties = {"title": " ".join([finding.code, *finding.causes])}
+    # The origin may name no file at all, as `History: loss` does.
     log = Path(finding.file or "")
     if log.is_file():
         properties["file"] = log.as_posix()

@@ -1,4 +1,4 @@
-"""A report as one HTML file: no script, no network, every name from a log escaped."""
+"""A report as one HTML file without scripts or network access; names from logs are escaped."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from lossaudit.report.verdict import Verdict
 from lossaudit.rules.catalogue import RULES
 
 _POINTS = 9_000
-"""Points of the curves of one page, of which each of many findings gets its share."""
+"""Points in all plots of one page; findings share them."""
 
 _PLOTS = 30
-"""Plots of one page."""
+"""Plots on one page."""
 
 _LONG = 1000
-"""Letters of a value of the metadata that are shown."""
+"""Characters shown of a metadata value."""
 
 
 def write(report: Contents, path: str | PathLike[str]) -> None:
-    """Write the page."""
+    """Write the page to a file."""
     Path(path).write_text(page(report), "utf-8")
 
 
@@ -64,7 +64,7 @@ def _environment() -> Environment:
 
 
 def coded(text: str) -> Markup:
-    """The text, escaped, with what stands between backticks as code.
+    """The escaped text, with code elements for what is between backticks.
 
     >>> coded("call `f(<x>)`")
     Markup('call <code>f(&lt;x&gt;)</code>')
@@ -84,6 +84,8 @@ def _fit_to_be_shown(value: Any) -> Any:
 
 
 def _content(report: Contents) -> dict[str, Any]:
+    # Several reports may be in one notebook, so ids begin with a hash of the report. It is the
+    # same every time, and so is the page.
     prefix = (
         "la" + hashlib.sha256(report.to_json().encode("utf-8", "surrogatepass")).hexdigest()[:8]
     )
@@ -111,8 +113,9 @@ def _content(report: Contents) -> dict[str, Any]:
 
 
 def _shares(report: Contents) -> list[int]:
-    """How many points the plot of each finding may have, so that the page stays small; errors come
-    first.
+    """The number of points in the plot of each finding; errors come first.
+
+    The limit keeps the page small.
     """
     able = [number for number, one in enumerate(report.findings) if one.evidence is not None]
     able = sorted(able, key=lambda number: report.findings[number].severity != "error")[:_PLOTS]
@@ -123,7 +126,7 @@ def _shares(report: Contents) -> list[int]:
 def headline(report: Contents) -> str:
     """The report in one sentence."""
     if not report.verdicts and not report.findings:
-        return "Nothing to audit: no training was seen, so nothing can be said."
+        return "Nothing to audit: no logged loss was found."
     wrong, claims = (
         sum(one.verdict is Verdict.WRONG for one in report.verdicts),
         len(report.verdicts),
@@ -143,9 +146,7 @@ def headline(report: Contents) -> str:
 
 
 def _counts(report: Contents) -> list[tuple[int, str, str]]:
-    """How many of each kind, what they are, and the colour of it; what there is none of is left
-    out.
-    """
+    """Count, name and colour of each kind of result that occurs."""
     verdicts = [one.verdict for one in report.verdicts]
     right = sum(one in (Verdict.EXACT, Verdict.CONSISTENT, Verdict.SUSPECT) for one in verdicts)
     counted = [
@@ -159,9 +160,7 @@ def _counts(report: Contents) -> list[tuple[int, str, str]]:
 
 
 def _card(finding: Finding, prefix: str, share: int) -> dict[str, Any]:
-    """What a finding's card shows; `share` is the number of points of its plot, none of which
-    means no plot.
-    """
+    """The content of a finding's card; its plot has `share` points, and 0 means no plot."""
     evidence = finding.evidence
     return {
         "finding": finding,
@@ -175,7 +174,7 @@ def _card(finding: Finding, prefix: str, share: int) -> dict[str, Any]:
 
 
 def _plots(evidence: Evidence, prefix: str, share: int) -> dict[str, Markup]:
-    """The plot for a desktop and that for a phone."""
+    """The plot in two sizes: for a desktop and for a phone."""
     from lossaudit.report.pictures import NARROW, WIDE, picture
 
     return {
@@ -187,9 +186,15 @@ def _plots(evidence: Evidence, prefix: str, share: int) -> dict[str, Markup]:
 def _notes(evidence: Evidence) -> Iterator[str]:
     most = max(one.count for one in (evidence.logged, evidence.true) if one is not None)
     if most > MOST:
-        yield f"Of {most:,} numbers the plot shows the lowest and the highest of every stretch, and where NaN stands."
+        yield (
+            f"Of {most:,} numbers the plot shows the lowest and the highest of every stretch, and "
+            "the places of NaN."
+        )
     if evidence.unplaced:
-        yield f"Not drawn, because no batch was recorded where they stand: {evidence.unplaced:,} logged numbers."
+        yield (
+            f"{evidence.unplaced:,} logged numbers are not drawn, because no batch was recorded "
+            "at their place."
+        )
 
 
 def _difference(finding: Finding) -> float | None:
@@ -199,7 +204,7 @@ def _difference(finding: Finding) -> float | None:
 
 
 def _rows(rows: EpochRows) -> Iterator[dict[str, Any]]:
-    """The rows of a table of epochs, each with the number of epochs that are left out before it."""
+    """The rows of a table of epochs, each with the number of epochs left out before it."""
     skipped = np.diff(rows.indices, prepend=-1) - 1
     columns = (
         rows.epochs,
@@ -222,7 +227,7 @@ def _rows(rows: EpochRows) -> Iterator[dict[str, Any]]:
 
 
 def _provenance(metadata: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
-    """What is known of the run, one name and value a line; a name inside of another after a dot."""
+    """Facts about the run as names and values; nested names are joined by dots."""
     for name, value in metadata.items():
         if isinstance(value, Mapping):
             yield from _provenance(value, f"{above}{name}.")
@@ -232,5 +237,5 @@ def _provenance(metadata: Mapping[str, Any], above: str = "") -> Iterator[tuple[
                 if isinstance(value, str)
                 else json.dumps(value, default=str, ensure_ascii=False)
             )
-            more = f" ({len(text):,} letters)" if len(text) > _LONG else ""
+            more = f" ({len(text):,} characters)" if len(text) > _LONG else ""
             yield f"{above}{name}", shortened(text, _LONG) + more

@@ -1,4 +1,4 @@
-"""Names from logs, made fit to be shown."""
+"""Names from logs, made safe to show."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ import re
 _UNSHOWABLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
-"""What XML forbids, what controls a terminal, and what turns the direction of writing."""
+"""Characters that XML forbids, that control a terminal, or that reverse the writing direction."""
 
 
 def legible(text: str) -> str:
-    r"""The text with a replacement character for each that cannot be shown, or that changes how
-    others are shown.
+    r"""The text with replacement characters for those that cannot or must not be shown.
 
     >>> legible("loss\x1b[31m")
     'loss�[31m'

@@ -1,6 +1,4 @@
-"""Plots as SVG inside of HTML: small, without names of their own, and in colours that the page
-chooses.
-"""
+"""Plots as small SVG elements of an HTML page, which chooses their colours."""
 
 from __future__ import annotations
 
@@ -17,16 +15,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDE = Size(10.0, 4.6, 10, 40)
-"""For a screen of a desktop, where an inch is 72 pixels of a page."""
+"""For a desktop screen; an inch is 72 pixels of the page."""
 
 NARROW = Size(4.7, 4.2, 5, 24)
 """For a phone."""
 
 _MARGINS = (0.8, 0.1, 0.58, 0.52)
-"""Left, right, above and below the axes, in inches."""
+"""Left, right, top and bottom margins of the axes, in inches."""
 
 _MARKS = {name: f"#fe00{index:02x}" for index, name in enumerate(PAPER)}
-"""Colours that stand for names until the picture is drawn."""
+"""Placeholder colours, replaced by CSS variables once the picture is drawn."""
 
 _COLOUR = re.compile("|".join(_MARKS.values()))
 _NAMES = {colour: f"var(--{name})" for name, colour in _MARKS.items()}
@@ -34,13 +32,16 @@ _DECIMALS = re.compile(r"-?\d+\.\d+")
 _USED = re.compile(r"#([\w-]+)")
 _REFERENCE = re.compile(r"#(?=[\w-]+\)|[\w-]+$)")
 _FONT = re.compile(r"font-family: [^;]*;? ?|'[^;]*(?=sans-serif)")
-"""The fonts of the machine that drew, in the two ways in which versions of matplotlib write them.
-"""
+"""Fonts of the machine that drew, in the two forms that versions of matplotlib write."""
 
 
 def picture(evidence: Evidence, size: Size, prefix: str) -> str:
-    """An SVG element whose ids begin with `prefix`, and whose colours are the CSS variables of a
-    palette's names.
+    """A plot as an SVG element; its colours are CSS variables with the names of a palette.
+
+    Args:
+        evidence: what to plot.
+        size: how large.
+        prefix: the beginning of every id in the element.
 
     Raises:
         ImportError: matplotlib is not installed.
@@ -48,9 +49,8 @@ def picture(evidence: Evidence, size: Size, prefix: str) -> str:
     with drawing(_MARKS), warnings.catch_warnings():
         import matplotlib
 
-        warnings.filterwarnings(
-            "ignore", "Glyph .* missing from", UserWarning
-        )  # the reader's fonts have it
+        # The text stays text, so the browser's fonts count, not those of this machine.
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
         with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": prefix}):
             whole = blank(size.width, size.height)
             draw(whole, evidence, size, _MARKS)
@@ -65,7 +65,7 @@ def picture(evidence: Evidence, size: Size, prefix: str) -> str:
 
 
 def _adjust(whole: Figure, size: Size) -> None:
-    """Leave room for what stands around the axes; to measure it takes longer than to draw."""
+    """Leave fixed margins for labels: measuring them takes longer than drawing."""
     left, right, top, bottom = _MARGINS
     whole.subplots_adjust(
         left / size.width,
@@ -77,9 +77,7 @@ def _adjust(whole: Figure, size: Size) -> None:
 
 
 def _embedded(root: ElementTree.Element, prefix: str) -> str:
-    """The picture without what a page does not need: declarations, a style for the whole page,
-    digits, sizes.
-    """
+    """The picture without what a page does not need: metadata, styles, unused ids, digits."""
     for parent in list(root.iter()):
         for child in list(parent):
             if child.tag.rpartition("}")[2] in ("metadata", "style"):
@@ -109,7 +107,7 @@ def _embedded(root: ElementTree.Element, prefix: str) -> str:
 
 
 def _rewritten(name: str, value: str, prefix: str) -> str:
-    """An attribute as it stands in a page with many pictures."""
+    """The value of an attribute, made unique among many pictures and short."""
     if name == "id":
         return f"{prefix}-{value}"
     if name == "d":
@@ -122,5 +120,5 @@ def _rewritten(name: str, value: str, prefix: str) -> str:
 
 
 def _rounded(numbers: str) -> str:
-    """Numbers to a tenth of a pixel."""
+    """The numbers rounded to a tenth of a pixel."""
     return _DECIMALS.sub(lambda found: f"{float(found[0]):.1f}".removesuffix(".0"), numbers)

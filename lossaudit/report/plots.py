@@ -1,6 +1,4 @@
-"""Evidence as matplotlib axes: the log over the truth, and what is left between the log and its
-explanation.
-"""
+"""Evidence as matplotlib axes: the log over the truth, and below it what stays unexplained."""
 
 from __future__ import annotations
 
@@ -43,33 +41,33 @@ KEYS = {
     "predicted": "what {mistake} logs",
     "odd": "NaN (below) or infinite (above)",
 }
-"""What each curve is called."""
+"""The label of each curve."""
 
 _MARKERS = 60
-"""Numbers of a curve up to which each has a marker."""
+"""A curve with at most this many numbers has markers."""
 
 _BORDERS = 40
-"""Borders between epochs up to which they are drawn."""
+"""At most this many borders between epochs are drawn."""
 
 _RANGE = 500
-"""Largest by smallest number of a plot, beyond which its axis is logarithmic."""
+"""The axis is logarithmic if largest / smallest number exceeds this."""
 
 _PARTS = 20
-"""Findings that one figure shows."""
+"""Findings that one figure shows at most."""
 
 _HUGE = 1e150
-"""Numbers of which matplotlib cannot double a distance; they are marked as infinite ones are."""
+"""Numbers beyond this are marked as infinite: matplotlib overflows when it adds margins."""
 
 
 @dataclass(frozen=True)
 class Size:
-    """How large a plot is, and what fits on it.
+    """The size of a plot, and how much text fits on it.
 
     Args:
         width: in inches.
         height: in inches.
-        ticks: about how many numbers an axis has.
-        names: letters of the name of an axis.
+        ticks: about how many ticks an axis has.
+        names: how many characters the label of an axis has at most.
     """
 
     width: float
@@ -79,9 +77,7 @@ class Size:
 
 
 def figure(report: Contents) -> Figure:
-    """One plot below the other, each with title and legend, of the findings; of the claims if
-    there are none.
-    """
+    """A figure with one plot for each finding; one for each claim if there are no findings."""
     shown = _titled(report)
     size = Size(9.0, 4.2, 8, 60)
     with drawing(PAPER):
@@ -101,7 +97,7 @@ def figure(report: Contents) -> Figure:
 
 
 def keys(evidence: Evidence) -> dict[str, str]:
-    """What each curve that a plot of the evidence shows is called."""
+    """The label of each curve that a plot of the evidence shows."""
     there = {
         name: getattr(evidence, name)
         for name in ("true", "expected", "band", "logged", "predicted")
@@ -121,9 +117,7 @@ def keys(evidence: Evidence) -> dict[str, str]:
 
 @contextmanager
 def drawing(palette: Palette) -> Iterator[None]:
-    """Matplotlib's own defaults, whatever the program around has set, with text and axes in the
-    ink of a palette.
-    """
+    """Draw with matplotlib's defaults and the ink of a palette, whatever the program has set."""
     from matplotlib import style
 
     ink = palette["ink"]
@@ -143,15 +137,17 @@ def drawing(palette: Palette) -> Iterator[None]:
 
 
 def blank(width: float, height: float, layout: Literal["constrained"] | None = None) -> Figure:
-    """An empty figure, of which pyplot knows nothing, at the 72 pixels an inch that a page has."""
+    """An empty figure at 72 pixels per inch, sizes in inches; pyplot does not keep it alive."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), dpi=72, layout=layout)
 
 
 def draw(part: FigureBase, evidence: Evidence, size: Size, palette: Palette) -> Axes:
-    """The curves above, and what is left between the log and its explanation below; returns the
-    upper axes.
+    """Draw the curves, and below them the difference between the log and its explanation.
+
+    Returns:
+        The axes of the curves.
     """
     rest = _has_rest(evidence)
     upper, *lower = part.subplots(
@@ -212,12 +208,12 @@ def _curves(axes: Axes, evidence: Evidence, palette: Palette) -> None:
 
 
 def _has_rest(evidence: Evidence) -> bool:
-    """Whether there is anything to show below."""
+    """Whether there is a finite difference to show."""
     return evidence.rest is not None and bool(np.isfinite(_drawable(evidence.rest.values)).any())
 
 
 def _rest(axes: Axes, evidence: Evidence, palette: Palette) -> None:
-    """The difference between the log and what explains it, in the bound."""
+    """Draw the difference between the log and its explanation, with the bound."""
     assert evidence.rest is not None
     if evidence.rest_band is not None:
         _fill(axes, evidence.rest_band, palette, KEYS["band"])
@@ -240,7 +236,7 @@ def _rest(axes: Axes, evidence: Evidence, palette: Palette) -> None:
 
 
 def _epochs(axes: Axes, evidence: Evidence, size: Size, palette: Palette) -> None:
-    """Borders between epochs, and their numbers on an axis above."""
+    """Draw the borders between epochs, and an axis of epochs on top."""
     if evidence.borders is not None and len(evidence.borders) <= _BORDERS:
         for border in evidence.borders[1:]:
             axes.axvline(border, color=palette["faint"], linewidth=0.7, zorder=0)
@@ -260,7 +256,7 @@ def _fill(axes: Axes, band: Band, palette: Palette, label: str) -> None:
 
 
 def _shows(band: Band, evidence: Evidence) -> bool:
-    """Whether a band is wider than a line somewhere, on a plot of some hundred lines' height."""
+    """Whether a band is wider than a line somewhere; a plot is a few hundred lines high."""
     drawn = np.concatenate([_drawable(one.values) for one in _all(evidence)])
     drawn = drawn[np.isfinite(drawn)]
     widths = (band.high - band.low)[np.isfinite(band.high - band.low)]
@@ -273,8 +269,9 @@ def _all(evidence: Evidence) -> list[Curve]:
 
 
 def _odd(evidence: Evidence) -> list[tuple[float, float]]:
-    """Places of logged and true numbers that no axis has: at its lower end for NaN, at its upper
-    for others.
+    """Places and heights of marks for numbers that are not finite.
+
+    The height is a share of the axes: 0 for NaN, 0.95 for infinite numbers.
     """
     found: dict[tuple[float, float], None] = {}
     for curve in (evidence.true, evidence.logged):
@@ -286,7 +283,8 @@ def _odd(evidence: Evidence) -> list[tuple[float, float]]:
 
 
 def _strokes(marks: list[tuple[float, float]]) -> tuple[Floats, Floats]:
-    """One line that is drawn at the marks only, a twentieth of the axes high."""
+    """Coordinates of one line that shows only the marks, each 1/20 of the axes high."""
+    # NaN breaks the line between two marks.
     places, heights = np.array(marks).T
     nothing = np.full(len(places), np.nan)
     return np.stack([places, places, nothing]).T.ravel(), np.stack(

@@ -1,4 +1,4 @@
-"""A progress bar on a terminal, and nothing in a pipe."""
+"""A progress bar on a terminal; nothing in a pipe."""
 
 from __future__ import annotations
 
@@ -13,8 +13,13 @@ Work = TypeVar("Work")
 
 
 def tracked(work: Sequence[Work], what: str) -> Iterable[Work]:
-    """The pieces of a long work, one by one, with a bar on standard error that goes away when all
-    is done.
+    """Yield pieces of work one by one, with a progress bar on standard error.
+
+    The bar disappears at the end. There is none if standard error is no terminal.
+
+    Args:
+        work: the pieces.
+        what: the label of the bar.
     """
     console = Console(stderr=True)
     return track(work, what, console=console, transient=True, disable=not sys.stderr.isatty())

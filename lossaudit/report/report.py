@@ -24,17 +24,20 @@ class Report(Contents):
     """
 
     def to_html(self, path: str | PathLike[str]) -> None:
-        """Write the report as one HTML file that needs no script and no network; plots need
-        matplotlib.
+        """Write the report as one HTML file without scripts or network access.
+
+        Plots need matplotlib; without it the page says how to install it.
+
+        Raises:
+            OSError: the file cannot be written.
         """
-        # Jinja2 takes longer to load than an audit of a small log: it is loaded for a page only.
+        # Imported here, because loading Jinja2 takes longer than auditing a small log.
         from lossaudit.report.html import write
 
         write(self, path)
 
     def plot(self) -> Figure:
-        """The evidence of every finding as a matplotlib figure; that of every claim where there is
-        no finding.
+        """A matplotlib figure of every finding; of every claim if there are no findings.
 
         Raises:
             ImportError: matplotlib is not installed.

@@ -16,7 +16,7 @@ from lossaudit.report.contents import Contents
 from lossaudit.report.findings import Finding
 from lossaudit.report.verdict import Verdict
 
-_UNAUDITED = "neither recognised nor named as a loss that was recorded"
+_UNAUDITED = "skipped: not named like a recorded loss, and no known quantity matches"
 _STYLES = {
     Verdict.EXACT: "bold green",
     Verdict.CONSISTENT: "green",
@@ -27,7 +27,7 @@ _STYLES = {
 
 
 class _Encodable:
-    """A stream to which characters that its encoding lacks are written as their numbers."""
+    """A text stream that writes characters outside its encoding as backslash escapes."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
@@ -43,16 +43,15 @@ class _Encodable:
 
 
 class _Console(Console):
-    """A console that does not end the program, with the status of findings, when the reader of a
-    pipe leaves.
-    """
+    """A console that raises BrokenPipeError when the reader of a pipe leaves."""
 
     def on_broken_pipe(self) -> None:
+        # Rich exits with status 1 here, which would look like findings.
         raise BrokenPipeError
 
 
 def console_on(file: TextIO) -> Console:
-    """A console in colour and as wide as the terminal, or plain where there is none."""
+    """A console on a stream: coloured and as wide as a terminal, or plain text elsewhere."""
     return _Console(
         file=cast(TextIO, _Encodable(file)), highlight=False, soft_wrap=not file.isatty()
     )
@@ -75,7 +74,7 @@ def write(report: Contents, file: TextIO) -> None:
 
 
 def not_audited(report: Contents) -> list[str]:
-    """What was not audited, as one line; none where all was."""
+    """One line that lists what was not audited; no line if everything was."""
     return (
         [f"not audited: {together(report.not_audited)} ({_UNAUDITED})"]
         if report.not_audited
@@ -84,7 +83,7 @@ def not_audited(report: Contents) -> list[str]:
 
 
 def together(origins: Sequence[str]) -> str:
-    """Origins as a list in which each file is named once.
+    """Origins in one string that names each file once.
 
     >>> together(["log.csv: mae", "log.csv: val_mae", "rates"])
     'log.csv: mae, val_mae; rates'
@@ -106,7 +105,7 @@ def as_text(report: Contents) -> str:
 
 
 def verdict_table(report: Contents) -> Table:
-    """One row for each claim: what it is called, what it holds, how many numbers, and the verdict."""
+    """A table of claims: origin, split, quantity, count of numbers, and verdict."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("claim", overflow="fold")
     table.add_column("split")
@@ -139,7 +138,7 @@ def summary(report: Contents) -> Text:
     """The report in one line."""
     if not report.verdicts and not report.findings:
         return Text(
-            "lossaudit: nothing to audit: no logged loss was seen, so nothing can be said",
+            "lossaudit: nothing to audit: no logged loss was found",
             style="bold yellow",
         )
     right = sum(

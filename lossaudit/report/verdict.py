@@ -1,4 +1,4 @@
-"""Verdict: what can be said of a logged number."""
+"""Verdict: how a logged number compares with the truth."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """What can be said of a logged number, never with an epsilon.
+    """How a logged number compares with the truth; no verdict depends on an epsilon.
 
     >>> Verdict.EXACT == "exact"
     True
@@ -17,7 +17,7 @@ class Verdict(StrEnum):
     CONSISTENT = "consistent"
     """Within the proven bound of the arithmetic."""
     SUSPECT = "suspect"
-    """Within the proven bound, beyond the probabilistic band: a warning."""
+    """Within the proven bound, but beyond the probabilistic band: a warning."""
     WRONG = "wrong"
     """Beyond the proven bound: a proof."""
     UNDECIDABLE = "undecidable"

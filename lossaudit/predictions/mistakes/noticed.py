@@ -130,8 +130,8 @@ EPOCHS_DROPPED_BY_UPDATE_FREQ = named(
     "epochs-dropped-by-update-freq",
     "LA503",
     explanation="The logged epochs are exactly those that `update_freq` divides.",
-    remedy="Use `TensorBoard(update_freq='epoch')`, or an `update_freq` that divides the number of "
-    "batches. `History` and `CSVLogger` have every epoch.",
+    remedy="Use `TensorBoard(update_freq='epoch')`, or an `update_freq` that divides the number "
+    "of batches. `History` and `CSVLogger` have every epoch.",
 )
 EPOCHS_MISSING = named(
     "epochs-missing",

@@ -1,4 +1,4 @@
-"""Examples of accumulators and of callbacks that disturb: only the conformance suite finds them."""
+"""Examples of accumulators and intrusive callbacks, which the conformance suite tests."""
 
 from __future__ import annotations
 
