@@ -303,7 +303,7 @@ def test_recorders_in_one_list_each_have_all_that_they_asked_for(tmp_path):
 
 
 def test_predictions_for_two_recorders_of_one_training_are_refused():
-    with pytest.raises(ValueError, match="one recorder of a training only, and two ask for them"):
+    with pytest.raises(ValueError, match="only one recorder of a training can record predictions; two ask to"):
         fit(
             model(),
             data(),
@@ -347,7 +347,8 @@ def test_losses_that_were_overwritten_make_no_series_and_are_said():
     fit(network, data(50), callbacks=[recorder])
     assert not recorder.recording.series
     assert recorder.recording.metadata["not_captured"] == {
-        "train": "47 losses were overwritten before they were read: more were written than batches announced"
+        "train": "47 losses were overwritten before they were read: the step wrote more often than "
+        "batch hooks were called"
     }
 
 

@@ -355,17 +355,18 @@ NOT_MEASURED = {
     "a generator": (
         lambda: generator(),
         {"steps_per_epoch": 4},
-        "a generator, which gives each batch once",
+        "the data came from a generator, which yields each batch only once",
     ),
     "endless data": (
         lambda: in_form("dataset", X, Y)[0].repeat(),
         {"steps_per_epoch": 4},
-        "steps_per_epoch=4 goes on where the one before ended, in data of unknown batches",
+        "steps_per_epoch=4 continues where the previous one ended, in data of unknown batches: "
+        "the rows of the last epoch cannot be replayed",
     ),
     "part of the data": (
         lambda: in_form("dataset", X, Y)[0],
         {"steps_per_epoch": 2},
-        "steps_per_epoch=2 goes on where the one before ended, in data of 4 batches",
+        "steps_per_epoch=2 continues where the previous one ended, in data of 4 batches",
     ),
 }
 
@@ -407,7 +408,8 @@ def test_a_loop_that_is_not_fit_does_not_say_its_data():
     audit, recorder, model = LossAudit("ignore", explain_gap=True), LossRecorder(), network()
     data = tf.data.Dataset.from_tensor_slices((X, Y)).batch(8)
     fit_loop(model, data, callbacks=[audit, recorder])
-    assert "a training loop that is not `fit`" in audit.report.findings[0].message
+    reason = "a callback does not know the data of a training loop that is not `fit`"
+    assert reason in audit.report.findings[0].message
     assert parts_that_are_not_zero(explain_gap(model, recorder.recording, data)) == []
 
 
@@ -433,7 +435,7 @@ def test_a_step_that_moves_weights_without_its_optimizer_cannot_be_explained():
 
     model = network(kind=Moving)
     (finding,) = audited(model).report.findings
-    assert "moves weights by another way than its optimizer" in finding.message
+    assert "changes weights without calling its optimizer" in finding.message
     assert model.get_weights()[0].tolist() == [[4.5]] * 4
 
 
@@ -468,13 +470,11 @@ def test_the_report_says_it_in_one_sentence_and_stays_ok():
     errors = ((X.sum(1, keepdims=True) / 2 - Y) ** 2)[:, 0]
     reported, evaluated = float((errors * WEIGHTS).mean()), float(errors.mean())
     expected = (
-        f"train loss, epoch 0: fit reported {reported:.3f}, evaluate on the same rows gives "
-        f"{evaluated:.3f}. Of the "
-        f"difference {reported - evaluated:+.3f}: weights that moved during the epoch 0, training "
-        "mode 0, regularizers "
-        f"0, weights and masks {reported - evaluated:+.3f} (sample weights, batches of 8 rows, in "
-        "evaluate of 32), "
-        f"remains 0 (bound {audit.gap.bound:.2g})."
+        f"train loss, epoch 0: fit reported {reported:.3f}, evaluate on the same rows returns "
+        f"{evaluated:.3f}. The difference {reported - evaluated:+.3f} has these parts: weights "
+        "that moved during the epoch 0, training mode 0, regularizers 0, weights and masks "
+        f"{reported - evaluated:+.3f} (sample weights, batches of 8 rows, in evaluate of 32), "
+        f"remainder 0 (bound {audit.gap.bound:.2g})."
     )
     assert str(audit.gap) == expected
     assert expected in str(audit.report)
@@ -585,4 +585,4 @@ def test_a_recorder_without_penalties_is_told_what_is_missing():
 def test_a_loss_that_is_not_finite_has_no_parts():
     audit = audited(network(), X, np.where(Y > 2, np.nan, Y))
     assert audit.gap is None
-    assert "fit reported nan, and evaluate gives nan" in audit.report.findings[-1].message
+    assert "fit reported nan, and evaluate returns nan" in audit.report.findings[-1].message
