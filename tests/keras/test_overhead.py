@@ -242,7 +242,7 @@ def test_the_time_in_the_hooks_of_an_execution_is_that_of_its_batches():
         ({"model": 1, "data": 1}, ValueError, "model=1 must be a compiled model"),
         ({"model": example()[0], "data": (1, 2, 3, 4)}, ValueError, "data has 4 items"),
         ({"model": 1}, ValueError, "model=1 and data=None must be given together"),
-        ({"name": "fit"}, ValueError, "'fit', which is the name of what all are compared with"),
+        ({"name": "fit"}, ValueError, "'fit', which is a name of plain fit: choose another"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(arguments, error, message):
@@ -251,7 +251,7 @@ def test_what_cannot_be_measured_is_refused(arguments, error, message):
 
 
 def test_what_makes_no_callbacks_is_refused():
-    with pytest.raises(TypeError, match="'mine' must be callable, not 3"):
+    with pytest.raises(TypeError, match=r"candidates\['mine'\] must be callable, to make callbacks, not 3"):
         compare({"mine": 3})
 
 
