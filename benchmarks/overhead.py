@@ -287,9 +287,9 @@ def reached(one: Overhead, budget: float) -> str:
 
 def indistinguishable(one: Overhead, end: float) -> str:
     """Whether the interval contains 1 and ends by `end`."""
-    if one.interval.holds(1.0) and one.interval.high <= end and one.decided:
+    if one.interval.contains(1.0) and one.interval.high <= end and one.decided:
         return "reached"
-    if one.decided and not one.interval.holds(1.0) and one.ratio > 1:
+    if one.decided and not one.interval.contains(1.0) and one.ratio > 1:
         return "missed"
     return f"undecided because of noise: plain fit against itself {one.control}"
 

@@ -38,9 +38,19 @@ def overhead(
 ) -> Overhead:
     hooks, growth = HookTimes(3.5e-6, 12e-6, 0.004, 256), Growth(32.2, 3584)
     return Overhead(
-        "Mine", (low + high) / 2, Interval(low, high), Interval(*control), 0.0012, 31, 256, 0.01, hooks, growth, doubts,
-        SETUP,
-    )  # fmt: skip
+        "Mine",
+        ratio=(low + high) / 2,
+        interval=Interval(low, high),
+        control=Interval(*control),
+        step=0.0012,
+        pairs=31,
+        batches=256,
+        outside=0.01,
+        hooks=hooks,
+        growth=growth,
+        doubts=doubts,
+        setup=SETUP,
+    )
 
 
 @pytest.mark.parametrize(
@@ -65,8 +75,8 @@ def test_a_control_that_does_not_hold_1_is_a_doubt_and_decides_nothing():
     control = Ratio(0.95, Interval(0.93, 0.98), 31)
     doubts = doubts_of(Ratio(1.2, Interval(1.1, 1.3), 31), control)
     assert doubts == (
-        "plain fit took 0.930 to 0.980 times as long as itself, an interval without 1: the machine "
-        "is too noisy now",
+        "plain fit took 0.930 to 0.980 times as long as itself, an interval without 1: the "
+        "machine is too noisy now",
     )
     assert overhead(1.1, 1.3, (0.93, 0.98), doubts).judged(1.02) is BudgetVerdict.UNDECIDED
 

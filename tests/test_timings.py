@@ -45,7 +45,7 @@ def noisy(seed: int, pairs: int = 31, factor: float = 1.0) -> tuple[np.ndarray, 
 def test_the_interval_holds_the_median(pairs):
     seconds, baseline = np.array(pairs).T
     found = ratio_of(seconds, baseline, resolution=0.0)
-    assert found.interval.holds(found.median)
+    assert found.interval.contains(found.median)
 
 
 @given(DURATIONS, st.sampled_from([0.25, 0.5, 2.0, 8.0]))
@@ -67,7 +67,7 @@ def test_a_coarser_clock_never_makes_the_interval_tighter(pairs, resolution):
 @pytest.mark.parametrize(("pairs", "factor"), [(FEWEST, 1.0), (7, 1.02), (8, 1.0), (31, 1.5)])
 def test_the_interval_holds_a_planted_ratio_as_often_as_it_says(pairs, factor):
     measured = (noisy(seed, pairs, factor) for seed in range(400))
-    held = [ratio_of(*one, resolution=0.0).interval.holds(factor) for one in measured]
+    held = [ratio_of(*one, resolution=0.0).interval.contains(factor) for one in measured]
     assert sum(held) >= surely(400, LEVEL)
 
 
@@ -101,7 +101,7 @@ def test_durations_of_a_coarse_clock_tie_and_the_interval_is_as_wide_as_its_step
     assert found.doubt is not None
     assert "clock resolution" in found.doubt
     assert found.interval.high - found.interval.low >= step / np.median(baseline)
-    assert found.interval.holds(1.0)
+    assert found.interval.contains(1.0)
 
 
 @pytest.mark.parametrize("resolution", [0.016, 40e-6])
@@ -123,7 +123,9 @@ def test_the_rounding_of_differences_of_readings_is_no_step_of_the_clock(resolut
 def test_durations_that_are_all_equal_decide_nothing():
     found = ratio_of(np.full(31, 0.016), np.full(31, 0.016), resolution=0.0)
     assert found.interval == Interval(0.0, np.inf)
-    assert found.doubt == "100% of durations are identical: clock resolution (0.016 s) is too coarse"
+    assert (
+        found.doubt == "100% of durations are identical: clock resolution (0.016 s) is too coarse"
+    )
 
 
 def test_distinct_durations_are_not_doubted():

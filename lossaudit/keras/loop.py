@@ -40,7 +40,7 @@ def fit_loop(
     Args:
         model: a compiled model that uses the `train_step` of Keras.
         data: batches `(x, y)` or `(x, y, sample_weight)`: a `tf.data.Dataset`, or anything that
-            yields arrays and can be iterated anew for every epoch.
+            yields arrays and can be iterated again for every epoch.
         epochs: the epoch to stop before.
         validation_data: batches to evaluate after each epoch, of the same kinds as `data`.
         callbacks: callbacks, as in `fit`.
@@ -88,6 +88,7 @@ def fit_loop(
         callbacks.on_epoch_end(epoch, logs)
         if model.stop_training:
             break
+    # An optimizer with `use_ema` puts its averages into the weights here.
     model.optimizer.finalize_variable_values(model.trainable_weights)
     callbacks.on_train_end(logs)
     return model.history
@@ -193,7 +194,7 @@ class _Batches:
             raise ValueError(f"steps_per_epoch={steps} must be at least 1")
         if iter(data) is data:
             raise ValueError(
-                f"{name}={data!r:.80} must be iterable anew for every epoch, not an iterator"
+                f"{name}={data!r:.80} must be iterable again for every epoch, not an iterator"
             )
         self._data, self._steps = data, steps
         self._rest: Iterator[Any] | None = None

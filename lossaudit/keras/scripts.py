@@ -95,6 +95,7 @@ class _Watch(importlib.abc.MetaPathFinder):
         """
         if fullname != self.name:
             return None
+        # Without itself in the path, or it would find the module through itself.
         self.leave()
         spec = importlib.util.find_spec(fullname)
         self.enter()

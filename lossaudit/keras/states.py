@@ -63,8 +63,9 @@ class State:
         random.setstate(self._random[0])
         np.random.set_state(self._random[1])  # noqa: NPY002
 
-    def holds(self, variables: Iterable[Any]) -> bool:
+    def matches(self, variables: Iterable[Any]) -> bool:
         """Whether these variables still have the values of this state, bit for bit."""
+        # By id: `==` of Keras variables compares their values.
         before = {id(variable): value for variable, value in self._values}
         return all(
             value.tobytes() == before[id(one)].tobytes() for one, value in values_of(variables)

@@ -166,7 +166,7 @@ class Overhead:
 def doubts_of(ratio: Ratio, control: Ratio) -> tuple[str, ...]:
     """Why a measurement decides nothing."""
     found = [one.doubt for one in (ratio, control) if one.doubt is not None]
-    if not control.interval.holds(1.0):
+    if not control.interval.contains(1.0):
         found.append(
             f"plain fit took {control.interval} times as long as itself, an interval without 1: "
             "the machine is too noisy now"

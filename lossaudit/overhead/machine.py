@@ -13,6 +13,7 @@ _PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "lossaudit")
 
 def machine() -> dict[str, Any]:
     """Processor, cores, load, accelerators, system and versions, as JSON values."""
+    # In a container the process may use fewer cores than the machine has.
     return {
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0))

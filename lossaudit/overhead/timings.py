@@ -35,7 +35,7 @@ class Interval:
     def __str__(self) -> str:
         return f"{self.low:.3f} to {self.high:.3f}"
 
-    def holds(self, value: float) -> bool:
+    def contains(self, value: float) -> bool:
         """Whether the value is inside."""
         return self.low <= value <= self.high
 
@@ -192,6 +192,7 @@ def _place(pairs: int) -> int:
 
 def _bound(ratios: Floats, quantile: float, seed: int) -> float:
     """A quantile of the medians of samples with replacement: percentile bootstrap (Efron 1979)."""
+    # The closest observation, because interpolation next to an infinite ratio gives NaN.
     samples = np.random.default_rng(seed).integers(0, len(ratios), (_RESAMPLES, len(ratios)))
     return float(
         np.quantile(np.median(ratios[samples], axis=1), quantile, method="closest_observation")

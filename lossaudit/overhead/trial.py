@@ -168,6 +168,7 @@ class _Trial:
         from lossaudit.keras.states import State
         from lossaudit.overhead.stopwatches import BatchCount
 
+        # The first `fit` of an arm also traces the step, and a callback may have it traced anew.
         for name, callbacks in self.arms.items():
             self._fit(name, callbacks, 1)
         self._state = State(self._model)
@@ -256,6 +257,7 @@ class _Trial:
         from lossaudit.overhead.stopwatches import MemoryWatch
 
         self._reset()
+        # From the end of the second epoch on, because the first one allocates caches.
         watch = MemoryWatch(1, epochs - 1)
         with _traced_memory():
             self._fit(name, [*self.arms[name], watch], epochs)

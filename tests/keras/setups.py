@@ -70,9 +70,7 @@ def layers(**dense: Any) -> list[Any]:
 
 
 def compiled(network: Any, loss: Any = "mse", optimizer: Any = None, **arguments: Any) -> Any:
-    """The model with a learning rate of 0, so that what a batch loses does not depend on the
-    batches before.
-    """
+    """Compile with a learning rate of 0: no batch loss depends on the batches before."""
     network.compile(optimizer or keras.optimizers.SGD(0.0), loss, **arguments)
     return network
 

@@ -1,6 +1,4 @@
-"""LossRecorder in real trainings: it captures every batch, and the training cannot tell that it is
-there.
-"""
+"""LossRecorder in real trainings: it captures every batch and does not change the training."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""Why `evaluate` does not give what `fit` reported: each part alone, planted in a real training,
-and all together.
+"""Why `evaluate` does not return what `fit` reported: each part planted alone, and all together.
 
-Inputs, targets and weights are small dyadic numbers wherever a part is held to be exactly zero: no
+Inputs, targets and weights are small dyadic numbers wherever a part must be exactly zero: then no
 operation rounds.
 """
 
@@ -35,7 +34,7 @@ PARTS = ["weights_moved", "training_mode", "regularizers", "weights_and_masks", 
 
 
 def network(*layers, rate=0.0, kind=keras.Sequential, **compiled):
-    """A linear model between the layers, whose weights are powers of two."""
+    """A linear model after the given layers; its weights are powers of two."""
     keras.utils.set_random_seed(1)
     model = kind([keras.Input((4,)), *layers, keras.layers.Dense(1, kernel_initializer=halves)])
     model.compile(keras.optimizers.SGD(rate), compiled.pop("loss", "mse"), **compiled)
@@ -71,9 +70,7 @@ def parts_that_are_not_zero(gap):
 
 
 class Penalised(keras.layers.Layer):
-    """A weight that no output depends on, which a step at a rate of 2 halves, and with it its
-    penalty.
-    """
+    """A weight that affects no output; each step at a rate of 2 halves it, and its penalty."""
 
     def build(self, shape):
         self.weight = self.add_weight(
@@ -85,7 +82,7 @@ class Penalised(keras.layers.Layer):
 
 
 class Noisy(keras.layers.Layer):
-    """Noise of the generator that Keras has for layers without a seed, in training only."""
+    """Adds noise in training, from Keras' generator for layers without a seed."""
 
     def call(self, x, training=False):
         return x + keras.random.normal(keras.ops.shape(x)) if training else x
@@ -372,7 +369,7 @@ NOT_MEASURED = {
 
 
 @pytest.mark.parametrize(("make", "arguments", "reason"), NOT_MEASURED.values(), ids=NOT_MEASURED)
-def test_data_that_cannot_be_had_again_are_said_to_be_so(make, arguments, reason):
+def test_data_that_cannot_be_replayed_are_reported(make, arguments, reason):
     audit = audited(network(), make(), None, **arguments)
     (finding,) = audit.report.findings
     assert (finding.code, finding.verdict, finding.severity) == ("LA404", "undecidable", "warning")
@@ -449,7 +446,7 @@ def test_a_fit_of_a_subclass_that_prepares_the_data_is_looked_into():
 
 
 class Evaluating(keras.callbacks.Callback):
-    """Evaluates in the middle of an epoch, which begins the mean of the epoch anew."""
+    """Evaluates in the middle of an epoch, which resets the mean of the epoch."""
 
     def on_train_batch_end(self, batch, logs=None):
         if batch == 1:
@@ -551,13 +548,17 @@ x = np.arange(64, dtype="float32").reshape(16, 4) % 5
 weights = []
 for asked in (False, True):
     keras.utils.set_random_seed(0)
-    network = keras.Sequential([keras.Input((4,)), keras.layers.Dropout(0.5), keras.layers.Dense(1)])
+    layers = [keras.Input((4,)), keras.layers.Dropout(0.5), keras.layers.Dense(1)]
+    network = keras.Sequential(layers)
     network.compile(keras.optimizers.Adam(0.0), "mse")
     for _ in range(2):
         audit = LossAudit("ignore", explain_gap=asked)
-        network.fit(x, x[:, :1], batch_size=4, epochs=2, verbose=0, shuffle=False, callbacks=[audit])
-    weights.append(repr([np.asarray(one.value) for one in (*network.variables, *network.optimizer.variables)]))
-print(weights[0] == weights[1], audit.gap.weights_moved == 0 != audit.gap.training_mode, audit.report.ok)
+        given = {"batch_size": 4, "epochs": 2, "verbose": 0, "shuffle": False}
+        network.fit(x, x[:, :1], **given, callbacks=[audit])
+    variables = (*network.variables, *network.optimizer.variables)
+    weights.append(repr([np.asarray(one.value) for one in variables]))
+print(weights[0] == weights[1], audit.gap.weights_moved == 0 != audit.gap.training_mode)
+print(audit.report.ok)
 """
 
 

@@ -1,4 +1,4 @@
-"""LossRecorder(path=…): a run file that grows with the training, and keeps what it acknowledged."""
+"""LossRecorder(path=…): a run file grows with the training and keeps what it acknowledged."""
 
 from __future__ import annotations
 
@@ -254,7 +254,8 @@ for path in sys.stdin:
     child = os.fork()
     if child == 0:
         import lossaudit.keras.capture.loss_recorder as callbacks
-        Acknowledging.acknowledge = os.open(path + ".acknowledged", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+        flags = os.O_CREAT | os.O_WRONLY | os.O_APPEND
+        Acknowledging.acknowledge = os.open(path + ".acknowledged", flags)
         callbacks.RunFile = Acknowledging
         class Small(LossRecorder):
             capacity = 16

@@ -69,6 +69,8 @@ class Attachment:
         ]
         self._tracker_patch = Patch(model, "_loss_tracker", self.tracker)
         self._patches = [Patch(*replacement) for replacement in replacements]
+        # Keras keeps a compiled function until the next `compile`; one that was traced with the
+        # other tracker would go on updating that one.
         self._set_aside = (model.train_function, model.test_function)
         model.train_function, model.test_function = self._compiled
 
@@ -89,6 +91,7 @@ class Attachment:
         """
         model = self.model
         self.owner.read()
+        # In reverse order: the outermost of several replacements goes first.
         for patch in reversed(self._patches):
             patch.undo()
         if model._loss_tracker is not self.tracker:

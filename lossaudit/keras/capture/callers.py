@@ -43,6 +43,7 @@ class Training:
         if callbacks is None:
             return False
         # `self` is left out: methods of the CallbackList itself do not show that a loop runs.
+        # A list, because another thread may add variables to a frame.
         return any(
             value is callbacks
             for frame in _frames()

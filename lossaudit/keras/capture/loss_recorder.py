@@ -316,6 +316,7 @@ class LossRecorder(keras.callbacks.Callback):
         if self._attachment is not None and Attachment.of(model) is self._attachment:
             return
         if self._attachment is None or not self._attachment.serves(model):
+            # A ring smaller than what a few executions write could never be read in time.
             ahead = _HOOKS_AHEAD * model.steps_per_execution * (1 + self._probes.most(model))
             self._attachment = Attachment(model, self, max(self.capacity, ahead), self._probes)
         self._attachment.attach()

@@ -141,6 +141,7 @@ def _watched_metrics(
 
     @wraps(compute_metrics)
     def watched(x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        # First, because this call builds the metrics.
         logs = compute_metrics(x, y, y_pred, sample_weight=sample_weight)
         if model._compile_metrics is not None:
             notes = _metrics_of_batch(model._compile_metrics, y, y_pred, sample_weight)
@@ -159,6 +160,7 @@ def _watched_gradients(optimizer: Any, tracker: RecordingMean) -> Callable[..., 
 
     @wraps(apply_gradients)
     def watched(grads_and_vars: Any, **kwargs: Any) -> Any:
+        # A list, because `grads_and_vars` is usually a `zip` that can be read only once.
         pairs = list(grads_and_vars)
         tracker.note(_statistics(optimizer, pairs), 1.0)
         return apply_gradients(pairs, **kwargs)

@@ -76,6 +76,7 @@ class RecordingMean(keras.metrics.Mean):
         super().__init__(name=name, dtype=dtype or keras.config.floatx())
         self.kind = TRAIN
         self.bypassed: set[int] = set()
+        # By replica, because `tf.distribute` traces each replica in a thread of its own.
         self._announced: dict[int | None, list[Announced]] = {}
         self.tags: list[str] = []
         self._lost = 0
@@ -107,6 +108,7 @@ class RecordingMean(keras.metrics.Mean):
         An announced loss replaces the value, and its rows a missing weight.
         """
         value, weight = self._mean_and_weight(values, sample_weight)
+        # Only the latest: a step may call `compute_loss` more often than it updates the mean.
         for announced in self._announced.pop(running_replica(), [])[-1:]:
             value = announced.value if announced.corrects else value
             weight = announced.rows if announced.needs_rows and sample_weight is None else weight
@@ -119,6 +121,7 @@ class RecordingMean(keras.metrics.Mean):
     def mark_reset(self) -> None:
         """Mark that a new mean begins."""
         self.ring.write([(RESET, 0, 0)])
+        # Only code outside of a graph can read variables.
         if ON_TENSORFLOW and tf.executing_eagerly():
             self._drain()
 

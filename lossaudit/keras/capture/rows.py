@@ -138,6 +138,7 @@ class Capture:
 
     def _note_resets(self, kinds: Any, first: int) -> Ints:
         """Note before which step each reset was; the number of resets before each row."""
+        # Every evaluation begins with a reset, so the number of resets tells evaluations apart.
         resets = self._evaluations + np.cumsum(kinds == RESET)
         steps = first + np.cumsum(kinds == TRAIN)
         self._resets += zip(

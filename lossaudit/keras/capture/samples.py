@@ -62,6 +62,7 @@ class Samples:
         # Outside of the graph that is being traced: a graph may make variables only once.
         with tf.init_scope():
             self._make(y, y_pred, leaves)
+        # A sparse read copies one entry at this point of the graph, before it is counted below.
         number = self._seen.sparse_read([kind])[0]
 
         def write() -> Any:

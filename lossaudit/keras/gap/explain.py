@@ -107,6 +107,7 @@ class Gap:
         }
 
     def __str__(self) -> str:
+        # Four significant digits of the larger loss.
         scale = max(abs(self.reported), abs(self.evaluated))
         digits = max(0, 3 - math.floor(math.log10(scale))) if scale else 0
         details = self._details(digits)
@@ -203,7 +204,7 @@ def measured(
         data = feed.as_trained()
         restore(seeds or [])
         replayed = trained(model, data, feed.class_weight)
-        if not state.holds(model.trainable_variables):
+        if not state.matches(model.trainable_variables):
             raise CaptureError(
                 "the train_step of this model changes weights without calling its optimizer"
             )

@@ -103,6 +103,7 @@ class Feed:
             return {"x": _Quiet(self.x) if isinstance(self.x, keras.utils.PyDataset) else self.x}
         given = {"x": self.x, "y": self.y, "sample_weight": self.sample_weight}
         if self._is_mixed:
+            # Any order will do, but every pass must have the same one.
             order = np.random.default_rng(0).permutation(self._rows)
             given = tree.map_structure(
                 lambda leaf: None if leaf is None else _taken(leaf, order), given

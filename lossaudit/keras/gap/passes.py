@@ -100,6 +100,7 @@ class Pass:
 
     def bound(self) -> float:
         """How far the mean of Keras may be from the exact one, proven."""
+        # XLA may fold the division by the rows into the product with them: `REWRITTEN`.
         bound = mean_bound(
             self.losses, self.weights, order="sequential", dtype=self.dtype, roundings=REWRITTEN
         )
