@@ -1,12 +1,11 @@
-"""What recording costs a training, beside what else callbacks do: `python -m benchmarks.overhead`.
+"""Measures what recording costs a training, compared with plain `fit` and other callbacks.
 
     python -m benchmarks.overhead [--rounds N] [--only NAME ...] [--page FILE] [--json FILE]
 
 Every candidate trains the same model as plain `fit`, from the same state, once a round and in
-shuffled order; the median of the ratios of the time of the epochs is printed with a bootstrap
-interval, beside that of plain `fit` against itself. The page with tables, plot, machine and
-versions is written by this program, and so is which figures are reached. With all settings it
-takes about ten minutes on an idle machine.
+shuffled order. The result is the median ratio of the epochs' time with its interval, next to that
+of plain `fit` against itself. The program writes the page with tables, plot, machine, versions,
+and which figures were reached. With all settings it takes about ten minutes on an idle machine.
 """
 
 from __future__ import annotations
@@ -53,33 +52,32 @@ TICKS = (0.7, 1, 1.1, 1.2, 1.5, 2, 3)
 
 
 class Appending(keras.callbacks.Callback):
-    """What most programs do."""
+    """Does what most programs do."""
 
     def __init__(self) -> None:
         super().__init__()
         self.losses: list[float] = []
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Append what the hook is given."""
+        """Append the loss in the logs."""
         self.losses.append(logs["loss"])
 
 
 class Evaluating(keras.callbacks.Callback):
-    """What some programs do."""
+    """Does what some programs do."""
 
     def __init__(self) -> None:
         super().__init__()
         self.losses: list[float] = []
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Take `float` of the tensors that the metrics have."""
-        self.losses.append(
-            {name: float(value) for name, value in self.model.get_metrics_result().items()}["loss"]
-        )
+        """Convert the results of all metrics to float."""
+        results = self.model.get_metrics_result().items()
+        self.losses.append({name: float(value) for name, value in results}["loss"])
 
 
 def candidates(folder: Path) -> dict[str, Callable[[], Any]]:
-    """What is measured, by name; files go to a folder."""
+    """The functions that make callbacks to measure, by name; their files go to a folder."""
     number = itertools.count()
     return {
         "a list of logs": Appending,
@@ -97,7 +95,7 @@ def candidates(folder: Path) -> dict[str, Callable[[], Any]]:
 
 @dataclass(frozen=True)
 class Setting:
-    """A model, how it is compiled, and for how many seconds each fit of a pair trains."""
+    """A model, how it is compiled, and how many seconds each `fit` of a pair trains."""
 
     title: str
     size: str
@@ -142,19 +140,16 @@ def measured(setting: Setting, rounds: int) -> list[Overhead]:
 
 
 class Loop:
-    """A hand-written loop of the smallest model that averages its losses with a mean of some kind."""
+    """A hand-written loop of the smallest model that averages its losses with a given mean."""
 
     def __init__(self, mean: Any, batches: tf.data.Dataset) -> None:
         self._model, _ = example("smallest", jit_compile=False)
-        self._mean, self._batches, self._is_keras = (
-            mean,
-            batches,
-            isinstance(mean, keras.metrics.Metric),
-        )
+        self._mean, self._batches = mean, batches
+        self._is_keras = isinstance(mean, keras.metrics.Metric)
         self._step = tf.function(self._train, reduce_retracing=True)
 
     def __call__(self) -> float:
-        """Train an epoch; its seconds."""
+        """Train an epoch and return its seconds."""
         start = time.perf_counter()
         for x, y in self._batches:
             loss = self._step(x, y)
@@ -165,8 +160,9 @@ class Loop:
         return time.perf_counter() - start
 
     def processor_seconds(self) -> float:
-        """Train an epoch; the seconds that all threads of the program took, whatever else the
-        machine does.
+        """Train an epoch and return its processor seconds, of all threads.
+
+        Other work of the machine does not count.
         """
         start = time.process_time()
         self()
@@ -175,9 +171,8 @@ class Loop:
     @property
     def nodes(self) -> int:
         """How many nodes the graph of a step has."""
-        return len(
-            self._step.get_concrete_function(*next(iter(self._batches))).graph.get_operations()
-        )
+        traced = self._step.get_concrete_function(*next(iter(self._batches)))
+        return len(traced.graph.get_operations())
 
     def _train(self, x: Any, y: Any) -> Any:
         with tf.GradientTape() as tape:
@@ -191,13 +186,13 @@ class Loop:
 
 @dataclass(frozen=True)
 class ByHand:
-    """Loops beside one with `keras.metrics.Mean`.
+    """Hand-written loops compared with one that uses `keras.metrics.Mean`.
 
     Args:
         step: seconds of a batch of that loop.
-        ratios: how many times as long others take.
-        nodes: of the graphs of a step with `keras.metrics.Mean` and with `RecordingMean`.
-        added: seconds of the processor that the latter takes for a batch beyond the former.
+        ratios: how many times as long the others take.
+        nodes: nodes of a step's graph with `keras.metrics.Mean` and with `RecordingMean`.
+        added: processor seconds of a batch with `RecordingMean` beyond `keras.metrics.Mean`.
     """
 
     step: float
@@ -237,7 +232,7 @@ def by_hand(rounds: int) -> ByHand:
 
 @dataclass(frozen=True)
 class Target:
-    """A figure that was to be reached, what was measured, and whether that reaches it."""
+    """A figure to reach, the measured one, and whether it reaches the target."""
 
     about: str
     target: str
@@ -246,14 +241,14 @@ class Target:
 
 
 def targets(found: Mapping[str, list[Overhead]]) -> Iterator[Target]:
-    """Every figure for which there is a measurement."""
+    """The targets for which there is a measurement."""
     named = {(setting, one.name): one for setting, each in found.items() for one in each}
     for setting in ("small", "large"):
         if one := named.get((setting, "LossRecorder()")):
             about = f"`LossRecorder`, {one.step * 1e3:.1f} ms a step"
             yield Target(
                 about,
-                "interval holds 1.00 and ends by 1.01",
+                "interval contains 1.00 and ends by 1.01",
                 shown(one),
                 indistinguishable(one, 1.01),
             )
@@ -269,7 +264,7 @@ def targets(found: Mapping[str, list[Overhead]]) -> Iterator[Target]:
         if one and one.growth:
             limit = "≤ 32 MB per 10⁶ batches"
             if most != 32:
-                limit = "constant: what it keeps of an epoch is below 2 MB per 10⁶ batches"
+                limit = "constant: less than 2 MB per 10⁶ batches is kept of an epoch"
             result = "reached" if one.growth.bytes <= most else "missed"
             yield Target(
                 f"`{name}`, memory", limit, f"{one.growth.bytes:.1f} MB per 10⁶ batches", result
@@ -281,25 +276,26 @@ def shown(one: Overhead) -> str:
 
 
 def reached(one: Overhead, budget: float) -> str:
-    """Whether the ratio is within a budget: proven, the median only, or not."""
+    """Whether the ratio is within a budget: shown, by the median only, or not."""
     if one.interval.high <= budget and one.decided:
         return "reached"
     if one.judged(budget) is BudgetVerdict.OVER:
         return "missed"
-    return f"the median {'reaches' if one.ratio <= budget else 'misses'} it, noise does not let it be decided"
+    median = "reaches" if one.ratio <= budget else "misses"
+    return f"undecided because of noise; the median {median} it"
 
 
 def indistinguishable(one: Overhead, end: float) -> str:
-    """Whether the interval holds 1 and ends soon."""
-    if one.interval.holds(1.0) and one.interval.high <= end and one.decided:
+    """Whether the interval contains 1 and ends by `end`."""
+    if one.interval.contains(1.0) and one.interval.high <= end and one.decided:
         return "reached"
-    if one.decided and not one.interval.holds(1.0) and one.ratio > 1:
+    if one.decided and not one.interval.contains(1.0) and one.ratio > 1:
         return "missed"
-    return f"cannot be told in this noise: plain fit beside itself {one.control}"
+    return f"undecided because of noise: plain fit against itself {one.control}"
 
 
 def page(found: Mapping[str, list[Overhead]], loops: ByHand | None, command: str) -> str:
-    """The page, as Markdown."""
+    """The page as Markdown."""
     about = machine()
     devices = ", ".join(about["accelerators"]) or "no accelerator"
     noisy = any(one.noise > _QUIET for each in found.values() for one in each)
@@ -316,12 +312,13 @@ def page(found: Mapping[str, list[Overhead]], loops: ByHand | None, command: str
         METHOD,
         "<picture>",
         '  <source media="(prefers-color-scheme: dark)" srcset="pictures/overhead-dark.svg">',
-        '  <img alt="How many times as long as plain fit each takes" src="pictures/overhead-light.svg">',
+        '  <img alt="How many times as long as plain fit each takes" '
+        'src="pictures/overhead-light.svg">',
         "</picture>",
         "",
-        "## The figures to reach",
+        "## Targets",
         "",
-        "| | to reach | measured | |",
+        "| | target | measured | |",
         "|---|---|---|---|",
         *(
             f"| {one.about} | {one.target} | {one.measured} | {one.result} |"
@@ -337,17 +334,18 @@ def page(found: Mapping[str, list[Overhead]], loops: ByHand | None, command: str
 
 
 METHOD = """\
-Each row trains the same model on the same rows from the same state as plain `fit`, once a round, all in shuffled order.
-A ratio is the median, over the rounds, of the time of the epochs by that of plain `fit` in the same round, with a 95 %
-interval: the bootstrap's, or that of the sign test where wider. Plain `fit` beside itself is the noise, below which
-nothing can be told. The time in hooks is that between two callbacks around the measured one in a `fit`; what is
-computed inside the training step is in the ratio only, and what each `fit` takes longer outside of its epochs has a
-column of its own. Memory is what Python and numpy keep (`tracemalloc`) beyond what they do in plain `fit`.
-`lossaudit bench` measures callbacks of your own in the same way.
+Each candidate trains the same model on the same rows from the same state as plain `fit`, once a
+round, in shuffled order. The time of its epochs is divided by that of plain `fit` in the same
+round. The ratio below is the median over the rounds, with a 95 % interval: that of the bootstrap,
+or that of the sign test where wider. Plain `fit` against itself shows the noise; a smaller
+difference means nothing. The time in hooks is measured by two callbacks around the candidate. Work
+inside the training step is in the ratio only. Another column says how much longer each `fit` takes
+outside of its epochs. Memory is what Python and numpy keep (`tracemalloc`), less what they keep in
+plain `fit`. `lossaudit bench` measures your own callbacks in the same way.
 """
 NOISY = """\
-**The machine was busy: plain `fit` beside itself differs by more than a hundredth somewhere below. Compare nothing that
-is closer than that.**"""
+**The machine was busy: somewhere below, plain `fit` against itself differs by more than a
+hundredth. Smaller differences mean nothing there.**"""
 
 
 def section(setting: Setting, each: list[Overhead]) -> list[str]:
@@ -358,11 +356,9 @@ def section(setting: Setting, each: list[Overhead]) -> list[str]:
         f"## {setting.title}: {first.step * 1e3:.2f} ms a step",
         "",
         f"{first.setup['parameters']:,} parameters, batches of {SIZES[setting.size].batch_size} "
-        "rows"
-        f"{', ' if compiled else ''}{compiled}; {first.pairs} rounds of {first.batches} batches. "
-        "Plain `fit` beside "
-        f"itself: {first.control}."
-        + "".join(f" **Not to be relied on: {doubt}.**" for doubt in first.doubts),
+        f"rows{', ' if compiled else ''}{compiled}; {first.pairs} rounds of {first.batches} "
+        f"batches. Plain `fit` against itself: {first.control}."
+        + "".join(f" **Unreliable: {doubt}.**" for doubt in first.doubts),
         "",
         "| | times plain `fit` | µs in the hooks of a batch (99th percentile) | share of the time "
         "| ms outside of epochs | MB per 10⁶ batches |",
@@ -378,19 +374,20 @@ def section(setting: Setting, each: list[Overhead]) -> list[str]:
 
 
 def floor(loops: ByHand) -> str:
-    """What is left of the cost of a recorder, and where it goes."""
+    """The cost of a recorder that remains, and its origin."""
     plain, recording = loops.nodes
     return f"""\
 ## Where the time of a recorder goes
 
-With `LossRecorder` the training step writes the loss and the rows of its batch to a table inside the graph, in two
-operations that change variables: one counts, one writes. With what makes their arguments these are
-{recording - plain} nodes of the graph, where a step of the smallest model with `keras.metrics.Mean` has {plain}, and
-they take {loops.added * 1e6:.0f} µs of a processor for each batch (by the clock of the process, in the loops above).
-That is the floor of this design, the same for every model: {loops.added / 0.003:.1%} of a step of 3 ms. The hooks
-count batches, and take what the table holds at the ends of epochs. Without these operations the loss could be had only
-by reading variables in the hook of each batch, which takes longer ("float of tensors each batch")
-and gives the running mean, not the loss of the batch.
+With `LossRecorder` the training step writes loss and rows of its batch to a table inside the
+graph. Two operations change variables: one counts, one writes. Together with their arguments they
+are {recording - plain} nodes of the graph; a step of the smallest model with `keras.metrics.Mean`
+has {plain}. They take {loops.added * 1e6:.0f} µs of processor time for each batch (by the clock of
+the process, in the loops above). That is the floor of this design, the same for every model:
+{loops.added / 0.003:.1%} of a step of 3 ms. The hooks count batches and empty the table at the
+ends of epochs. Without these operations, a hook would have to read variables after each batch.
+That takes longer ("float of tensors each batch") and gives the running mean, not the loss of the
+batch.
 """
 
 
@@ -400,12 +397,11 @@ def section_of_loops(loops: ByHand) -> list[str]:
         f"| {name} | {one.median:.3f} ({one.interval}) |" for name, one in loops.ratios.items()
     ]
     return [
-        f"## Loops written by hand, the smallest model: {loops.step * 1e3:.2f} ms a step with "
+        f"## Hand-written loops, the smallest model: {loops.step * 1e3:.2f} ms a step with "
         "`keras.metrics.Mean`",
         "",
-        "`RecordingMean` is updated inside the step, as `keras.metrics.Mean` is; `WeightedMean` "
-        "outside of it, with "
-        "`float(loss)`.",
+        "`RecordingMean` is updated inside the step, like `keras.metrics.Mean`; `WeightedMean` "
+        "outside of it, with `float(loss)`.",
         "",
         "| | times a loop with `keras.metrics.Mean` |",
         "|---|---|",
@@ -415,29 +411,26 @@ def section_of_loops(loops: ByHand) -> list[str]:
 
 
 def draw(found: Mapping[str, list[Overhead]], pictures: Path) -> None:
-    """The plot, once in the colours for light pages and once in those for dark ones."""
+    """Draw the plot twice, in colours for light and for dark pages."""
     pictures.mkdir(exist_ok=True)
+    height = 0.6 + 0.35 * sum(len(each) + 2 for each in found.values())
+    heights = [len(each) + 1 for each in found.values()]
     for scheme, palette in (("light", {**PAPER}), ("dark", DARK)):
         with drawing(palette):
-            figure = blank(
-                9.0,
-                0.6 + 0.35 * sum(len(each) + 2 for each in found.values()),
-                layout="constrained",
-            )
-            heights = [len(each) + 1 for each in found.values()]
+            figure = blank(9.0, height, layout="constrained")
             panels = figure.subplots(
                 len(found), 1, sharex=True, squeeze=False, height_ratios=heights
             )[:, 0]
             for axes, (name, each) in zip(panels, found.items(), strict=True):
                 panel(axes, SETTINGS[name], each, palette)
-            panels[-1].set_xlabel("times plain fit (green: plain fit beside itself)")
+            panels[-1].set_xlabel("times plain fit (green: plain fit against itself)")
             figure.savefig(
                 pictures / f"overhead-{scheme}.svg", transparent=True, metadata={"Date": None}
             )
 
 
 def panel(axes: Any, setting: Setting, each: list[Overhead], palette: Palette) -> None:
-    """One setting: a point and an interval for each candidate, over the band of the control."""
+    """Draw one setting: a point and an interval for each candidate, over the control's band."""
     places, ratios = np.arange(len(each)), np.array([one.ratio for one in each])
     ends = np.array(
         [[one.ratio - one.interval.low, one.interval.high - one.ratio] for one in each]
@@ -473,7 +466,7 @@ def main() -> None:
         "--page",
         type=Path,
         default=ROOT / "docs" / "benchmarks.md",
-        help="where to write the page, and pictures beside it",
+        help="where to write the page; pictures go to the folder next to it",
     )
     parser.add_argument("--json", type=Path, help="where to write the measurements")
     options = parser.parse_args()

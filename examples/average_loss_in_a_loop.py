@@ -1,9 +1,8 @@
-"""The mean loss of an epoch in a hand-written loop, three ways, all of them the mean over its
-rows.
+"""Computes the mean loss of an epoch in a hand-written loop, in three ways.
 
-By sum and count of several components, with `keras.metrics.Mean`, and with
-`lossaudit.WeightedMean`. Dividing the sum of batch losses by the number of batches would be none
-of them: the last batch is short.
+The ways are sum and count of several components, `keras.metrics.Mean`, and
+`lossaudit.WeightedMean`. All three are the mean over the epoch's rows. The sum of batch losses
+divided by the number of batches is not: the last batch is short.
 """
 
 import keras
@@ -23,7 +22,7 @@ optimizer = keras.optimizers.SGD(0.05)
 
 @tf.function(input_signature=data.element_spec)
 def train_step(inputs, targets):
-    """Losses of a batch, before the weights change."""
+    """Return the losses of a batch, before the weights change."""
     with tf.GradientTape() as tape:
         error = tf.reduce_mean((model(inputs, training=True) - targets) ** 2)
         penalty = tf.add_n(model.losses)
@@ -55,4 +54,4 @@ claims = {"epoch_loss": by_keras, "epoch_losses": by_lossaudit}
 reports = [lossaudit.audit(recorder.recording, one) for one in (recorder.recording, claims)]
 for report in reports:
     print(report)
-print("All of them are right:", all(report.ok for report in reports))
+print("All three are right:", all(report.ok for report in reports))

@@ -1,5 +1,6 @@
-"""The loss of every train and validation batch, not the running mean that `logs["loss"]` is in a
-batch hook.
+"""Records the loss of every train and validation batch.
+
+In a batch hook, `logs["loss"]` is the running mean instead.
 """
 
 import keras

@@ -1,4 +1,4 @@
-"""Several metrics of every batch alone, beside the means over the epoch that Keras logs."""
+"""Records several metrics of every batch alone; Keras logs their means over the epoch."""
 
 import keras
 import numpy as np
@@ -25,8 +25,6 @@ accuracy = recorder.recording.find(tag="accuracy", split="train")
 last = accuracy.epochs == 1
 mean = np.average(accuracy.values[last], weights=accuracy.weights[last])
 print(
-    "Accuracy of the epoch from its batches:",
-    f"{mean:.6f}",
-    "and as Keras logs it:",
-    f"{logs['accuracy'][1]:.6f}",
+    f"Accuracy of the epoch from its batches: {mean:.6f},",
+    f"and as Keras logs it: {logs['accuracy'][1]:.6f}",
 )

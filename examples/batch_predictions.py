@@ -1,4 +1,4 @@
-"""Predictions beside the ground truth, as the training step saw them: some rows of some batches."""
+"""Records predictions and targets of the first rows of every tenth batch, in the training step."""
 
 import keras
 import numpy as np
@@ -12,7 +12,8 @@ y = x.sum(axis=1, keepdims=True)
 model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
 model.compile(keras.optimizers.SGD(0.1), "mse")
 
-recorder = LossRecorder(predictions=(10, 3))  # of every tenth batch the first three rows
+# The first three rows of every tenth batch.
+recorder = LossRecorder(predictions=(10, 3))
 model.fit(x, y, batch_size=16, epochs=2, verbose=0, callbacks=[recorder])
 
 for sample in recorder.predictions:

@@ -1,5 +1,6 @@
-"""Keras' and one's own callbacks in a hand-written loop; a plateau really lowers the rate of the
-optimizer.
+"""Calls Keras' callbacks and your own from a hand-written loop.
+
+On a plateau, `ReduceLROnPlateau` lowers the optimizer's learning rate in such a loop as well.
 """
 
 import keras
@@ -24,16 +25,15 @@ class Rates(keras.callbacks.Callback):
 
 keras.utils.set_random_seed(0)
 x = np.random.default_rng(0).normal(size=(200, 4)).astype("float32")
-y = (
-    np.random.default_rng(1).normal(size=(200, 1)).astype("float32")
-)  # noise: nothing to learn, soon a plateau
+# Noise: there is nothing to learn, so the loss soon reaches a plateau.
+y = np.random.default_rng(1).normal(size=(200, 1)).astype("float32")
 data = tf.data.Dataset.from_tensor_slices((x, y)).batch(32)
 
 model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
 model.compile(keras.optimizers.SGD(0.5), "mse")
 
-# Your own loop: the list tells each callback of every event, and the optimizer's rate is a
-# variable of the graph.
+# Your own loop: the CallbackList passes every event to each callback. The learning rate is a
+# variable of the graph, so that a compiled step sees its changes.
 rates = Rates()
 plateau = keras.callbacks.ReduceLROnPlateau("loss", factor=0.1, patience=1, min_delta=0.01)
 callbacks = keras.callbacks.CallbackList([plateau, rates], model=model)
@@ -49,9 +49,9 @@ for epoch in range(6):
     callbacks.on_epoch_end(epoch, {"loss": mean.result()})
 callbacks.on_train_end()
 print("The rate in the loop went", " -> ".join(f"{rate:g}" for rate in dict.fromkeys(rates.rates)))
-print("It was really lowered:", rates.rates[-1] < rates.rates[0])
+print("The rate was lowered:", rates.rates[-1] < rates.rates[0])
 
-# `fit_loop` is such a loop that does all of it, equal to `fit` in every event; the audit is a
+# `fit_loop` is a complete loop of this kind, with the same events as `fit`. The audit is a
 # callback like any other.
 rates, audit = Rates(), LossAudit("ignore")
 model.optimizer.learning_rate = 0.5

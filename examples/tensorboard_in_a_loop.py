@@ -1,7 +1,7 @@
-"""TensorBoard scalars from a subclassed model and a loop of one's own: two writers, metrics,
-gradients by layer.
+"""Writes TensorBoard scalars from a hand-written loop over a subclassed model.
 
-`tensorboard --logdir FOLDER` shows them; the folder is the first argument, or a temporary one.
+There are two writers, metrics, and gradients by layer. `tensorboard --logdir FOLDER` shows them.
+The folder is the first argument, or a temporary one.
 """
 
 import sys
@@ -15,7 +15,7 @@ from lossaudit.keras import Summaries
 
 
 class Regressor(keras.Model):
-    """Two layers."""
+    """A model of two layers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -23,7 +23,7 @@ class Regressor(keras.Model):
         self.out = keras.layers.Dense(1, name="out")
 
     def call(self, inputs):
-        """One number for each row."""
+        """Return one number for each row."""
         return self.out(self.hidden(inputs))
 
 
@@ -39,7 +39,7 @@ model(x[:1])
 
 @tf.function(input_signature=train.element_spec)
 def train_step(inputs, targets):
-    """Loss, absolute error, and the variance of each layer's kernel gradient."""
+    """Return loss, absolute error, and the variance of each layer's kernel gradient."""
     with tf.GradientTape() as tape:
         errors = model(inputs) - targets
         loss = tf.reduce_mean(errors**2)
@@ -54,13 +54,13 @@ def train_step(inputs, targets):
 
 @tf.function(input_signature=validation.element_spec)
 def test_step(inputs, targets):
-    """Loss and absolute error."""
+    """Return loss and absolute error."""
     errors = model(inputs) - targets
     return {"loss": tf.reduce_mean(errors**2), "mae": tf.reduce_mean(tf.abs(errors))}
 
 
 def run(step, batches, summaries, split):
-    """One pass over the data: every batch is written, then the means over the rows."""
+    """Write the numbers of every batch of one pass, then the means over the rows."""
     means = {}
     for inputs, targets in batches:
         scalars = step(inputs, targets)

@@ -1,4 +1,4 @@
-"""What a measurement says of a budget, and how it is written."""
+"""The verdict of a measurement on a budget, and how it is printed."""
 
 from __future__ import annotations
 
@@ -38,9 +38,19 @@ def overhead(
 ) -> Overhead:
     hooks, growth = HookTimes(3.5e-6, 12e-6, 0.004, 256), Growth(32.2, 3584)
     return Overhead(
-        "Mine", (low + high) / 2, Interval(low, high), Interval(*control), 0.0012, 31, 256, 0.01, hooks, growth, doubts,
-        SETUP,
-    )  # fmt: skip
+        "Mine",
+        ratio=(low + high) / 2,
+        interval=Interval(low, high),
+        control=Interval(*control),
+        step=0.0012,
+        pairs=31,
+        batches=256,
+        outside=0.01,
+        hooks=hooks,
+        growth=growth,
+        doubts=doubts,
+        setup=SETUP,
+    )
 
 
 @pytest.mark.parametrize(
@@ -65,9 +75,8 @@ def test_a_control_that_does_not_hold_1_is_a_doubt_and_decides_nothing():
     control = Ratio(0.95, Interval(0.93, 0.98), 31)
     doubts = doubts_of(Ratio(1.2, Interval(1.1, 1.3), 31), control)
     assert doubts == (
-        "plain fit beside itself took 0.930 to 0.980 times as long, which does not hold 1: the "
-        "machine is too noisy "
-        "now",
+        "plain fit took 0.930 to 0.980 times as long as itself, an interval without 1: the "
+        "machine is too noisy now",
     )
     assert overhead(1.1, 1.3, (0.93, 0.98), doubts).judged(1.02) is BudgetVerdict.UNDECIDED
 
@@ -89,13 +98,12 @@ def test_the_exit_status_is_that_of_the_worst():
 
 def test_it_is_told_in_words():
     assert str(overhead(1.0, 1.02, doubts=("the clock is coarse",))) == (
-        "Mine: 1.010 times plain fit (1.000 to 1.020; plain fit beside itself 0.995 to 1.005; 31 "
-        "pairs of 256 batches, "
-        "1.20 ms a batch)\n"
+        "Mine: 1.010 times plain fit (1.000 to 1.020; plain fit against itself 0.995 to 1.005; 31 "
+        "pairs of 256 batches, 1.20 ms a batch)\n"
         "  hooks 3.5 µs a batch, 99th percentile 12.0 µs, 0.4% of the time\n"
         "  10.0 ms longer outside of the epochs of a fit\n"
         "  32 MB per 10⁶ batches\n"
-        "  cannot be decided: the clock is coarse"
+        "  undecided: the clock is coarse"
     )
 
 
@@ -137,7 +145,7 @@ def test_the_table_says_ratio_hooks_memory_budget_control_and_machine():
     assert "within" in printed
     assert (
         printed.count(
-            "plain fit beside itself: 0.995 to 1.005; 31 pairs of 256 batches, 1.20 ms a batch"
+            "plain fit against itself: 0.995 to 1.005; 31 pairs of 256 batches, 1.20 ms a batch"
         )
         == 1
     )

@@ -1,4 +1,4 @@
-"""Every example runs, and says what it should."""
+"""Every example runs and prints the expected lines."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ SAID = {
     "batch_loss_history": ["45 train and 6 validation batches", "History is right: True"],
     "batch_metrics": ["precision of the first batches:", "and as Keras logs it:"],
     "batch_predictions": ["The last predictions are closer than the first: True"],
-    "average_loss_in_a_loop": ["All of them are right: True"],
+    "average_loss_in_a_loop": ["All three are right: True"],
     "tensorboard_in_a_loop": ["written to "],
-    "callbacks_in_a_loop": ["It was really lowered: True", "History is right: True"],
+    "callbacks_in_a_loop": ["The rate was lowered: True", "History is right: True"],
 }
 
 

@@ -129,18 +129,6 @@ def report_on_sources(
     return _as_one(reports, truth, sources)
 
 
-def _placed(series: Series, path: Path) -> Series:
-    """The series with an origin that begins with the path as the user wrote it.
-
-    Readers write only the last part of the path.
-    """
-    origin = series.origin or series.name
-    rest = origin.removeprefix(path.name)
-    inside = rest[:1] in (":", "/") and (rest != origin or not path.name)
-    placed = f"{path}{rest}" if inside else f"{path}: {origin}"
-    return replace(series, origin=Origin.parse(placed))
-
-
 def _claims(source: Source, truth: Source) -> list[Claim]:
     """The claims of a source, without the true losses themselves."""
     if source.path.exists() and source.path.samefile(truth.path):

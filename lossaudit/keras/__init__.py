@@ -1,9 +1,10 @@
-"""For Keras: what records the truth inside the training step, and what audits a run.
+"""Keras: callbacks that record the true losses inside the training step and audit a run.
 
-`LossRecorder` and `LossAudit` are callbacks, and so is `Summaries`, which writes what is true to
-TensorBoard. `explain_gap` says why `evaluate` does not give what `fit` reported. `RecordingMean`
-replaces `keras.metrics.Mean` in steps of your own, `CompensatedMean` in long runs, and `fit_loop`
-is `fit` as a hand-written loop. Keras is imported when one of these names is first used.
+`LossRecorder` and `LossAudit` are callbacks, and so is `Summaries`, which writes the true numbers
+to TensorBoard. `explain_gap` measures why `evaluate` does not return what `fit` reported.
+`RecordingMean` replaces `keras.metrics.Mean` in your own steps, `CompensatedMean` in long runs.
+`fit_loop` is `fit` as a hand-written loop. Keras is imported when one of these names is first
+used.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""LossAudit: a callback that audits what every other callback of the same run recorded."""
+"""LossAudit: a callback that audits what the other callbacks of the same run recorded."""
 
 from __future__ import annotations
 
@@ -33,28 +33,26 @@ OnViolation = Literal["warn", "raise", "ignore"]
 
 
 class LossAuditWarning(UserWarning):
-    """A report with findings, or the auditor's own failure."""
+    """A report has findings, or the audit itself failed."""
 
 
 class LossAudit(LossRecorder):
-    """Audits History and every list of numbers that the other callbacks of the run hold as public
-    attributes.
+    """Audits History and every list of numbers that other callbacks have as public attributes.
 
-    It is given to `fit` beside the callbacks it audits, records the true loss of every batch, and
-    at the end of training says what each list holds, whether that is what its name promises, and
-    why not.
+    Give it to `fit` together with the callbacks it should audit. It records the true loss of every
+    batch. At the end of training it reports what each list contains, whether that is what its
+    name promises, and, if not, why.
 
     Args:
         on_violation: at the end of training, `"warn"` prints the report, as a warning if it has
-            findings; `"raise"` raises AuditError if it has findings; `"ignore"` keeps the report
-            to itself.
-        select: beginnings of the rule codes to look for; all if empty.
-        ignore: beginnings of the rule codes to leave out.
-        explain_gap: at the end of training, measure why `evaluate` does not give the loss that
-            `fit` reported (`gaps.Gap`, in `gap` and as a sentence in the report); it takes up to
-            three passes over the training data, and leaves the model as it is. Weights are those
-            that it has when this callback's turn comes.
-        recording: what `LossRecorder` is to record, in its words: `path`, `rows`, `metrics`, …
+            findings; `"raise"` raises AuditError if it has findings; `"ignore"` only keeps it.
+        select: prefixes of the rule codes to check; all rules if empty.
+        ignore: prefixes of the rule codes to leave out.
+        explain_gap: at the end of training, measure why `evaluate` does not return the loss that
+            `fit` reported. The result is in `gap` and in the report. This takes up to three passes
+            over the training data and leaves the model as it is. The weights are those when this
+            callback is called.
+        recording: keyword arguments of `LossRecorder`: `path`, `rows`, `metrics`, …
 
     Raises:
         ValueError: `on_violation` is none of the three, or no rule begins with a code of `select`
@@ -89,29 +87,27 @@ class LossAudit(LossRecorder):
 
     @property
     def report(self) -> Report:
-        """The report of the latest training; of what there is so far, while it runs or if it was
-        interrupted.
-        """
+        """The report of the latest training: all of it, or what there is so far."""
         return self._report or self._audit_safely()
 
     @property
     def reports(self) -> list[Report]:
-        """The reports of every `fit` that this audit was given to, in order; of an `evaluate` if
-        there was no `fit`.
+        """The reports of every `fit` that had this audit, in order.
+
+        Without any `fit`, the report of an `evaluate`.
         """
-        return (
-            [*self._earlier, self.report] if self._report or self._capture.seen else self._earlier
-        )
+        has_latest = self._report or self._capture.seen
+        return [*self._earlier, self.report] if has_latest else self._earlier
 
     def set_model(self, model: Any) -> None:
-        """Find the other callbacks: Keras hands a callback its model, but not its companions."""
+        """Find the other callbacks, which Keras does not pass to a callback."""
         unfinished = self._in_fit and self._report is None and self._capture.seen
         self._interrupted = self._audit_safely() if unfinished else None
         super().set_model(model)
         self._others = [callback for callback in companions() if callback is not self]
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        """Put the report of an earlier training aside."""
+        """Set aside the report of the previous training."""
         earlier = self._report or self._interrupted
         self._earlier += [earlier] if earlier else []
         super().on_train_begin(logs)
@@ -119,7 +115,7 @@ class LossAudit(LossRecorder):
         self.gap, self._no_gap, self._reported = None, "the training did not end", None
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Remember what the lists held before training: this audit has no truth for that."""
+        """Remember the lengths of all lists: there is no truth for numbers before training."""
         super().on_epoch_begin(epoch, logs)
         if self._older is None:
             self._older = {id(values): len(values) for _, values in self._lists()}
@@ -127,12 +123,12 @@ class LossAudit(LossRecorder):
             self._seeds = seeds_of(self.model)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Remember what was reported."""
+        """Remember the reported loss."""
         super().on_epoch_end(epoch, logs)
         self._reported = (logs or {}).get("loss")
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        """Audit, and say what was found."""
+        """Audit, and report the findings."""
         super().on_train_end(logs)
         if self._explain_gap:
             self._measure_gap()
@@ -141,12 +137,10 @@ class LossAudit(LossRecorder):
         if self.on_violation == "raise" and not failed:
             self._report.raise_for_findings()
         elif self.on_violation == "warn" or failed:
-            self._say(self._report)
+            self._show(self._report)
 
     def _audit_safely(self) -> Report:
-        """A failure of the audit itself is a finding: it never stops a training run, and is never
-        silent.
-        """
+        """The report; a failure of the audit itself is a finding and never stops the training."""
         try:
             truth = self.recording
             report = report_on(truth, self._claims(truth)).selected(self._select, self._ignore)
@@ -156,9 +150,7 @@ class LossAudit(LossRecorder):
             return Report(findings=(_failure(error),))
 
     def _measure_gap(self) -> None:
-        """Find the data of the `fit` that is running, and measure; what cannot be measured is said
-        in the report.
-        """
+        """Measure the gap on the data of the running `fit`, or remember why not."""
         try:
             feed = Feed.of_running_fit(self.model)
             self.gap = measured(
@@ -170,7 +162,7 @@ class LossAudit(LossRecorder):
             self._no_gap = f"it failed with {type(error).__name__}: {error}"
 
     def _with_gap(self, report: Report) -> Report:
-        """The report with what is known of the gap: an explanation, or a finding."""
+        """The report with the gap, as an explanation or as a finding."""
         if self.gap is None:
             without = replace(report, findings=(*report.findings, gap_not_measured(self._no_gap)))
             return without.selected(self._select, self._ignore)
@@ -191,8 +183,9 @@ class LossAudit(LossRecorder):
                 yield _claim(name, new, truth)
 
     def _lists(self) -> Iterator[tuple[str, Any]]:
-        """Every numeric list, array, or dict of them that another callback holds as a public
-        attribute.
+        """Every numeric list or array in a public attribute of another callback, with its name.
+
+        Those in a dict count as well.
         """
         for callback in self._others:
             for attribute, value in vars(callback).items():
@@ -206,7 +199,8 @@ class LossAudit(LossRecorder):
                         (f"{name}[{key!r}]", one) for key, one in value.items() if _is_numeric(one)
                     )
 
-    def _say(self, report: Report) -> None:
+    def _show(self, report: Report) -> None:
+        """Print a report without findings; warn if there are findings."""
         if report.ok:
             print(report, file=sys.stderr)
         else:
@@ -214,8 +208,9 @@ class LossAudit(LossRecorder):
 
 
 def _is_numeric(value: Any) -> bool:
-    """A one-dimensional array or list of floats, or of None for absent ones; whole numbers alone
-    are counts.
+    """Whether a value is a one-dimensional array or list of floats; None marks absent numbers.
+
+    A list of whole numbers alone is taken for counts.
     """
     if isinstance(value, np.ndarray):
         return value.ndim == 1 and value.dtype.kind == "f"
@@ -226,22 +221,25 @@ def _is_numeric(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    """A number, or a tensor or array that holds one, as Keras 3.6 hands them to callbacks."""
+    """Whether a value is one number."""
+    # Keras 3.6 gives callbacks tensors of shape ().
     return isinstance(value, (int, float, np.number)) or (
         getattr(value, "shape", None) == () and np.asarray(value).dtype.kind in "fiu"
     )
 
 
 def _claim(name: str, values: Any, truth: Recording) -> Claim:
-    """What the name of an attribute promises; a word in it that is not understood may mean another
-    loss.
+    """The claim that the name of an attribute makes.
+
+    A word in the name that is not understood may mean another loss: the claim is then uncertain.
     """
     named = claim_named(name, values, truth)
     own_name = name.partition(".")[2]
     if Name(own_name).is_plain or named.series.tag != keys.LOSS:
         return named
-    speaks = claim_named(own_name, values, truth).promises
-    return Claim(named.series, named.promises if speaks else None, certain=False)
+    # The name of the class alone promises nothing.
+    has_promise = claim_named(own_name, values, truth).promises
+    return Claim(named.series, named.promises if has_promise else None, certain=False)
 
 
 def _nothing_captured(truth: Recording) -> Report:

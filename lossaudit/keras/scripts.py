@@ -1,4 +1,4 @@
-"""Every `fit` of a program audited, without a change to the program."""
+"""Audits every `fit` of a program without changing the program."""
 
 from __future__ import annotations
 
@@ -13,21 +13,20 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from lossaudit.keras.patches import Patch
 from lossaudit.report.report import Report
 
 
 @contextmanager
 def every_fit_audited() -> Iterator[list[Report]]:
-    """Add a LossAudit to the callbacks of every `fit` while the context lasts, and collect their
-    reports, in order.
+    """Add a LossAudit to every `fit` inside the context, and collect the reports in order.
 
-    Keras is not imported here but watched for, so that a program may choose its back end and
-    devices before it does. A `fit` that has a LossAudit among its callbacks already keeps that
-    one.
+    This does not import Keras but waits until the program does, so that the program can choose
+    back end and devices first. A `fit` that already has a LossAudit keeps that one.
     """
     reports: list[Report] = []
-    undo: list[Callable[[], None]] = []
-    watch = _Watch("keras", lambda module: undo.append(_audit_every_fit(module, reports)))
+    patches: list[Patch] = []
+    watch = _Watch("keras", lambda module: patches.append(_audit_every_fit(module, reports)))
     if "keras" in sys.modules:
         watch.found(sys.modules["keras"])
     else:
@@ -36,14 +35,13 @@ def every_fit_audited() -> Iterator[list[Report]]:
         yield reports
     finally:
         watch.leave()
-        for step in undo:
-            step()
+        for patch in patches:
+            patch.undo()
 
 
-def _audit_every_fit(keras: ModuleType, reports: list[Report]) -> Callable[[], None]:
-    """Replace `keras.Model.fit`, and give what puts the original back."""
-    original, model = keras.Model.fit, keras.Model
-    own = "fit" in vars(model)
+def _audit_every_fit(keras: ModuleType, reports: list[Report]) -> Patch:
+    """Replace `keras.Model.fit` until the patch is undone."""
+    original = keras.Model.fit
 
     @functools.wraps(original)
     def fit(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -54,12 +52,11 @@ def _audit_every_fit(keras: ModuleType, reports: list[Report]) -> Callable[[], N
         finally:
             reports.append(audit.report)
 
-    model.fit = fit
-    return lambda: setattr(model, "fit", original) if own else delattr(model, "fit")
+    return Patch(keras.Model, "fit", fit)
 
 
 def _with_audit(callbacks: Any, model: Any) -> tuple[Any, Any]:
-    """The callbacks of a `fit` with a LossAudit among them, and that one."""
+    """The callbacks of a `fit`, with a LossAudit among them; and that LossAudit."""
     from keras.callbacks import CallbackList
 
     from lossaudit.keras.loss_audit import LossAudit
@@ -77,7 +74,7 @@ def _with_audit(callbacks: Any, model: Any) -> tuple[Any, Any]:
 
 
 def _flat(callbacks: Any) -> list[Any]:
-    """The callbacks as one list, as Keras flattens what it is given."""
+    """The callbacks as one list, flattened as Keras does it."""
     if callbacks is None:
         return []
     if isinstance(callbacks, Sequence):
@@ -86,17 +83,19 @@ def _flat(callbacks: Any) -> list[Any]:
 
 
 class _Watch(importlib.abc.MetaPathFinder):
-    """Calls a function with a module once it has been imported."""
+    """Calls a function with a module as soon as the module has been imported."""
 
     def __init__(self, name: str, found: Callable[[ModuleType], None]) -> None:
         self.name, self.found = name, found
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        """Find the module as usual, with a loader that reports when it is done; many only look
-        whether it is there.
+        """Find the module as usual, and give it a loader that reports when it is done.
+
+        Many programs only look for a module, so finding it does not end the watch.
         """
         if fullname != self.name:
             return None
+        # Without itself in the path, or it would find the module through itself.
         self.leave()
         spec = importlib.util.find_spec(fullname)
         self.enter()

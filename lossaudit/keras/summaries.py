@@ -1,4 +1,4 @@
-"""Summaries: the true numbers of a training in TensorBoard, each at its step."""
+"""Summaries: writes the true numbers of a training to TensorBoard, each at its step."""
 
 from __future__ import annotations
 
@@ -17,20 +17,18 @@ from lossaudit.recording.series import Series
 
 
 class Summaries(LossRecorder):
-    """Writes scalars for TensorBoard, by train and validation writers, from `fit` or from a loop
-    of your own.
+    """Writes scalars for TensorBoard, one writer for each split, from `fit` or your own loop.
 
-    As a callback it writes the true loss of every batch as "batch_loss" at its step, whatever else
-    it was asked to record ("batch_mae", "batch_gradient_variance/…"), and the logs of every epoch
-    as "epoch_loss", … at the epoch. A loop of your own calls `batch` and `epoch`.
+    As a callback it writes the true loss of every batch as "batch_loss" at its step, and so
+    everything else that it records ("batch_mae", "batch_gradient_variance/…"). The logs of every
+    epoch are written as "epoch_loss", … at the epoch. Your own loop calls `batch` and `epoch`.
 
-    All is flushed at the end of an epoch, when a `with` block is left in whatever way, and when
-    the program ends.
+    The files are flushed at the end of an epoch, at the end of a `with` block, also after an
+    exception, and when the program ends.
 
     Args:
-        log_dir: the folder of the run; the splits are folders in it.
-        recording: what `LossRecorder` is to record, in its words: `metrics`, `components`,
-            `gradients`, …
+        log_dir: the folder of the run; each split has a folder in it.
+        recording: keyword arguments of `LossRecorder`: `metrics`, `components`, `gradients`, …
 
     >>> import tempfile
     >>> with Summaries(tempfile.mkdtemp()) as summaries:
@@ -45,12 +43,14 @@ class Summaries(LossRecorder):
         self._writers: dict[str, Any] = {}
         self._steps: dict[str, int] = {}
         self._epochs: dict[str, int] = {}
+        # A weak reference: `atexit` would otherwise keep the model alive until the program ends.
         closing = weakref.WeakMethod(self.close)
         atexit.register(lambda: (method := closing()) and method())
 
     def batch(self, *, split: Split = "train", **scalars: Any) -> None:
-        """Write numbers of the next batch of a split, as "batch_…"; batches count from 0 over all
-        epochs.
+        """Write numbers of the next batch of a split as "batch_…".
+
+        Batches count from 0 over all epochs.
         """
         step = self._steps[split] = self._steps.get(split, -1) + 1
         self._write_scalars(
@@ -58,8 +58,9 @@ class Summaries(LossRecorder):
         )
 
     def epoch(self, *, split: Split = "train", **scalars: Any) -> None:
-        """Write numbers of the next epoch of a split, as "epoch_…", and flush; epochs count from
-        0.
+        """Write numbers of the next epoch of a split as "epoch_…", and flush.
+
+        Epochs count from 0.
         """
         epoch = self._epochs[split] = self._epochs.get(split, -1) + 1
         self._write_scalars(
@@ -68,14 +69,14 @@ class Summaries(LossRecorder):
         self.flush()
 
     def on_recorded(self, added: list[Series]) -> None:
-        """Write what was captured, each number at its step."""
+        """Write the captured numbers, each at its step."""
         for series in added:
             if series.steps is not None:
                 for step, value in zip(series.steps.tolist(), series.values.tolist(), strict=True):
                     self._write_scalars(series.split, step, {f"batch_{series.tag}": value})
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Write the logs of the epoch, those of validation without their prefix, and flush."""
+        """Write the logs of the epoch, without the prefix of validation, and flush."""
         super().on_epoch_end(epoch, logs)
         for name, value in (logs or {}).items():
             split, tag = of_keras(name)
@@ -83,7 +84,7 @@ class Summaries(LossRecorder):
         self.flush()
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        """Write what is left, and flush."""
+        """Write the rest, and flush."""
         super().on_train_end(logs)
         self.flush()
 
@@ -93,7 +94,7 @@ class Summaries(LossRecorder):
             writer.flush()
 
     def close(self) -> None:
-        """Write everything to the disk, also what an interrupted training left in the graph."""
+        """Write everything to the disk, including what an interrupted training recorded."""
         (self._leader or self).read()
         self.flush()
 

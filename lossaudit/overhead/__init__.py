@@ -1,9 +1,8 @@
-"""What callbacks cost a training: fits with and without them in turn, next to an A/A control.
+"""Overhead: what callbacks cost a training, by fits with and without them in turn.
 
-`trial`: `measure` and `compare`. `costs`: what they found, as data. `cost_table`: the same as a
-    table. `timings`: how
-long programs take next to one another on a busy machine. `stopwatches`: time in epochs and hooks.
-`machine`: what a measurement was made on.
+`trial`: `measure` and `compare`. `costs`: their results as data. `cost_table`: the results as a
+table. `timings`: compares durations on a busy machine. `stopwatches`: time in epochs and hooks.
+`machine`: hardware and versions of a measurement. `examples_of_size`: example models.
 """
 
 from __future__ import annotations

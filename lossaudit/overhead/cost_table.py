@@ -1,6 +1,4 @@
-"""What callbacks cost, as a table: ratio to plain fit, time in hooks and memory, and what a budget
-says.
-"""
+"""Cost table: ratio to plain fit, time in hooks, memory, and the verdict on a budget."""
 
 from __future__ import annotations
 
@@ -35,13 +33,11 @@ _HEADS = (
 
 _WORD = len("undecided")
 _WIDTH = 100
-"""Columns of the table where there is no terminal."""
+"""Width of the table in characters if there is no terminal."""
 
 
 def write(measured: Sequence[Overhead], budget: float | None, file: TextIO) -> None:
-    """Write the table to a stream, and below it what it was measured on, beside what, and why it
-    decides nothing.
-    """
+    """Write the table to a stream, and below it control, training, machine and doubts."""
     console = console_on(file)
     console.width = console.width if file.isatty() else _WIDTH
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
@@ -60,18 +56,18 @@ def write(measured: Sequence[Overhead], budget: float | None, file: TextIO) -> N
     for line in dict.fromkeys(line for one in measured for line in notes(one)):
         console.print(Text(line, style="dim"))
     for doubt in dict.fromkeys(doubt for one in measured for doubt in one.doubts):
-        console.print(Text(f"cannot be decided: {doubt}", style="bold yellow"))
+        console.print(Text(f"undecided: {doubt}", style="bold yellow"))
 
 
 def word_for(one: Overhead, budget: float | None) -> str:
-    """What is to be said of a measurement in one word."""
+    """The verdict on a measurement in a word or two."""
     if budget is None:
         return "decided" if one.decided else "undecided"
     return str(one.judged(budget))
 
 
 def cells(one: Overhead) -> tuple[str, ...]:
-    """The row of a measurement, without the word about its budget."""
+    """The row of a measurement, without the verdict."""
     return (
         one.name,
         f"{one.ratio:.3f} ({one.interval})",
@@ -83,19 +79,17 @@ def cells(one: Overhead) -> tuple[str, ...]:
 
 
 def notes(one: Overhead) -> list[str]:
-    """What a row holds for: the control, the training and the machine."""
+    """What a row was compared with and measured on: control, training and machine."""
     about = one.setup
     settings = (
         f"steps_per_execution={about['steps_per_execution']}, jit_compile={about['jit_compile']}"
     )
     devices = ", ".join(about["accelerators"]) or "no accelerator"
     return [
-        f"plain fit beside itself: {one.control}; {one.pairs} pairs of {one.batches} batches, "
-        f"{one.step * 1e3:.2f} ms "
-        f"a batch; {settings}",
+        f"plain fit against itself: {one.control}; {one.pairs} pairs of {one.batches} batches, "
+        f"{one.step * 1e3:.2f} ms a batch; {settings}",
         f"{about['processor']}, {about['cores']} cores, load {about['load']}, {devices}; Keras "
-        f"{about['keras']}, "
-        f"Python {about['python']}",
+        f"{about['keras']}, Python {about['python']}",
     ]
 
 

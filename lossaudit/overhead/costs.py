@@ -1,4 +1,4 @@
-"""Overhead: what callbacks cost a training, as data, and whether that is within a budget."""
+"""Costs: what callbacks cost a training, as data, and whether that is within a budget."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SCHEMA = 1
 
 
 class BudgetVerdict(StrEnum):
-    """What a measurement says of a budget."""
+    """Whether a measurement shows that a budget is exceeded."""
 
     WITHIN = "within"
     NOT_SHOWN = "not shown to exceed"
@@ -25,14 +25,14 @@ class BudgetVerdict(StrEnum):
 
 @dataclass(frozen=True)
 class HookTimes:
-    """What the hooks took inside a `fit`, in seconds.
+    """The time in hooks inside a `fit`.
 
     Args:
-        median: of a batch, both of its hooks together; of an execution of several, divided by how
-            many these are.
-        worst: the 99th percentile of that.
-        share: of the time of the epochs, what all hooks took, those of epochs and evaluations
-            included.
+        median: seconds of a batch, both of its hooks together. For an execution of several
+            batches: its seconds divided by their number.
+        worst: the 99th percentile of the same.
+        share: the part of the epochs' time in all hooks, including those of epochs and
+            evaluations.
         batches: how many batches were timed.
     """
 
@@ -44,12 +44,12 @@ class HookTimes:
 
 @dataclass(frozen=True)
 class Growth:
-    """What a training holds in memory for each batch, beyond what one without the callbacks does.
+    """The memory that callbacks keep for each batch.
 
     Args:
-        bytes: for each batch; what Python and numpy hold (`tracemalloc`), and not what TensorFlow
-            does.
-        batches: how many batches it was measured over.
+        bytes: for each batch, in Python and numpy (`tracemalloc`), without TensorFlow; less what
+            a training without the callbacks keeps.
+        batches: over how many batches it was measured.
     """
 
     bytes: float
@@ -63,21 +63,16 @@ class Overhead:
     Args:
         name: what was measured.
         ratio: how many times as long the epochs take with the callbacks: the median of the pairs.
-        interval: where that median lies, in 95 of 100 measurements.
-        control: the same interval of `fit` without callbacks beside itself (A/A).
-        step: seconds of a batch without callbacks, the median.
+        interval: the 95 % interval of that median.
+        control: the same interval for plain `fit` against itself (A/A).
+        step: median seconds of a batch without callbacks.
         pairs: how many pairs.
         batches: how many batches each run of a pair trained on.
         outside: seconds that each `fit` takes longer outside of its epochs.
-        hooks: what the hooks took.
-        growth: what memory they keep; None if that was not measured.
-        doubts: why nothing can be decided; none where something can.
+        hooks: the time in hooks.
+        growth: the memory that the callbacks keep; None if not measured.
+        doubts: why the measurement decides nothing; empty if it does.
         setup: machine, versions and training.
-
-    Attributes:
-        decided: whether there is nothing to doubt.
-        noise: how far the control is from 1: no cost below it can be told on this machine as it is
-            now.
     """
 
     name: str
@@ -95,20 +90,23 @@ class Overhead:
 
     @property
     def decided(self) -> bool:
-        """Whether there is nothing to doubt."""
+        """Whether there are no doubts."""
         return not self.doubts
 
     @property
     def noise(self) -> float:
-        """How far the interval of the control reaches from 1."""
+        """How far the interval of the control reaches from 1.
+
+        A smaller cost cannot be seen on this machine as it is now.
+        """
         return max(self.control.high - 1, 1 - self.control.low)
 
     def judged(self, budget: float) -> BudgetVerdict:
         """Whether the ratio exceeds a budget, such as 1.02.
 
-        It does only where the whole interval lies above, and the control holds 1; it is within
-        only where the whole interval is. An interval that reaches across the budget shows no
-        excess; it decides nothing where the noise reaches the budget as well.
+        The ratio is over if its whole interval is above the budget, and within if its whole
+        interval is not. An interval across the budget shows no excess; if the noise reaches the
+        budget as well, it decides nothing. A measurement with doubts decides nothing.
         """
         if not self.decided:
             return BudgetVerdict.UNDECIDED
@@ -120,9 +118,7 @@ class Overhead:
 
     @property
     def extra_info(self) -> dict[str, Any]:
-        """The figures without nesting, as `benchmark.extra_info.update(...)` of pytest-benchmark
-        takes them.
-        """
+        """The figures without nesting, for `benchmark.extra_info` of pytest-benchmark."""
         figures = {
             "ratio": self.ratio,
             "ratio_low": self.interval.low,
@@ -147,34 +143,33 @@ class Overhead:
         return json.dumps(self.as_json(), allow_nan=False)
 
     def as_json(self) -> dict[str, Any]:
-        """The attributes as what JSON holds; an end of an interval that is infinite is null."""
+        """The attributes as JSON values; an infinite end of an interval is null."""
         ends = {name: _finite(getattr(self, name)) for name in ("interval", "control")}
         noise = self.noise if math.isfinite(self.noise) else None
         return {"schema": SCHEMA, **asdict(self), **ends, "decided": self.decided, "noise": noise}
 
     def __str__(self) -> str:
         parts = [
-            f"{self.name}: {self.ratio:.3f} times plain fit ({self.interval}; plain fit beside "
-            f"itself {self.control}; "
-            f"{self.pairs} pairs of {self.batches} batches, {self.step * 1e3:.2f} ms a batch)",
+            f"{self.name}: {self.ratio:.3f} times plain fit ({self.interval}; plain fit against "
+            f"itself {self.control}; {self.pairs} pairs of {self.batches} batches, "
+            f"{self.step * 1e3:.2f} ms a batch)",
             f"hooks {self.hooks.median * 1e6:.1f} µs a batch, 99th percentile "
-            f"{self.hooks.worst * 1e6:.1f} µs, "
-            f"{self.hooks.share:.1%} of the time",
+            f"{self.hooks.worst * 1e6:.1f} µs, {self.hooks.share:.1%} of the time",
             f"{self.outside * 1e3:.1f} ms longer outside of the epochs of a fit",
         ]
         if self.growth is not None:
+            # Bytes a batch are megabytes per 10⁶ batches.
             parts.append(f"{self.growth.bytes:.0f} MB per 10⁶ batches")
-        return "\n  ".join([*parts, *(f"cannot be decided: {doubt}" for doubt in self.doubts)])
+        return "\n  ".join([*parts, *(f"undecided: {doubt}" for doubt in self.doubts)])
 
 
 def doubts_of(ratio: Ratio, control: Ratio) -> tuple[str, ...]:
     """Why a measurement decides nothing."""
     found = [one.doubt for one in (ratio, control) if one.doubt is not None]
-    if not control.interval.holds(1.0):
+    if not control.interval.contains(1.0):
         found.append(
-            f"plain fit beside itself took {control.interval} times as long, which does not hold "
-            "1: the machine is too "
-            f"noisy now"
+            f"plain fit took {control.interval} times as long as itself, an interval without 1: "
+            "the machine is too noisy now"
         )
     return tuple(dict.fromkeys(found))
 
@@ -184,7 +179,7 @@ def _finite(interval: Interval) -> dict[str, float | None]:
 
 
 def document(measured: Sequence[Overhead], budget: float | None) -> dict[str, Any]:
-    """Several measurements of one run, with what they say of a budget, as what JSON holds."""
+    """Several measurements of one run with their verdicts on a budget, as JSON values."""
     judged = [{} if budget is None else {"judged": one.judged(budget)} for one in measured]
     each = [{**one.as_json(), **more} for one, more in zip(measured, judged, strict=True)]
     return {
@@ -196,9 +191,7 @@ def document(measured: Sequence[Overhead], budget: float | None) -> dict[str, An
 
 
 def status_of(measured: Sequence[Overhead], budget: float | None) -> int:
-    """The exit status: 0 if none is shown to exceed the budget, 1 if one is, 2 if that cannot be
-    decided.
-    """
+    """The exit status: 0 if none is shown to exceed the budget, 1 if one is, 2 if undecided."""
     if budget is None:
         return 0 if all(one.decided for one in measured) else 2
     judged = {one.judged(budget) for one in measured}

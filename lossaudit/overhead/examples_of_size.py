@@ -1,4 +1,4 @@
-"""Example models of three sizes, to measure what callbacks cost."""
+"""Example models of three sizes, for measuring what callbacks cost."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 
 @dataclass(frozen=True)
 class ModelSize:
-    """A dense network, and rows for it: about how long a step takes depends on the machine.
+    """A dense network and its data.
 
     Args:
         width: inputs, and units of each hidden layer.
-        layers: how many of those there are.
+        layers: how many hidden layers.
         batch_size: rows of a batch.
-        batches: of an epoch.
+        batches: batches of an epoch.
     """
 
     width: int
@@ -31,7 +31,7 @@ SIZES: Mapping[str, ModelSize] = {
     "small": ModelSize(256, 3, 128, 96),
     "large": ModelSize(1024, 3, 128, 16),
 }
-"""Networks whose steps take about 1, 3 and 30 ms on two cores of a server."""
+"""Their steps take about 1, 3 and 30 ms on two cores of a server."""
 
 
 def example(size: str = "smallest", **compiled: Any) -> tuple[Any, tuple[Any, Any]]:
@@ -42,7 +42,7 @@ def example(size: str = "smallest", **compiled: Any) -> tuple[Any, tuple[Any, An
         compiled: further arguments of `compile`, such as `jit_compile`.
 
     Raises:
-        ValueError: there is no such size.
+        ValueError: `size` is not in `SIZES`.
     """
     import keras
 

@@ -1,4 +1,4 @@
-"""Machine: what a measurement was made on, and with which versions."""
+"""Machine: the hardware and the versions of a measurement."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ _PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "lossaudit")
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores, load, accelerators, system and versions, as what JSON holds."""
+    """Processor, cores, load, accelerators, system and versions, as JSON values."""
+    # In a container the process may use fewer cores than the machine has.
     return {
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0))
@@ -27,7 +28,7 @@ def machine() -> dict[str, Any]:
 
 
 def _processor() -> str:
-    """The name of the processor, which Linux has in a file."""
+    """The name of the processor; on Linux from /proc/cpuinfo."""
     about = Path("/proc/cpuinfo")
     lines = about.read_text("utf-8", "replace").splitlines() if about.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -35,7 +36,7 @@ def _processor() -> str:
 
 
 def _accelerators() -> list[str]:
-    """The devices beside the processor that the back end of Keras sees."""
+    """The GPUs and TPUs that the back end of Keras sees."""
     from keras.distribution import list_devices
 
     return [str(one) for kind in ("gpu", "tpu") for one in list_devices(kind)]

@@ -1,6 +1,4 @@
-"""Stopwatches: what a `fit` spends in its epochs, and in the hooks of callbacks, as callbacks
-before and after them.
-"""
+"""Stopwatches: callbacks that measure time in epochs and hooks, and memory, of a `fit`."""
 
 from __future__ import annotations
 
@@ -19,28 +17,27 @@ _TEST_BATCH = ("on_test_batch_begin", "on_test_batch_end")
 
 
 class EpochWatch:
-    """Seconds of the epochs of a `fit`, the hooks of callbacks between the two of its own
-    included.
+    """Measures the seconds of the epochs of a `fit`, including the hooks of other callbacks.
 
     Attributes:
-        first: the callback to stand before the others.
-        last: the callback to stand after them. It has no hook at the end of a batch, where Keras
-            waits for the loss if any callback has one that is not known to be safe in another
-            thread.
-        seconds: of all epochs so far.
-        executions: how many of a step or of several were begun in each epoch.
+        first: the callback to put before the others.
+        last: the callback to put after the others.
+        seconds: seconds of all epochs so far.
+        executions: how many executions, of one step or several, were begun in each epoch.
     """
 
     def __init__(self) -> None:
         self.seconds = self._start = 0.0
         self.executions: list[int] = []
         self.first = keras.callbacks.LambdaCallback(on_epoch_begin=self._begin)
+        # No hook at the end of a batch: Keras would wait for the loss there, unless it knows that
+        # all such hooks may run in another thread.
         self.last = keras.callbacks.LambdaCallback(
             on_train_batch_begin=self._count, on_epoch_end=self._end
         )
 
     def surrounding(self, callbacks: list[Any]) -> list[Any]:
-        """The callbacks between its own."""
+        """The callbacks, between those of the watch."""
         return [self.first, *callbacks, self.last]
 
     def _begin(self, epoch: int, logs: Any) -> None:
@@ -55,10 +52,10 @@ class EpochWatch:
 
 
 class HookWatch:
-    """Seconds that the callbacks between its own spend in their hooks, batch by batch.
+    """Measures the seconds that callbacks spend in their hooks, batch by batch.
 
-    Each hook costs a reading of the clock and an append at both ends; `times` takes off what that
-    costs by itself.
+    The watch itself reads the clock and appends to a list before and after each hook; `times`
+    subtracts that.
     """
 
     def __init__(self) -> None:
@@ -68,25 +65,27 @@ class HookWatch:
         self._firsts: list[int] = []
 
     def surrounding(self, callbacks: list[Any]) -> list[Any]:
-        """The callbacks between its own."""
+        """The callbacks, between those of the watch."""
         numbering = keras.callbacks.LambdaCallback(
             on_train_batch_begin=lambda batch, logs: self._firsts.append(batch)
         )
         return [numbering, self._before, *callbacks, self._after]
 
     def batch_seconds(self) -> Any:
-        """Seconds in the two hooks of each batch, or of each execution of several, shape (n,)."""
+        """Seconds in the two hooks of each execution, of one batch or several, shape (n,)."""
         return self._spent("on_train_batch_begin") + self._spent("on_train_batch_end")
 
     def times(self, empty: HookWatch, epoch: int) -> HookTimes:
-        """What the hooks took, less what another watch with nothing between its own found.
+        """The time in hooks, less the time of the watch itself.
 
         Args:
-            empty: the other watch.
+            empty: a watch that surrounded no callbacks.
             epoch: how many batches an epoch has.
         """
         nothing = float(np.median(empty.batch_seconds()))
         executions = np.maximum(self.batch_seconds() - nothing, 0)
+        # An execution goes from its first batch to that of the next one. After the last one of an
+        # epoch that is batch 0 again, hence modulo `epoch`; the shift by 1 maps 0 to `epoch`.
         sizes = (np.diff([*self._firsts, 0]) - 1) % epoch + 1
         batches = executions / sizes
         others = sum(self._spent(hook).sum() for hook in (*_EPOCH, *_TEST_BATCH))
@@ -104,14 +103,13 @@ class HookWatch:
 
 
 class MemoryWatch(keras.callbacks.Callback):
-    """What Python and numpy hold at the ends of some epochs, as `tracemalloc` counts it; to stand
-    after the others.
+    """Counts the bytes in Python and numpy at the ends of some epochs; put it after the others.
 
     Args:
-        epochs: at the ends of which.
+        epochs: the epochs at whose ends to count.
 
     Attributes:
-        held: bytes, one number for each.
+        held: bytes that `tracemalloc` counts, for each of these epochs.
     """
 
     def __init__(self, *epochs: int) -> None:
@@ -120,17 +118,17 @@ class MemoryWatch(keras.callbacks.Callback):
         self.held: list[int] = []
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Read what is held once nothing is held by cycles alone."""
+        """Count the bytes, after collecting garbage in cycles."""
         if epoch in self._epochs:
             gc.collect()
             self.held.append(tracemalloc.get_traced_memory()[0])
 
 
 class BatchCount(keras.callbacks.Callback):
-    """How many batches an epoch has.
+    """Counts the batches of an epoch.
 
     Attributes:
-        batches: of the last epoch.
+        batches: batches of the last epoch.
     """
 
     def __init__(self) -> None:
@@ -138,26 +136,26 @@ class BatchCount(keras.callbacks.Callback):
         self.batches = 0
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Keep the number of the batch."""
+        """Remember the number of the batch."""
         self.batches = batch + 1
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Older versions of Keras tell a hook the first batch of an execution only, but the length
-        is known by now.
-        """
+        """Take the length of the epoch, which is known by now."""
+        # Older versions of Keras give a hook only the first batch of an execution.
         self.batches = self.params.get("steps") or self.batches
 
 
 class _Mark(keras.callbacks.Callback):
-    """Keeps at what times its hooks were called."""
+    """Keeps the times when its hooks were called."""
 
     def __init__(self, times: dict[str, list[float]]) -> None:
         super().__init__()
         for hook in ("on_train_batch_begin", "on_train_batch_end", *_EPOCH, *_TEST_BATCH):
-            object.__setattr__(self, hook, _noting(times.setdefault(hook, [])))
+            setattr(self, hook, _noting(times.setdefault(hook, [])))
 
 
 def _noting(times: list[float]) -> Any:
+    # Local names: looking up attributes would add to the measured time.
     note, clock = times.append, time.perf_counter
 
     def hook(*_: Any, **__: Any) -> None:

@@ -1,4 +1,4 @@
-"""Timing: how long programs take beside one another, on a machine that does other things as well."""
+"""Timings: compares how long programs take on a machine that also does other work."""
 
 from __future__ import annotations
 
@@ -15,16 +15,14 @@ import numpy as np
 from lossaudit.arithmetic.arrays import Floats
 
 LEVEL = 0.95
-"""How often an interval is to hold the median that endless pairs would have."""
+"""How often an interval contains the median of infinitely many pairs."""
 
 FEWEST = 6
-"""Pairs from which on some interval of a median has that level: all on one side of it has
-probability 2^(1-n).
-"""
+"""Fewest pairs for an interval of that level: all are on one side with probability 2^(1-n)."""
 
 _RESAMPLES = 4000
 _TIED = 0.25
-"""Share of durations that equal another one, beyond which it is the clock that was measured."""
+"""If more durations than this share equal another one, the clock is too coarse."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +35,8 @@ class Interval:
     def __str__(self) -> str:
         return f"{self.low:.3f} to {self.high:.3f}"
 
-    def holds(self, value: float) -> bool:
-        """Whether the value lies inside."""
+    def contains(self, value: float) -> bool:
+        """Whether the value is inside."""
         return self.low <= value <= self.high
 
 
@@ -48,9 +46,9 @@ class Ratio:
 
     Args:
         median: the median of the ratios of the pairs.
-        interval: where that median lies, at the level of `LEVEL`.
+        interval: the interval of that median at `LEVEL`.
         pairs: how many pairs.
-        doubt: why the interval is not to be believed; None where it is.
+        doubt: why the interval is unreliable; None if it is reliable.
     """
 
     median: float
@@ -66,16 +64,16 @@ def interleaved(
     seed: int = 0,
     shown: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> dict[str, Floats]:
-    """Run each program once a round, in an order that is shuffled for each round.
+    """Run each program once a round, in an order that is shuffled every round.
 
     Args:
-        runs: programs that return how many seconds they took.
+        runs: programs that return their seconds.
         rounds: how many rounds.
-        seed: of the order.
-        shown: wraps the rounds, to show the progress.
+        seed: seed of the order.
+        shown: wraps the rounds to show progress.
 
     Returns:
-        For each program its seconds, shape (rounds,): those of one round make a pair.
+        The seconds of each program, shape (rounds,); those of one round make a pair.
     """
     order, found = random.Random(seed), {name: np.empty(rounds) for name in runs}
     for number in shown(range(rounds)):
@@ -85,7 +83,7 @@ def interleaved(
 
 
 def timed(run: Callable[[], object]) -> Callable[[], float]:
-    """The program as one that returns how many seconds it took."""
+    """A program that runs another one and returns its seconds."""
 
     def seconds() -> float:
         start = time.perf_counter()
@@ -96,23 +94,24 @@ def timed(run: Callable[[], object]) -> Callable[[], float]:
 
 
 def ratio_of(seconds: Floats, baseline: Floats, *, resolution: float, seed: int = 0) -> Ratio:
-    """The median ratio of paired durations, with an interval: the bootstrap's, or that of the sign
-    test where wider.
+    """The median ratio of paired durations, with an interval.
 
-    With few pairs the bootstrap holds the median less often than it says; the sign test never
-    does, whatever the durations are distributed like. A duration that a clock of coarse steps gave
-    is known to a step only: each pair enters the lower end with the smallest ratio that it can
-    have had, and the upper end with the largest. So ties make no interval tight.
+    The interval is that of the bootstrap, or that of the sign test where wider. With few pairs
+    the bootstrap contains the median less often than it should; the sign test is right for every
+    distribution of durations. A coarse clock knows a duration only up to one step: each pair
+    enters the lower end with its smallest possible ratio and the upper end with its largest. So
+    ties do not make an interval tight.
 
     Args:
         seconds: durations, shape (n,).
-        baseline: those that each is paired with, shape (n,).
-        resolution: the step of the clock, in the same unit, as `resolution_of` has it; durations
-            that are less than half of it apart are tied, and a coarser step is seen in tied ones.
-        seed: of the bootstrap.
+        baseline: the durations to divide by, shape (n,).
+        resolution: the step of the clock in the same unit, see `resolution_of`. Durations less
+            than half a step apart count as tied. If many are tied, the smallest difference of the
+            others may show a coarser step.
+        seed: seed of the bootstrap.
 
     Raises:
-        ValueError: there are fewer than `FEWEST` pairs, not as many of both, or a duration is not
+        ValueError: there are fewer than `FEWEST` pairs, the shapes differ, or a duration is not
             positive.
 
     >>> baseline = np.array([1.1, 1.2, 1.3, 1.4, 1.5, 1.6])
@@ -121,11 +120,12 @@ def ratio_of(seconds: Floats, baseline: Floats, *, resolution: float, seed: int 
     """
     _refuse(seconds, baseline)
     pooled = np.sort(np.concatenate([seconds, baseline]))
-    apart = (
-        np.diff(pooled) > resolution / 2
-    )  # differences of equal readings of a clock are equal but for rounding
+    # Half a step, because durations are differences of readings: with equal steps they are equal
+    # except for rounding.
+    apart = np.diff(pooled) > resolution / 2
     tied = _tied(apart)
     step = max(resolution, _step_of(pooled, apart)) if tied > _TIED else resolution
+    # A baseline of at most one step may have been 0: the largest ratio is then infinite.
     with np.errstate(divide="ignore"):
         least = np.maximum(seconds - step, 0) / (baseline + step)
         most = np.where(baseline > step, (seconds + step) / np.maximum(baseline - step, 0), np.inf)
@@ -135,7 +135,7 @@ def ratio_of(seconds: Floats, baseline: Floats, *, resolution: float, seed: int 
         max(_bound(most, (1 + LEVEL) / 2, seed), float(np.sort(most)[-1 - place])),
     )
     doubt = (
-        f"{tied:.0%} of the durations are equal: the clock moves in steps of {step:.2g} s"
+        f"{tied:.0%} of durations are identical: clock resolution ({step:.2g} s) is too coarse"
         if tied > _TIED
         else None
     )
@@ -143,7 +143,7 @@ def ratio_of(seconds: Floats, baseline: Floats, *, resolution: float, seed: int 
 
 
 def resolution_of(clock: Callable[[], float] = time.perf_counter) -> float:
-    """The smallest step that a clock is seen to make, in its unit."""
+    """The smallest observed step of a clock, in its unit."""
     readings = [clock()]
     while len(readings) < 100:
         now = clock()
@@ -155,7 +155,7 @@ def resolution_of(clock: Callable[[], float] = time.perf_counter) -> float:
 def _refuse(seconds: Floats, baseline: Floats) -> None:
     if seconds.shape != baseline.shape or seconds.ndim != 1:
         raise ValueError(
-            f"seconds of shape {seconds.shape} and baseline of shape {baseline.shape} are no pairs"
+            f"seconds of shape {seconds.shape} and baseline of shape {baseline.shape} do not pair"
         )
     if len(seconds) < FEWEST:
         raise ValueError(
@@ -166,32 +166,33 @@ def _refuse(seconds: Floats, baseline: Floats) -> None:
 
 
 def _tied(apart: Any) -> float:
-    """The share of sorted durations that equal a neighbour, by which neighbours are apart, shape
-    (n - 1,).
+    """The share of n sorted durations that equal a neighbour.
+
+    Args:
+        apart: whether neighbours differ, shape (n - 1,).
     """
     alone = np.concatenate([[True], apart]) & np.concatenate([apart, [True]])
     return float(1 - alone.mean())
 
 
 def _step_of(durations: Floats, apart: Any) -> float:
-    """The smallest difference between sorted durations that are apart; a whole duration where none
-    are.
-    """
+    """The smallest difference between sorted durations; a whole duration if all are equal."""
     return float(np.diff(durations)[apart].min() if apart.any() else durations[0])
 
 
 def _place(pairs: int) -> int:
-    """The place from either end of the ratio that ends the interval of the sign test.
+    """The index, from either end of the sorted ratios, where the sign test's interval ends.
 
-    It is beyond the median only if at most so many of the ratios are on that side of it: a tail of
-    a binomial distribution (Thompson 1936).
+    That ratio is beyond the median only if at most this many ratios are on its side: a tail of a
+    binomial distribution (Thompson 1936).
     """
     below = accumulate(math.comb(pairs, place) for place in range(pairs // 2))
     return sum(2 * one / 2**pairs <= 1 - LEVEL for one in below) - 1
 
 
 def _bound(ratios: Floats, quantile: float, seed: int) -> float:
-    """A quantile of the medians of samples with replacement; percentile bootstrap (Efron 1979)."""
+    """A quantile of the medians of samples with replacement: percentile bootstrap (Efron 1979)."""
+    # The closest observation, because interpolation next to an infinite ratio gives NaN.
     samples = np.random.default_rng(seed).integers(0, len(ratios), (_RESAMPLES, len(ratios)))
     return float(
         np.quantile(np.median(ratios[samples], axis=1), quantile, method="closest_observation")

@@ -1,5 +1,4 @@
-"""Overhead: what callbacks cost a training, measured by fits with and without them in turn, beside
-an A/A control.
+"""Trial: measures what callbacks cost, by fits with and without them and an A/A control.
 
     from lossaudit.overhead import measure
     print(measure(lambda: [MyCallback()], model=model, data=(x, y), batch_size=64))
@@ -14,7 +13,7 @@ import math
 import time
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +32,7 @@ MakeCallbacks = Callable[[], Any]
 """Makes one callback, or a list of them."""
 
 PLAIN, AGAIN = "fit", "fit again"
-"""The runs without callbacks: what all others are paired with, and its control."""
+"""The runs without callbacks: the baseline of all others, and its control."""
 
 _MEMORY_SECONDS = 2.0
 _FEWEST_EPOCHS = 4
@@ -53,27 +52,27 @@ def measure(
 ) -> Overhead:
     """Measure what callbacks cost a training.
 
-    In each of the rounds the model is trained once with the callbacks and twice without, from the
-    same state and in shuffled order; what the epochs took with them is divided by what they took
-    without in the same round. The second training without them is the control. Two further
-    trainings time the hooks and count the memory.
+    Each round trains the model once with the callbacks and twice without, from the same state and
+    in shuffled order. The time of the epochs with them is divided by the time without them in the
+    same round. The second training without them is the control. Two further trainings time the
+    hooks and count memory.
 
     Args:
-        make_callbacks: makes a callback, or a list of them; called once, and what it made is given
-            to every training.
-        model: a compiled model, which is built if it is not yet, and else left as it was; the
-            smallest of `SIZES` if none is given.
-        data: what it trains on: (x, y), (x, y, sample_weight), or whatever else `fit` takes first.
-        name: what to call it; the name of `make_callbacks` if none is given.
-        rounds: how many pairs there are.
-        seconds: how long a training takes at least, unless `epochs` says how many epochs it has.
-        memory: over about how many batches memory is counted; 0 for not at all, None for what
-            takes some seconds.
-        seed: of the order, and of the bootstrap.
+        make_callbacks: makes a callback or a list of callbacks; called once, every training gets
+            the result.
+        model: a compiled model; it is built if necessary and otherwise left as it was. Default:
+            the smallest of `SIZES`.
+        data: (x, y), (x, y, sample_weight), or whatever `fit` takes as its first argument.
+        name: name of the result; default: the name of `make_callbacks`.
+        rounds: how many pairs.
+        seconds: least seconds of a training, unless `epochs` is given.
+        memory: over about how many batches to count memory; 0 for not at all, None for as many as
+            take a few seconds.
+        seed: seed of the order and of the bootstrap.
         training: further arguments of `fit`, such as `batch_size` and `validation_data`.
 
     Raises:
-        ValueError: an argument is out of range, only one of model and data is given, or the
+        ValueError: an argument is out of range, only one of `model` and `data` is given, or the
             callbacks stop a training.
         TypeError: `make_callbacks` cannot be called.
     """
@@ -106,28 +105,26 @@ def compare(
     """Measure what several candidates cost the same training, in the same rounds.
 
     Args:
-        candidates: what makes the callbacks of each, by name; the rest is as for `measure`.
+        candidates: for each name, a function that makes the callbacks, as for `measure`.
         model: see `measure`.
         data: see `measure`.
         rounds: see `measure`.
         seconds: see `measure`.
         memory: see `measure`.
         seed: see `measure`.
-        shown: wraps the rounds, to show the progress.
+        shown: wraps the rounds to show progress.
         training: see `measure`.
 
     Raises:
-        ValueError: as for `measure`, or a name is one of plain fit.
-        TypeError: what is to make callbacks cannot be called.
+        ValueError: see `measure`; or a candidate has a name of plain fit.
+        TypeError: see `measure`.
     """
     _refuse_candidates(candidates)
     _refuse_figures(rounds, seconds, memory)
     _refuse_training(model, data, training)
     if model is None:
-        (model, data), training = (
-            example(),
-            {"batch_size": SIZES["smallest"].batch_size, **training},
-        )
+        model, data = example()
+        training = {"batch_size": SIZES["smallest"].batch_size, **training}
     given = _arguments(data)
     _build(model, given)
     with _undisturbed(model):
@@ -141,12 +138,12 @@ def compare(
 
 
 class _Trial:
-    """The trainings of one measurement, all of them from the same state.
+    """The trainings of one measurement, all from the same state.
 
     Args:
-        model: what is trained.
-        data: on what, as arguments of `fit`.
-        training: further ones.
+        model: the model to train.
+        data: the data, as arguments of `fit`.
+        training: further arguments of `fit`.
         arms: the callbacks of each run, by name.
     """
 
@@ -167,12 +164,11 @@ class _Trial:
         self._batches, self._epoch, self._growths = 0, 0.0, dict[str, float]()
 
     def prepare(self, seconds: float) -> None:
-        """Let each arm be traced, count the batches of an epoch, and choose how many epochs take
-        so long.
-        """
+        """Trace each arm, count the batches of an epoch, and choose how many epochs to train."""
         from lossaudit.keras.states import State
         from lossaudit.overhead.stopwatches import BatchCount
 
+        # The first `fit` of an arm also traces the step, and a callback may have it traced anew.
         for name, callbacks in self.arms.items():
             self._fit(name, callbacks, 1)
         self._state = State(self._model)
@@ -183,7 +179,7 @@ class _Trial:
         self._outside[PLAIN].clear()
 
     def epoch_seconds(self, name: str, epochs: int = 0) -> float:
-        """Train once; the seconds of its epochs."""
+        """Train once and return the seconds of the epochs."""
         self._reset()
         start = time.perf_counter()
         watch = self._fit(name, self.arms[name], epochs or self._epochs)
@@ -191,7 +187,7 @@ class _Trial:
         return watch.seconds
 
     def about(self) -> dict[str, Any]:
-        """How the model is compiled, and for how many epochs it is trained."""
+        """The settings of the model, and how many epochs it is trained."""
         names = ("steps_per_execution", "jit_compile", "run_eagerly")
         settings = {name: getattr(self._model, name, None) for name in names}
         return {"parameters": int(self._model.count_params()), "epochs": self._epochs, **settings}
@@ -233,7 +229,7 @@ class _Trial:
 
     @cached_property
     def _unhooked(self) -> HookWatch:
-        """What the watch itself takes."""
+        """A watch that surrounded no callbacks."""
         return self._watched(PLAIN)
 
     def _watched(self, name: str) -> HookWatch:
@@ -245,8 +241,9 @@ class _Trial:
         return watch
 
     def _growth(self, name: str, wanted: int | None) -> Growth:
-        """What an arm keeps beyond what plain fit does, from the end of the second epoch to that
-        of the last.
+        """The memory an arm keeps from the end of its second epoch to the end of its last.
+
+        That of plain fit is subtracted.
         """
         enough = _MEMORY_SECONDS / self._epoch if wanted is None else 2 + wanted / self._batches
         epochs = max(_FEWEST_EPOCHS, math.ceil(enough))
@@ -260,13 +257,18 @@ class _Trial:
         from lossaudit.overhead.stopwatches import MemoryWatch
 
         self._reset()
+        # From the end of the second epoch on, because the first one allocates caches.
         watch = MemoryWatch(1, epochs - 1)
         with _traced_memory():
             self._fit(name, [*self.arms[name], watch], epochs)
         return watch.held[1] - watch.held[0]
 
     def _fit(self, name: str, callbacks: list[Any], epochs: int) -> EpochWatch:
-        """Train; a ValueError where an arm does not train all that others do."""
+        """Train the model.
+
+        Raises:
+            ValueError: the arm trained fewer or other batches than plain fit.
+        """
         from lossaudit.overhead.stopwatches import EpochWatch
 
         watch = EpochWatch()
@@ -275,10 +277,8 @@ class _Trial:
         if self._whole and watch.executions != self._whole * epochs:
             raise ValueError(
                 f"{name!r} trained {len(watch.executions)} epochs with {sum(watch.executions)} "
-                "executions of a step, "
-                f"not {epochs} with {self._whole[0] * epochs}: a training that stops early, or "
-                "whose epochs differ, "
-                f"cannot be compared"
+                f"executions of a step, not {epochs} with {self._whole[0] * epochs}: a training "
+                "that stops early, or whose epochs differ, cannot be compared"
             )
         return watch
 
@@ -290,8 +290,7 @@ class _Trial:
 def _refuse_figures(rounds: int, seconds: float, memory: int | None) -> None:
     if rounds < FEWEST:
         raise ValueError(
-            f"rounds={rounds} must be at least {FEWEST}: no interval of a median comes from fewer "
-            "pairs"
+            f"rounds={rounds} must be at least {FEWEST}: fewer pairs give no interval of a median"
         )
     if not 0 < seconds < math.inf:
         raise ValueError(f"seconds={seconds} must be positive and finite")
@@ -306,7 +305,7 @@ def _refuse_training(model: Any, data: Any, training: Mapping[str, Any]) -> None
         raise ValueError(f"model={model!r:.80} must be a compiled model")
     if training.get("initial_epoch", 0) != 0:
         raise ValueError(
-            f"initial_epoch={training['initial_epoch']!r} must be 0: every training begins anew"
+            f"initial_epoch={training['initial_epoch']!r} must be 0: every training starts afresh"
         )
     if training.get("epochs", 1) < 1:
         raise ValueError(f"epochs={training['epochs']!r} must be at least 1")
@@ -316,11 +315,11 @@ def _refuse_candidates(candidates: Mapping[str, MakeCallbacks]) -> None:
     for name, make in candidates.items():
         if name in (PLAIN, AGAIN):
             raise ValueError(
-                f"candidates has {name!r}, which is the name of what all are compared with"
+                f"candidates has {name!r}, which is a name of plain fit: choose another"
             )
         if not callable(make):
             raise TypeError(
-                f"what makes the callbacks of {name!r} must be callable, not {make!r:.80}"
+                f"candidates[{name!r}] must be callable, to make callbacks, not {make!r:.80}"
             )
 
 
@@ -329,20 +328,16 @@ def _listed(callbacks: Any) -> list[Any]:
 
 
 def _arguments(data: Any) -> dict[str, Any]:
-    """What a model trains on, as arguments of `fit`."""
-    items, names = (
-        data if isinstance(data, (tuple, list)) else (data,),
-        ("x", "y", "sample_weight"),
-    )
+    """The data as arguments of `fit`."""
+    items = data if isinstance(data, (tuple, list)) else (data,)
+    names = ("x", "y", "sample_weight")
     if not 1 <= len(items) <= len(names):
-        raise ValueError(
-            f"data has {len(items)} items, but must have x, y and sample_weight at most"
-        )
+        raise ValueError(f"data has {len(items)} items, not one to three: x, y, sample_weight")
     return dict(zip(names, items, strict=False))
 
 
 def _build(model: Any, data: Mapping[str, Any]) -> None:
-    """Let there be all variables that a training needs, before any of them changes."""
+    """Make all variables that a training needs, before any of them changes."""
     if not model.built:
         try:
             model.evaluate(**data, steps=1, verbose=0)
@@ -352,30 +347,32 @@ def _build(model: Any, data: Mapping[str, Any]) -> None:
             ) from error
         model.reset_metrics()
     if not model.optimizer.built:
-        strategy = getattr(model, "distribute_strategy", None)
-        with nullcontext() if strategy is None else strategy.scope():
+        from lossaudit.keras.backend import scope_of
+
+        with scope_of(model):
             model.optimizer.build(model.trainable_variables)
 
 
 @contextmanager
 def _undisturbed(model: Any) -> Iterator[None]:
-    """Leave the model as it was, and spare the collector of garbage what was there before."""
+    """Restore the model afterwards, and keep garbage collection short meanwhile."""
     from lossaudit.keras.states import State
 
     with State.kept(model):
         gc.collect()
+        # Objects from before the measurement would make every collection in it longer.
         gc.freeze()
         try:
             yield
         finally:
             gc.unfreeze()
-            # Of metrics that Keras builds in the first step; others are put back
+            # For metrics that Keras builds in the first step only; the others are restored.
             model.reset_metrics()
 
 
 @contextmanager
 def _traced_memory() -> Iterator[None]:
-    """Count what Python and numpy hold; who counts already goes on doing so."""
+    """Count the memory of Python and numpy; a program that counted before continues to."""
     was_tracing = tracemalloc.is_tracing()
     tracemalloc.start()
     try:

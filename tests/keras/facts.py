@@ -1,5 +1,4 @@
-"""What each version of Keras makes of each fact, the page that says so, and the table of the
-README.
+"""Each fact in each version of Keras: the page about it, and the table of the README.
 
 `python -m tests.keras.facts` prints docs/keras-facts.md, `python -m tests.keras.facts readme` the
 table.
@@ -102,7 +101,7 @@ counting batches alike gives 4.0. The tables are of Keras on TensorFlow 2.21, an
 
 
 def table(facts: list[Fact]) -> str:
-    """Facts, what is expected, and what each version logs instead."""
+    """The table of facts: what is expected, and what each version logs instead."""
     lines = [f"| fact | expected | {' | '.join(VERSIONS)} |", f"|---|---|{'---|' * len(VERSIONS)}"]
     for one in facts:
         known = [one.known_of(version, "tensorflow") for version in VERSIONS]

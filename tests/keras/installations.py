@@ -1,6 +1,4 @@
-"""Other versions of Keras, installed beside the one of this environment, and programs that run
-with them.
-"""
+"""Installs other versions of Keras in folders of their own, and runs programs with them."""
 
 from __future__ import annotations
 
@@ -18,9 +16,7 @@ BESIDE = Path(tempfile.gettempdir()) / "lossaudit-keras"
 
 
 def installed(version: str) -> Path | None:
-    """Where that version is, installed beside the others if need be; None for the one of this
-    environment.
-    """
+    """The folder of a version, which is installed if necessary; None for this environment's."""
     if version == keras.__version__:
         return None
     folder = BESIDE / version
@@ -35,7 +31,7 @@ def installed(version: str) -> Path | None:
 
 
 def ran_with(version: str, *program: str) -> subprocess.CompletedProcess[str]:
-    """What `python -m` and a program say with that version of Keras."""
+    """The output of `python -m` and a program with this version of Keras."""
     path = os.pathsep.join([str(one) for one in (installed(version), ROOT) if one is not None])
     environment = {**os.environ, "PYTHONPATH": path}
     arguments = [sys.executable, "-m", *program]

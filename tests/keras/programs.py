@@ -1,4 +1,4 @@
-"""Models, data and callbacks of real trainings, small enough to run by the hundred."""
+"""Models, data and callbacks of real trainings that are small enough to run by the hundred."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import tensorflow as tf
 def data(
     rows: int = 50, batch_size: int = 8, *, seed: int = 0, weighted: bool = False
 ) -> tf.data.Dataset:
-    """Batches of a linear problem with four inputs; the last one is short unless the batch size
-    divides the rows.
+    """Batches of a linear problem with four inputs.
+
+    The last batch is short unless the batch size divides the rows.
     """
     random = np.random.default_rng(seed)
     x = random.normal(size=(rows, 4)).astype(np.float32)
@@ -74,11 +75,11 @@ for _moment in ("begin", "end"):
 
 
 def same_weights(one: Any, other: Any) -> bool:
-    """Whether two models, or two optimizers, hold the same numbers, bit for bit."""
+    """Whether two models, or two optimizers, have bit-identical variables."""
     pairs = zip(one.variables, other.variables, strict=True)
     return all(np.array_equal(a.numpy(), b.numpy()) for a, b in pairs)
 
 
 def fit(network: keras.Model, batches: Any, **arguments: Any) -> keras.callbacks.History:
-    """`fit` without progress bar, and without shuffling, of which a data set warns."""
+    """`fit` without a progress bar, and without shuffling, which Keras would warn about."""
     return network.fit(batches, shuffle=False, verbose=0, **arguments)

@@ -1,5 +1,4 @@
-"""Every way in which people train with Keras, as a real training with batch losses that are
-computed by hand.
+"""Every way in which people train with Keras, as a real training with separately computed losses.
 
 `python -m tests.keras.setups` prints the table of docs/capture.md.
 """
@@ -36,12 +35,11 @@ class Setup:
     Args:
         name: the row of the table.
         make: makes the compiled model.
-        loss: the loss of the rows of one batch, by hand, of a model that does not change; None
-            where it cannot be had.
+        loss: computes the loss of the rows of one batch, for a model that does not change.
         train: trains the model with some callbacks, and returns what it logged.
-        reason: why nothing is captured; empty where all is.
-        rows: rows of each batch that Keras averages with.
-        backends: where it exists.
+        reason: why nothing is captured; empty if everything is.
+        rows: the weight of each batch in Keras' mean.
+        only_tensorflow: whether this way exists on TensorFlow only.
     """
 
     name: str
@@ -54,7 +52,7 @@ class Setup:
 
 
 def fit(network: Any, callbacks: list[Any], x: Any = X, y: Any = Y, **arguments: Any) -> Any:
-    """Two epochs in the order of the data."""
+    """Train two epochs in the order of the data."""
     arguments = {"batch_size": BATCH, "epochs": 2, **arguments}
     return network.fit(x, y, shuffle=False, verbose=0, callbacks=callbacks, **arguments).history
 
@@ -72,9 +70,7 @@ def layers(**dense: Any) -> list[Any]:
 
 
 def compiled(network: Any, loss: Any = "mse", optimizer: Any = None, **arguments: Any) -> Any:
-    """The model with a learning rate of 0, so that what a batch loses does not depend on the
-    batches before.
-    """
+    """Compile with a learning rate of 0: no batch loss depends on the batches before."""
     network.compile(optimizer or keras.optimizers.SGD(0.0), loss, **arguments)
     return network
 
@@ -108,7 +104,7 @@ def two_outputs() -> Any:
 
 
 class Active(keras.layers.Layer):
-    """A layer with an `add_loss` of its own."""
+    """A layer that calls `add_loss`."""
 
     def call(self, x: Any) -> Any:
         self.add_loss(0.1 * keras.ops.mean(keras.ops.square(x)))
@@ -121,7 +117,7 @@ def masked() -> Any:
 
 
 def errors(network: Any, rows: slice) -> Any:
-    """Squared error of each row, in double precision."""
+    """The squared error of each row, in double precision."""
     return (np.asarray(network(X[rows]), np.float64) - Y[rows])[:, 0] ** 2
 
 
@@ -234,8 +230,8 @@ def on_test_batches(network: Any, callbacks: list[Any]) -> Any:
     return logged
 
 
-def beside(make: Callable[[], Any], **arguments: Any) -> Callable[[Any, list[Any]], Any]:
-    """A `fit` with another callback beside the recorder."""
+def together_with(make: Callable[[], Any], **arguments: Any) -> Callable[[Any, list[Any]], Any]:
+    """A `fit` with another callback in addition to the recorder."""
     return lambda network, callbacks: fit(network, [make(), *callbacks], **arguments)
 
 
@@ -264,7 +260,7 @@ def fail(model: Any, epoch: int) -> None:
 
 
 def interrupted(network: Any, callbacks: list[Any]) -> Any:
-    """A training that Ctrl-C ends after two epochs, and what its logs were."""
+    """The logs of a training that Ctrl-C ends after two epochs."""
     with suppress(KeyboardInterrupt):
         fit(network, [*callbacks, AtEpochEnd(fail)], epochs=5)
     return network.history.history
@@ -275,7 +271,7 @@ def twice(network: Any, callbacks: list[Any]) -> Any:
 
 
 class Guided(keras.Sequential):
-    """The `train_step` of the Keras guide: it tells the loss tracker no rows."""
+    """The `train_step` of the Keras guide: it updates the loss tracker without the rows."""
 
     def train_step(self, batch: Any) -> Any:
         import tensorflow as tf
@@ -292,7 +288,7 @@ class Guided(keras.Sequential):
 
 
 class OwnMean(keras.Sequential):
-    """A `train_step` with a mean of its own."""
+    """A `train_step` with its own mean."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -316,7 +312,7 @@ class OwnMean(keras.Sequential):
 
 
 class RawLoss(OwnMean):
-    """A `train_step` that returns the loss of the batch and tells no mean."""
+    """A `train_step` that returns the loss of the batch and updates no mean."""
 
     def train_step(self, batch: Any) -> Any:
         import tensorflow as tf
@@ -363,7 +359,7 @@ SETUPS = [
         only_tensorflow=True,
     ),
     Setup(
-        "`train_step` with a `Mean` of its own",
+        "`train_step` with its own `Mean`",
         sequential(OwnMean),
         mse,
         rows=ONES,
@@ -373,8 +369,8 @@ SETUPS = [
         "`train_step` that returns a raw loss",
         sequential(RawLoss),
         mse,
-        reason="the loss reaches no mean: LA401 says so, and `RecordingMean` in the step captures "
-        "it",
+        reason="the loss reaches no mean: LA401 reports it, and `RecordingMean` in the step "
+        "captures it",
         only_tensorflow=True,
     ),
     Setup(
@@ -461,16 +457,18 @@ SETUPS = [
         fitted(validation_data=(X[:12], Y[:12]), validation_freq=2),
     ),
     Setup("`evaluate` alone", sequential(), mse, evaluated),
-    Setup("`evaluate` in a callback", sequential(), mse, beside(lambda: AtEpochEnd(evaluate))),
+    Setup(
+        "`evaluate` in a callback", sequential(), mse, together_with(lambda: AtEpochEnd(evaluate))
+    ),
     Setup("`train_on_batch`", sequential(), mse, on_batches, only_tensorflow=True),
     Setup("`test_on_batch`", sequential(), mse, on_test_batches, only_tensorflow=True),
     Setup(
         "`EarlyStopping`",
         sequential(),
         mse,
-        beside(lambda: keras.callbacks.EarlyStopping("loss", patience=1), epochs=5),
+        together_with(lambda: keras.callbacks.EarlyStopping("loss", patience=1), epochs=5),
     ),
-    Setup("`stop_training`", sequential(), mse, beside(lambda: AtEpochEnd(stop), epochs=5)),
+    Setup("`stop_training`", sequential(), mse, together_with(lambda: AtEpochEnd(stop), epochs=5)),
     Setup("two `fit` calls", sequential(), mse, twice),
     Setup("Ctrl-C", sequential(), mse, interrupted),
 ]
@@ -478,16 +476,14 @@ SETUPS = [
 
 @dataclass(frozen=True)
 class Result:
-    """What a recorder captured of a set-up, and whether the training was the same without it."""
+    """Whether a recorder captured a training, and whether the training is the same without it."""
 
     captured: bool
     identical: bool
 
 
 def tried(setup: Setup) -> Result:
-    """Train with and without a recorder, and compare what it captured with what is computed by
-    hand.
-    """
+    """Train with and without a recorder, and compare its losses with computed ones."""
     (plain, plain_logs), (recorded, logs) = (
         _trained(setup, 0.005, callbacks) for callbacks in ([], [LossRecorder()])
     )
@@ -515,7 +511,8 @@ def _is_captured(setup: Setup, network: Any, recorder: Any) -> bool:
     if not series or "not_captured" in recorder.recording.metadata:
         return False
     starts = [start for _ in range(2) for start in STARTS[: len(setup.rows)]]
-    if "steps_per_epoch" in setup.name:  # the second epoch goes on where the first one ended
+    # The second epoch continues where the first one ended.
+    if "steps_per_epoch" in setup.name:
         starts = [STARTS[i % 7] for i in range(2 * len(setup.rows))]
     places, losses = [slice(start, start + BATCH) for start in starts], Series.joined(series)
     expected = [setup.loss(network, place) for place in places]

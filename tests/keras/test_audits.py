@@ -21,7 +21,7 @@ class BatchLossHistory(keras.callbacks.Callback):
 
 
 class Everything(keras.callbacks.Callback):
-    """A list of each kind, right and wrong, and what is not about the loss at all."""
+    """Lists of each kind, right and wrong, and values that are not about the loss."""
 
     def __init__(self, recorder):
         super().__init__()

@@ -1,6 +1,4 @@
-"""LossRecorder in real trainings: it captures every batch, and the training cannot tell that it is
-there.
-"""
+"""LossRecorder in real trainings: it captures every batch and does not change the training."""
 
 from __future__ import annotations
 
@@ -303,7 +301,8 @@ def test_recorders_in_one_list_each_have_all_that_they_asked_for(tmp_path):
 
 
 def test_predictions_for_two_recorders_of_one_training_are_refused():
-    with pytest.raises(ValueError, match="one recorder of a training only, and two ask for them"):
+    message = "only one recorder of a training can record predictions; two ask to"
+    with pytest.raises(ValueError, match=message):
         fit(
             model(),
             data(),
@@ -347,7 +346,8 @@ def test_losses_that_were_overwritten_make_no_series_and_are_said():
     fit(network, data(50), callbacks=[recorder])
     assert not recorder.recording.series
     assert recorder.recording.metadata["not_captured"] == {
-        "train": "47 losses were overwritten before they were read: more were written than batches announced"
+        "train": "47 losses were overwritten before they were read: the step wrote more often "
+        "than batch hooks were called"
     }
 
 
@@ -362,7 +362,7 @@ def test_early_stopping_ends_the_recording_where_it_ends_the_training():
 
 
 class OwnLoss(keras.Sequential):
-    """The `train_step` of many examples: a loss of its own that the tracker of Keras never sees."""
+    """The `train_step` of many examples: its own loss, which Keras' tracker never gets."""
 
     def train_step(self, batch):
         x, y = batch

@@ -18,14 +18,12 @@ COMPILED = pytest.mark.parametrize("compiled", [None, False, True], ids=["eager"
 
 
 def ulps(mean, exact):
-    """How many float32 numbers lie between."""
+    """How many float32 numbers apart two numbers are."""
     return abs(float(mean) - exact) / float(np.spacing(np.float32(abs(exact))))
 
 
 def after(metric, losses, rows, updates):
-    """The metric's result after so many updates, all of them in one compiled loop, going round the
-    losses.
-    """
+    """The metric's result after many updates in one compiled loop that repeats the losses."""
     losses, rows = tf.constant(losses, tf.float32), tf.constant(rows, tf.float32)
 
     @tf.function(jit_compile=True, autograph=False)
@@ -156,7 +154,8 @@ losses = np.random.default_rng(0).lognormal(size=(300, 2)).astype(np.float32)
 @tf.function
 def step(batch):
     strategy.run(lambda loss: mean.update_state(loss[0]), args=(batch,))
-data = strategy.experimental_distribute_dataset(tf.data.Dataset.from_tensor_slices(losses.ravel()).batch(2))
+batches = tf.data.Dataset.from_tensor_slices(losses.ravel()).batch(2)
+data = strategy.experimental_distribute_dataset(batches)
 for batch in data:
     step(batch)
 print(json.dumps([float(mean.result()), float(losses.mean(dtype=np.float64))]))

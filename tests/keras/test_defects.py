@@ -1,6 +1,4 @@
-"""Numbers that Keras itself gets wrong: recognised where the version has the defect, and never
-elsewhere.
-"""
+"""Numbers that Keras itself gets wrong are recognised in versions with the defect only."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""Why `evaluate` does not give what `fit` reported: each part alone, planted in a real training,
-and all together.
+"""Why `evaluate` does not return what `fit` reported: each part planted alone, and all together.
 
-Inputs, targets and weights are small dyadic numbers wherever a part is held to be exactly zero: no
+Inputs, targets and weights are small dyadic numbers wherever a part must be exactly zero: then no
 operation rounds.
 """
 
@@ -35,7 +34,7 @@ PARTS = ["weights_moved", "training_mode", "regularizers", "weights_and_masks", 
 
 
 def network(*layers, rate=0.0, kind=keras.Sequential, **compiled):
-    """A linear model between the layers, whose weights are powers of two."""
+    """A linear model after the given layers; its weights are powers of two."""
     keras.utils.set_random_seed(1)
     model = kind([keras.Input((4,)), *layers, keras.layers.Dense(1, kernel_initializer=halves)])
     model.compile(keras.optimizers.SGD(rate), compiled.pop("loss", "mse"), **compiled)
@@ -71,9 +70,7 @@ def parts_that_are_not_zero(gap):
 
 
 class Penalised(keras.layers.Layer):
-    """A weight that no output depends on, which a step at a rate of 2 halves, and with it its
-    penalty.
-    """
+    """A weight that affects no output; each step at a rate of 2 halves it, and its penalty."""
 
     def build(self, shape):
         self.weight = self.add_weight(
@@ -85,7 +82,7 @@ class Penalised(keras.layers.Layer):
 
 
 class Noisy(keras.layers.Layer):
-    """Noise of the generator that Keras has for layers without a seed, in training only."""
+    """Adds noise in training, from Keras' generator for layers without a seed."""
 
     def call(self, x, training=False):
         return x + keras.random.normal(keras.ops.shape(x)) if training else x
@@ -355,23 +352,24 @@ NOT_MEASURED = {
     "a generator": (
         lambda: generator(),
         {"steps_per_epoch": 4},
-        "a generator, which gives each batch once",
+        "the data came from a generator, which yields each batch only once",
     ),
     "endless data": (
         lambda: in_form("dataset", X, Y)[0].repeat(),
         {"steps_per_epoch": 4},
-        "steps_per_epoch=4 goes on where the one before ended, in data of unknown batches",
+        "steps_per_epoch=4 continues where the previous one ended, in data of unknown batches: "
+        "the rows of the last epoch cannot be replayed",
     ),
     "part of the data": (
         lambda: in_form("dataset", X, Y)[0],
         {"steps_per_epoch": 2},
-        "steps_per_epoch=2 goes on where the one before ended, in data of 4 batches",
+        "steps_per_epoch=2 continues where the previous one ended, in data of 4 batches",
     ),
 }
 
 
 @pytest.mark.parametrize(("make", "arguments", "reason"), NOT_MEASURED.values(), ids=NOT_MEASURED)
-def test_data_that_cannot_be_had_again_are_said_to_be_so(make, arguments, reason):
+def test_data_that_cannot_be_replayed_are_reported(make, arguments, reason):
     audit = audited(network(), make(), None, **arguments)
     (finding,) = audit.report.findings
     assert (finding.code, finding.verdict, finding.severity) == ("LA404", "undecidable", "warning")
@@ -407,7 +405,8 @@ def test_a_loop_that_is_not_fit_does_not_say_its_data():
     audit, recorder, model = LossAudit("ignore", explain_gap=True), LossRecorder(), network()
     data = tf.data.Dataset.from_tensor_slices((X, Y)).batch(8)
     fit_loop(model, data, callbacks=[audit, recorder])
-    assert "a training loop that is not `fit`" in audit.report.findings[0].message
+    reason = "a callback does not know the data of a training loop that is not `fit`"
+    assert reason in audit.report.findings[0].message
     assert parts_that_are_not_zero(explain_gap(model, recorder.recording, data)) == []
 
 
@@ -433,7 +432,7 @@ def test_a_step_that_moves_weights_without_its_optimizer_cannot_be_explained():
 
     model = network(kind=Moving)
     (finding,) = audited(model).report.findings
-    assert "moves weights by another way than its optimizer" in finding.message
+    assert "changes weights without calling its optimizer" in finding.message
     assert model.get_weights()[0].tolist() == [[4.5]] * 4
 
 
@@ -447,7 +446,7 @@ def test_a_fit_of_a_subclass_that_prepares_the_data_is_looked_into():
 
 
 class Evaluating(keras.callbacks.Callback):
-    """Evaluates in the middle of an epoch, which begins the mean of the epoch anew."""
+    """Evaluates in the middle of an epoch, which resets the mean of the epoch."""
 
     def on_train_batch_end(self, batch, logs=None):
         if batch == 1:
@@ -468,13 +467,11 @@ def test_the_report_says_it_in_one_sentence_and_stays_ok():
     errors = ((X.sum(1, keepdims=True) / 2 - Y) ** 2)[:, 0]
     reported, evaluated = float((errors * WEIGHTS).mean()), float(errors.mean())
     expected = (
-        f"train loss, epoch 0: fit reported {reported:.3f}, evaluate on the same rows gives "
-        f"{evaluated:.3f}. Of the "
-        f"difference {reported - evaluated:+.3f}: weights that moved during the epoch 0, training "
-        "mode 0, regularizers "
-        f"0, weights and masks {reported - evaluated:+.3f} (sample weights, batches of 8 rows, in "
-        "evaluate of 32), "
-        f"remains 0 (bound {audit.gap.bound:.2g})."
+        f"train loss, epoch 0: fit reported {reported:.3f}, evaluate on the same rows returns "
+        f"{evaluated:.3f}. The difference {reported - evaluated:+.3f} has these parts: weights "
+        "that moved during the epoch 0, training mode 0, regularizers 0, weights and masks "
+        f"{reported - evaluated:+.3f} (sample weights, batches of 8 rows, in evaluate of 32), "
+        f"remainder 0 (bound {audit.gap.bound:.2g})."
     )
     assert str(audit.gap) == expected
     assert expected in str(audit.report)
@@ -551,13 +548,17 @@ x = np.arange(64, dtype="float32").reshape(16, 4) % 5
 weights = []
 for asked in (False, True):
     keras.utils.set_random_seed(0)
-    network = keras.Sequential([keras.Input((4,)), keras.layers.Dropout(0.5), keras.layers.Dense(1)])
+    layers = [keras.Input((4,)), keras.layers.Dropout(0.5), keras.layers.Dense(1)]
+    network = keras.Sequential(layers)
     network.compile(keras.optimizers.Adam(0.0), "mse")
     for _ in range(2):
         audit = LossAudit("ignore", explain_gap=asked)
-        network.fit(x, x[:, :1], batch_size=4, epochs=2, verbose=0, shuffle=False, callbacks=[audit])
-    weights.append(repr([np.asarray(one.value) for one in (*network.variables, *network.optimizer.variables)]))
-print(weights[0] == weights[1], audit.gap.weights_moved == 0 != audit.gap.training_mode, audit.report.ok)
+        given = {"batch_size": 4, "epochs": 2, "verbose": 0, "shuffle": False}
+        network.fit(x, x[:, :1], **given, callbacks=[audit])
+    variables = (*network.variables, *network.optimizer.variables)
+    weights.append(repr([np.asarray(one.value) for one in variables]))
+print(weights[0] == weights[1], audit.gap.weights_moved == 0 != audit.gap.training_mode)
+print(audit.report.ok)
 """
 
 
@@ -585,4 +586,4 @@ def test_a_recorder_without_penalties_is_told_what_is_missing():
 def test_a_loss_that_is_not_finite_has_no_parts():
     audit = audited(network(), X, np.where(Y > 2, np.nan, Y))
     assert audit.gap is None
-    assert "fit reported nan, and evaluate gives nan" in audit.report.findings[-1].message
+    assert "fit reported nan, and evaluate returns nan" in audit.report.findings[-1].message

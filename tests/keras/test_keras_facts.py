@@ -1,6 +1,4 @@
-"""The facts in several versions of Keras, the command that verifies them, and that it would notice
-if they changed.
-"""
+"""The facts in several versions of Keras, and the command that verifies them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What Keras itself writes, judged without a recording of the truth: each mistake as it really
-happens.
-"""
+"""Logs that Keras itself writes, judged without a recording: each mistake as it really happens."""
 
 from __future__ import annotations
 
@@ -24,7 +22,7 @@ EPOCHS = 5
 
 
 class BatchLosses(keras.callbacks.Callback):
-    """The list of the tutorials."""
+    """Appends the logged loss of each batch to a list, as tutorials do."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -280,7 +278,7 @@ def test_losses_of_outputs_add_up_if_the_batch_size_divides_the_rows(tmp_path):
 
 @pytest.mark.skipif(not GATED, reason="seen with Keras 3.15")
 def test_losses_of_outputs_do_not_add_up_with_a_short_last_batch(tmp_path):
-    """Keras weights the losses of outputs by the static batch size, which is unknown in a graph."""
+    """Keras weights the losses of outputs by the static batch size, unknown in a graph."""
     log = outputs(tmp_path / "log.csv", 49, loss_weights=WEIGHTS)
     total = log.find(tag="loss", split="train", covers="epoch").values
     rest = (

@@ -1,6 +1,4 @@
-"""fit and fit_loop, callback-recorded and loop-computed losses, against each other: equal to the
-last bit.
-"""
+"""`fit` and `fit_loop` agree to the last bit, and so do recorded and computed losses."""
 
 from __future__ import annotations
 
@@ -24,7 +22,7 @@ def as_arrays(batches):
 def assert_same_training(
     one, other, *, epochs=2, batches=None, validation=None, loop_batches=None, recorders=None
 ):
-    """Train one model with `fit` and its twin with `fit_loop`, and compare all that can be seen."""
+    """Train one model with `fit`, its twin with `fit_loop`, and compare everything visible."""
     batches = data() if batches is None else batches
     spies, recorders = [Spy(), Spy()], recorders or [LossRecorder(), LossRecorder()]
     fit(
@@ -56,13 +54,14 @@ SETUPS = [
     {"optimizer": "rmsprop", "loss": "huber"},
     {"optimizer": "rmsprop", "loss": "mae", "regularizer": "l2", "noisy": True},
 ]
-"""A handful, because each takes seconds to trace."""
+"""Only a few, because each takes seconds to trace."""
 
 
 @cache
 def twins(setup):
-    """Two equal models and a recorder for each: `fit` is traced once, and weights are set back for
-    every example.
+    """Two equal models, each with a recorder, traced once for all examples.
+
+    Every example starts from the same weights.
     """
     pair = [model(**SETUPS[setup], metrics=["mae"]) for _ in range(2)]
     for network in pair:
@@ -118,7 +117,7 @@ def test_they_agree_on_batches_of_arrays():
 
 
 class OwnLossAndMetrics(keras.Sequential):
-    """Overrides what Keras invites to override, one of it as in its first versions."""
+    """Overrides the methods that Keras documents for it, one with an older signature."""
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None):
         return keras.ops.mean(keras.ops.abs(y - y_pred))
@@ -131,7 +130,7 @@ class OwnLossAndMetrics(keras.Sequential):
 
 
 class Unbuilt(keras.Model):
-    """Knows no `training`, and has no weights before it sees data."""
+    """Has no argument `training`, and no weights before it gets data."""
 
     def __init__(self):
         super().__init__()
@@ -249,7 +248,7 @@ def test_the_learning_rate_schedule_of_keras_works_in_the_loop():
 @pytest.mark.parametrize("name", ["data", "validation_data"])
 def test_an_iterator_is_refused_because_a_second_epoch_would_find_it_empty(name):
     batches = {"data": data(), name: iter(as_arrays(data()))}
-    with pytest.raises(ValueError, match=rf"{name}=.* must be iterable anew for every epoch"):
+    with pytest.raises(ValueError, match=rf"{name}=.* must be iterable again for every epoch"):
         fit_loop(model(), **batches)
 
 

@@ -1,4 +1,4 @@
-"""Costs that are planted in callbacks are found, in real trainings."""
+"""Costs planted in callbacks are found in real trainings."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def measured(training) -> dict[str, Overhead]:
 def test_time_that_is_spent_in_a_hook_is_found_in_the_ratio_and_in_the_hooks(measured):
     found = measured["spinning"]
     assert found.ratio > 1.2
-    assert found.interval.holds(found.ratio)
+    assert found.interval.contains(found.ratio)
     assert 0.01 <= found.hooks.median <= found.hooks.worst
     assert 0.2 < found.hooks.share < 1
     assert (found.pairs, found.batches, found.hooks.batches) == (6, 48, 48)
@@ -94,7 +94,7 @@ def test_the_model_is_left_as_it_was(training):
     model = training["model"]
     before, history = State(model), getattr(model, "history", None)
     measure(LossRecorder, **training, **QUICK, memory=0)
-    assert before.holds([*model.variables, *model.optimizer.variables])
+    assert before.matches([*model.variables, *model.optimizer.variables])
     assert getattr(model, "history", None) is history
 
 
@@ -116,7 +116,7 @@ def test_a_built_model_of_an_optimizer_without_variables_keeps_its_weights():
     model.compile("adam", "mse", metrics=["mae"])
     x, before = np.ones((32, 4), np.float32), State(model)
     measure(keras.callbacks.Callback, model, (x, x[:, :1]), epochs=1, rounds=6, memory=0)
-    assert before.holds(model.weights)
+    assert before.matches(model.weights)
     assert not any(np.any(slot) for slot in model.optimizer.variables[2:])
     assert not any(np.any(one) for one in model.metrics_variables)
 
@@ -192,7 +192,8 @@ def test_every_training_begins_from_the_same_state(training):
             losses.append(logs["loss"])
 
     measure(Keeping, **training, shuffle=False, rounds=6, memory=0)
-    pairs = np.reshape(losses[1:], (-1, 2))  # after the epoch in which the step was traced
+    # Without the epoch in which the step was traced.
+    pairs = np.reshape(losses[1:], (-1, 2))
     assert (pairs == pairs[0]).all()
 
 
@@ -227,7 +228,8 @@ def test_the_time_in_the_hooks_of_an_execution_is_that_of_its_batches():
         Spinning, model, (x[:640], y[:640]), batch_size=32, epochs=2, rounds=6, memory=0
     )
     assert 0.003 / 16 <= found.hooks.median < 0.003
-    assert found.hooks.worst >= 0.003 / 4  # of the second execution, which has four batches
+    # The second execution of an epoch has four batches.
+    assert found.hooks.worst >= 0.003 / 4
     assert found.hooks.batches == 40
 
 
@@ -242,7 +244,7 @@ def test_the_time_in_the_hooks_of_an_execution_is_that_of_its_batches():
         ({"model": 1, "data": 1}, ValueError, "model=1 must be a compiled model"),
         ({"model": example()[0], "data": (1, 2, 3, 4)}, ValueError, "data has 4 items"),
         ({"model": 1}, ValueError, "model=1 and data=None must be given together"),
-        ({"name": "fit"}, ValueError, "'fit', which is the name of what all are compared with"),
+        ({"name": "fit"}, ValueError, "'fit', which is a name of plain fit: choose another"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(arguments, error, message):
@@ -251,7 +253,8 @@ def test_what_cannot_be_measured_is_refused(arguments, error, message):
 
 
 def test_what_makes_no_callbacks_is_refused():
-    with pytest.raises(TypeError, match="'mine' must be callable, not 3"):
+    message = r"candidates\['mine'\] must be callable, to make callbacks, not 3"
+    with pytest.raises(TypeError, match=message):
         compare({"mine": 3})
 
 
@@ -264,9 +267,8 @@ def test_a_size_that_is_not_there_is_refused():
 
 def test_pytest_benchmark_takes_the_figures(pytester, monkeypatch):
     pytest.importorskip("pytest_benchmark")
-    monkeypatch.delenv(
-        "PYTEST_XDIST_WORKER", raising=False
-    )  # in a worker of xdist it measures nothing
+    # In a worker of xdist, pytest-benchmark measures nothing.
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     pytester.makepyfile(
         """
         from lossaudit.overhead.costs import Growth, HookTimes, Overhead
@@ -274,7 +276,8 @@ def test_pytest_benchmark_takes_the_figures(pytester, monkeypatch):
 
         def test_cost(benchmark):
             hooks = HookTimes(1e-6, 2e-6, 0.01, 10)
-            found = Overhead("a", 1.0, Interval(0.9, 1.1), Interval(0.9, 1.1), 0.1, 6, 10, 0.0, hooks, Growth(1.0, 10))
+            interval, growth = Interval(0.9, 1.1), Growth(1.0, 10)
+            found = Overhead("a", 1.0, interval, interval, 0.1, 6, 10, 0.0, hooks, growth)
             benchmark(lambda: None)
             benchmark.extra_info.update(found.extra_info)
         """

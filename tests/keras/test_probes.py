@@ -1,6 +1,4 @@
-"""What a recorder keeps beside the loss: only if it was asked for, and always the number of that
-batch alone.
-"""
+"""What a recorder keeps in addition to the loss: only on request, and of each batch alone."""
 
 from __future__ import annotations
 

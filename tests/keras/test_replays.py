@@ -1,6 +1,4 @@
-"""KerasMean against the real metric: in every float type, however the step is compiled, and in a
-real fit.
-"""
+"""KerasMean equals the real metric in every float type, compiled or not, and in a real fit."""
 
 from __future__ import annotations
 
@@ -56,9 +54,7 @@ def test_the_replay_plain_or_fused_is_the_metric_bit_for_bit(stream, dtype, comp
 
 
 def logged_by_fit(**compiled):
-    """What a callback sees after every batch of a fit whose batches are of 7 rows, and the true
-    losses.
-    """
+    """The logs after every batch of a `fit` with batches of 7 rows, and the true losses."""
     spy, recorder = programs.Spy(), LossRecorder()
     programs.fit(
         programs.model(**compiled),

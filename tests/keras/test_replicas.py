@@ -1,4 +1,4 @@
-"""Several replicas on virtual devices, each number of them in a process of its own."""
+"""Several replicas on virtual devices, in one process for each number of replicas."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ import json, sys
 import numpy as np, tensorflow as tf
 replicas = int(sys.argv[1])
 (cpu,) = tf.config.list_physical_devices("CPU")
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * replicas)
+devices = [tf.config.LogicalDeviceConfiguration()] * replicas
+tf.config.set_logical_device_configuration(cpu, devices)
 strategy = tf.distribute.MirroredStrategy([f"CPU:{number}" for number in range(replicas)])
 import keras
 import lossaudit
@@ -30,22 +31,26 @@ Y = X.sum(1, keepdims=True)
 def made(rate, **compiled):
     keras.utils.set_random_seed(0)
     with strategy.scope():
-        network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, kernel_regularizer="l2")])
+        layers = [keras.Input((4,)), keras.layers.Dense(1, kernel_regularizer="l2")]
+        network = keras.Sequential(layers)
         network.compile(keras.optimizers.SGD(rate), "mse", **compiled)
     return network
 
 def trained(network, rows, callbacks, **arguments):
     arguments = {"validation_data": (X[:12], Y[:12]), **arguments}
     data = {"x": X[:rows], "y": Y[:rows], "batch_size": 8}
-    return network.fit(**data, epochs=2, shuffle=False, verbose=0, callbacks=callbacks, **arguments).history
+    given = {"epochs": 2, "shuffle": False, "verbose": 0, "callbacks": callbacks, **arguments}
+    return network.fit(**data, **given).history
 
 def columns(recording):
-    return {f"{s.tag} {s.split}": [s.values.tolist(), s.weights.tolist()] for s in recording.series}
+    return {
+        f"{s.tag} {s.split}": [s.values.tolist(), s.weights.tolist()] for s in recording.series
+    }
 """
 
 
 def ran(replicas, program):
-    """What a program prints, as JSON, in a process with so many replicas."""
+    """The JSON that a program prints in a process with this many replicas."""
     arguments = [sys.executable, "-c", TRAINING + program, str(replicas)]
     run = subprocess.run(arguments, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr[-4000:]
@@ -110,7 +115,8 @@ data = tf.data.Dataset.from_tensor_slices((X[:50], Y[:50])).batch(8)
 def step(x, y):
     loss = tf.reduce_mean((network(x, training=True) - y) ** 2, axis=-1)
     rows = tf.shape(x)[0]
-    mean.update_state(tf.math.divide_no_nan(tf.reduce_sum(loss), tf.cast(rows, tf.float32)), sample_weight=rows)
+    mean_loss = tf.math.divide_no_nan(tf.reduce_sum(loss), tf.cast(rows, tf.float32))
+    mean.update_state(mean_loss, sample_weight=rows)
 
 @tf.function
 def distributed(batch):
@@ -133,10 +139,11 @@ def test_a_loop_on_replicas_is_captured_by_a_recording_mean(replicas):
     assert weights == [8] * 6 + [2]
 
 
+UNEVEN = "trained(made(0.01), 3, callbacks, validation_data=None)"
 REFUSED = {
     "`steps_per_execution > 1`": "trained(made(0.01, steps_per_execution=2), 48, callbacks)",
     "`jit_compile=True`": "trained(made(0.01, jit_compile=True), 48, callbacks)",
-    "a first batch that the replicas cannot share evenly": "trained(made(0.01), 3, callbacks, validation_data=None)",
+    "a first batch that the replicas cannot share evenly": UNEVEN,
 }
 
 
@@ -164,7 +171,8 @@ def batches():
 recorder = LossRecorder(rows=80)
 made(0.01).fit(batches(), epochs=1, verbose=0, callbacks=[recorder])
 report = lossaudit.audit(recorder.recording, {})
-print(json.dumps([recorder.recording.find(tag="loss").weights.tolist(), [str(one) for one in report.findings]]))
+weights = recorder.recording.find(tag="loss").weights.tolist()
+print(json.dumps([weights, [str(one) for one in report.findings]]))
 """
 
 
@@ -179,7 +187,8 @@ WORKER = """
 import json, os, sys
 ports, index = sys.argv[1].split(","), int(sys.argv[2])
 workers = [f"127.0.0.1:{port}" for port in ports]
-os.environ["TF_CONFIG"] = json.dumps({"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}})
+task = {"type": "worker", "index": index}
+os.environ["TF_CONFIG"] = json.dumps({"cluster": {"worker": workers}, "task": task})
 import tensorflow as tf
 strategy = tf.distribute.MultiWorkerMirroredStrategy()
 import keras

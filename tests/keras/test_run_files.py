@@ -1,4 +1,4 @@
-"""LossRecorder(path=…): a run file that grows with the training, and keeps what it acknowledged."""
+"""LossRecorder(path=…): a run file grows with the training and keeps what it acknowledged."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_a_file_that_cannot_be_written_is_said_and_stops_nothing(tmp_path, case)
     plain, recorded, recorder = model(), model(), LossRecorder(path)
     fit(plain, data())
     with pytest.warns(
-        RunFileWarning, match="the training goes on, and is recorded in memory: path="
+        RunFileWarning, match="training continues; losses are kept in memory only: path="
     ):
         fit(recorded, data(), callbacks=[recorder])
     assert same_weights(plain, recorded)
@@ -197,7 +197,7 @@ def test_an_evaluation_goes_on_where_the_folder_of_the_file_is_gone(tmp_path):
     recorder = LossRecorder(folder / "run")
     fit(network, data(50, 8), callbacks=[recorder])
     shutil.rmtree(folder)
-    with pytest.warns(RunFileWarning, match="the training goes on, and is recorded in memory"):
+    with pytest.warns(RunFileWarning, match="training continues; losses are kept in memory only"):
         assert network.evaluate(data(20, 8), verbose=0, callbacks=[recorder]) > 0
 
 
@@ -256,7 +256,8 @@ for path in sys.stdin:
     child = os.fork()
     if child == 0:
         import lossaudit.keras.capture.loss_recorder as callbacks
-        Acknowledging.acknowledge = os.open(path + ".acknowledged", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+        flags = os.O_CREAT | os.O_WRONLY | os.O_APPEND
+        Acknowledging.acknowledge = os.open(path + ".acknowledged", flags)
         callbacks.RunFile = Acknowledging
         class Small(LossRecorder):
             capacity = 16

@@ -1,4 +1,4 @@
-"""Every fit of a program audited, and the program's own Keras as it was afterwards."""
+"""Every `fit` of a program is audited, and Keras is afterwards as it was."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Every way of training is captured and not changed: the rows of docs/capture.md, and each of them
-true.
-"""
+"""Every way of training is captured and not changed, as each row of docs/capture.md says."""
 
 from __future__ import annotations
 

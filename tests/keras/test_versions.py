@@ -1,6 +1,4 @@
-"""The scenarios in several versions of Keras, installed beside each other: what each of them
-gives.
-"""
+"""The findings of all scenarios in several installed versions of Keras."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The capture: the true loss of every batch, recorded inside the training step."""
+"""Capture: records the true loss of every batch inside the training step."""

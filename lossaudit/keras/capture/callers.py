@@ -1,5 +1,6 @@
-"""Who is calling: Keras hands a callback its model, but neither its companions nor the training it
-takes part in.
+"""Callers: finds the running CallbackList and `fit` by walking the stack.
+
+Keras gives a callback its model, but not the other callbacks or the current `fit`.
 """
 
 from __future__ import annotations
@@ -14,34 +15,35 @@ import keras
 
 
 class Training:
-    """The training that is calling its callbacks, and whether it still runs, which an exception
-    ends without a word.
+    """The training that is calling its callbacks; knows whether it still runs.
 
-    A loop such as `fit` holds its CallbackList in a variable: it is over when no running function
-    does any more. Of a loop that never held it so, because it keeps it in an attribute, nobody can
-    tell.
+    An exception ends a training without any further call. But a loop such as `fit` has its
+    CallbackList in a local variable: the training is over when no running function has. A loop
+    that keeps the list in an attribute only is never known to be over.
     """
 
     def __init__(self) -> None:
-        self._callbacks = (
-            weakref.ref(calling) if (calling := _calling_list()) is not None else None
-        )
-        self._was_held = self._is_held()
+        calling = _calling_list()
+        self._callbacks = None if calling is None else weakref.ref(calling)
+        self._was_local = self._is_local()
 
     @property
     def is_over(self) -> bool:
-        """Whether the loop that held the callbacks was left."""
-        return self._was_held and not self._is_held()
+        """Whether the loop that had the callbacks in a variable was left."""
+        return self._was_local and not self._is_local()
 
     @property
     def is_running(self) -> bool:
-        """Whether the loop that holds the callbacks is known to run."""
-        return self._was_held and self._is_held()
+        """Whether the loop that has the callbacks in a variable is known to run."""
+        return self._was_local and self._is_local()
 
-    def _is_held(self) -> bool:
+    def _is_local(self) -> bool:
+        """Whether a running function has the callbacks in a local variable."""
         callbacks = self._callbacks and self._callbacks()
         if callbacks is None:
             return False
+        # `self` is left out: methods of the CallbackList itself do not show that a loop runs.
+        # A list, because another thread may add variables to a frame.
         return any(
             value is callbacks
             for frame in _frames()
@@ -51,17 +53,13 @@ class Training:
 
 
 def companions() -> list[Any]:
-    """The callbacks of the CallbackList that is calling; none in a loop that calls a callback by
-    itself.
-    """
+    """All callbacks of the calling CallbackList; none if a loop calls a callback directly."""
     calling = _calling_list()
     return [] if calling is None else list(calling.callbacks)
 
 
 def running(function: Callable[..., Any], owner: Any) -> dict[str, Any] | None:
-    """The variables of the innermost call of a method of an object that is running; None if none
-    is.
-    """
+    """The local variables of the innermost running call of an object's method; None if none is."""
     code = function.__code__
     found = (frame.f_locals for frame in _frames() if frame.f_code is code)
     return next((dict(names) for names in found if names.get("self") is owner), None)
@@ -75,7 +73,7 @@ def _calling_list() -> Any:
 
 
 def _frames() -> Iterator[FrameType]:
-    """The running functions, innermost first, but for those of this module."""
+    """The running functions outside of this module, innermost first."""
     frame = inspect.currentframe()
     while frame is not None:
         if frame.f_globals is not globals():

@@ -1,8 +1,9 @@
-"""LossRecorder: a callback that captures the true loss of every batch, and judges nothing."""
+"""LossRecorder: a callback that captures the true loss of every batch and judges nothing."""
 
 from __future__ import annotations
 
 import warnings
+from functools import cache
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import keras
 
 from lossaudit.errors import CaptureError, RunFileError, RunFileWarning
+from lossaudit.keras.backend import number_of_replicas
 from lossaudit.keras.capture.attachment import Attachment
 from lossaudit.keras.capture.callers import Training, companions
 from lossaudit.keras.capture.probes import Probes, weights_of_outputs
@@ -22,53 +24,46 @@ from lossaudit.recording.runfile import RunFile
 from lossaudit.recording.series import Series
 
 _HOOKS_AHEAD = 3
-"""Executions for which the ring keeps room: one that a hook announces, one that it does not, and
-marks of resets.
-"""
+"""For how many further executions the ring has room: the next, one without a hook, and resets."""
 
 
 class LossRecorder(keras.callbacks.Callback):
-    """Captures value, rows, step, epoch and split of every batch from inside the training step.
+    """Captures value, rows, step, epoch and split of every batch inside the training step.
 
-    While a training runs, a `RecordingMean` stands in the place of the model's loss tracker; it
-    computes what the tracker computes, so `History` and weights are bit for bit what they are
-    without it. Afterwards the model is as it was; after an exception it is so as soon as something
-    else trains or evaluates it.
+    While a training runs, a `RecordingMean` replaces the model's loss tracker. It computes what
+    the tracker computes, so `History` and weights are bit-identical to a training without it.
+    Afterwards the model is as it was; after an exception, as soon as something else trains or
+    evaluates it.
 
-    The step is traced anew for it. A layer whose `trainable` was changed since Keras traced the
-    model is therefore trained as it is now, while Keras alone would go on as it was: compile the
-    model again, as Keras asks.
+    Keras traces the step anew for the recorder. If the `trainable` of a layer was changed since
+    the last `compile`, the new value therefore takes effect, while Keras alone would ignore it.
+    Compile the model again, as Keras asks.
 
     Steps of train batches count from 0 over one `fit`; those of validation and test batches count
-    the batches of their split. An epoch of the split "test" is one evaluation outside `fit`'s own
-    validation.
+    the batches of their split. An epoch of the split "test" is one evaluation that is not `fit`'s
+    own validation.
 
-    What bypasses the tracker, as a `train_step` with a loss of its own may, is not captured; the
-    recording's `metadata["not_captured"]` then says of which split, and `audit` reports it as
-    LA401.
+    Some losses bypass the tracker, for example in a custom `train_step`, and are not captured. The
+    recording's `metadata["not_captured"]` then names the split, and `audit` reports LA401.
 
     Args:
-        path: a run file that grows with the training, chunk by chunk, so that the memory of a long
-            run does not, and that keeps what was captured when the process is killed;
-            `lossaudit.read` reads it at any time. A file that exists is continued. If it cannot be
-            written, RunFileWarning says so, and the training goes on.
-        rows: how many rows there are to train on in an epoch; an audit then notices those that
-            were not (LA204).
-        metrics: keep every compiled metric of each batch alone, as series of their own tags.
+        path: a run file that grows with the training, chunk by chunk, so that a long run needs no
+            more memory. It has everything captured so far even if the process is killed;
+            `lossaudit.read` reads it at any time. An existing file is continued. If it cannot be
+            written, training continues with a RunFileWarning.
+        rows: how many rows an epoch should train on; an audit then finds missing ones (LA204).
+        metrics: keep every compiled metric of each batch alone, as a series with its own tag.
         components: keep what regularizers add to the loss, and the loss of each output
-            (`probes.Probes`).
+            (see `Probes`).
         penalties: keep what regularizers add to the loss, alone.
         gradients: keep norm, mean and variance of each gradient, and whether all are finite; on
             TensorFlow.
-        predictions: (every, rows): of every so many batches, keep targets and predictions of the
-            first so many rows as `Sample` in the list `predictions`, in memory; on TensorFlow and
-            one replica.
+        predictions: (every, rows): of every k-th batch, keep targets and predictions of the first
+            rows as `Sample` in the list `predictions`, in memory; on TensorFlow and one replica.
     """
 
     capacity = 4096
-    """Rows of the ring inside the graph, which is read before it is full; more if one execution
-    writes more.
-    """
+    """Rows of the ring in the graph; there are more if one execution writes more."""
 
     def __init__(
         self,
@@ -99,31 +94,33 @@ class LossRecorder(keras.callbacks.Callback):
 
     @property
     def recording(self) -> Recording:
-        """What the latest `fit` did; so far, while it runs or if it was interrupted."""
+        """The latest `fit`: all of it, or what there is so far."""
         if self._leader is not None:
             return self._leader.recording
         self.read()
         captured = self._capture.recording
-        return (
-            captured
-            if self._file is None
-            else with_more(recording_of_sessions(self._file.sessions()), self._unwritten, captured)
-        )
+        if self._file is None:
+            return captured
+        written = recording_of_sessions(self._file.sessions())
+        return with_more(written, self._unwritten, captured)
 
     @property
     def recordings(self) -> list[Recording]:
-        """The recordings of every `fit` that this recorder was given to, in order."""
+        """The recordings of every `fit` that had this recorder, in order."""
         if self._leader is not None:
             return self._leader.recordings
         return [*self._finished, self.recording]
 
     @property
     def predictions(self) -> list[Sample]:
-        """Targets and predictions that were asked for, of the latest `fit`."""
+        """The requested targets and predictions of the latest `fit`."""
         return (self._leader or self)._predictions
 
     def set_model(self, model: Any) -> None:
-        """Take the place of the loss tracker, unless a recorder beside this one captures for both."""
+        """Replace the loss tracker, unless another recorder of the same training has done so.
+
+        That one then captures for both.
+        """
         super().set_model(model)
         present = Attachment.of(model)
         if present is not None and present.owner is not self and present.owner in companions():
@@ -150,7 +147,7 @@ class LossRecorder(keras.callbacks.Callback):
             self._open(self.path)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Remember which epoch the coming batches belong to."""
+        """Remember the epoch of the batches to come."""
         self.read()
         self._capture.epoch = epoch
 
@@ -159,7 +156,7 @@ class LossRecorder(keras.callbacks.Callback):
         self._count("train")
 
     def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
-        """Rows until now were not of this evaluation."""
+        """Read the rows before this evaluation."""
         self.read()
         if not self._in_fit:
             self._join_training()
@@ -172,7 +169,7 @@ class LossRecorder(keras.callbacks.Callback):
         self._count("validation" if self._in_fit else "test")
 
     def on_test_end(self, logs: dict[str, float] | None = None) -> None:
-        """Rows until now were of this evaluation."""
+        """Read the rows of this evaluation."""
         self.read()
         self._in_test = False
         self._loop_rows_are_train(True)
@@ -181,43 +178,53 @@ class LossRecorder(keras.callbacks.Callback):
             self._close()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Read the epoch's rows; by now the model is built."""
+        """Read the epoch's rows."""
         self.read()
+        # Not earlier: only a model that has trained is sure to be built.
         if self._attachment is not None:
             self._capture.metadata.setdefault(keys.OUTPUTS, weights_of_outputs(self.model))
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        """Leave the model as it was, and the run file complete."""
+        """Put the model's own tracker back, and complete the run file."""
         self._in_fit = False
         self._detach()
         self._close()
 
     def read(self) -> None:
-        """Move what the graph has recorded into memory."""
+        """Move what the graph has recorded into memory, or into the run file."""
         self._unread = 0
-        if self._attachment is not None:
-            self._attachment.settle()
-            tracker = self._attachment.tracker
-            replicas, lost = tracker.take()
-            self._capture.bypassed |= tracker.bypassed
-            by_tag = [tracker.sorted_by_tag(rows) for rows in replicas]
-            tags = {tag: [of_replica[tag] for of_replica in by_tag] for tag in by_tag[0]}
-            tags[keys.LOSS] = tags.pop(tracker.name)
-            added = self._capture.add(tags, lost, in_validation=self._in_validation)
-            self._write()
-            self._read_samples()
-            self.on_recorded(added)
-            for follower in self._followers:
-                follower._append(added, self._capture)
-                follower.on_recorded(added)
+        if self._attachment is None:
+            return
+        self._attachment.settle()
+        tracker = self._attachment.tracker
+        replicas, lost = tracker.take()
+        self._capture.bypassed |= tracker.bypassed
+        by_tag = [tracker.sorted_by_tag(rows) for rows in replicas]
+        tags = {tag: [of_replica[tag] for of_replica in by_tag] for tag in by_tag[0]}
+        tags[keys.LOSS] = tags.pop(tracker.name)
+        parts = self._capture.add(tags, lost, in_validation=self._in_validation)
+        self._write()
+        self._read_samples()
+        # Most recorders need no series before the training ends, so make them on demand, once.
+        added = cache(lambda: self._capture.series_of(parts))
+        for recorder in (self, *self._followers):
+            if recorder is not self and recorder._is_writing:
+                recorder._append(added(), self._capture)
+            if recorder._has_reader:
+                recorder.on_recorded(added())
 
     @property
     def _in_validation(self) -> bool:
-        """Whether it is `fit` that evaluates, and not a callback or somebody else."""
+        """Whether `fit` itself is evaluating, not a callback or another caller."""
         return self._in_fit and self._in_test
 
+    @property
+    def _has_reader(self) -> bool:
+        """Whether a subclass reads what is recorded as it comes."""
+        return type(self).on_recorded is not LossRecorder.on_recorded
+
     def on_recorded(self, added: list[Series]) -> None:
-        """Called with what was captured since the last time; for subclasses that pass it on."""
+        """Receive what was captured since the last call; for subclasses that pass it on."""
 
     def _read_samples(self) -> None:
         samples = self._probes.samples
@@ -229,7 +236,7 @@ class LossRecorder(keras.callbacks.Callback):
             )
 
     def _open(self, path: Path) -> None:
-        """Begin a session of the run file; steps go on where those of the optimizer do."""
+        """Begin a session of the run file; steps continue those of the optimizer."""
         self._unwritten = []
         try:
             continued = path.exists() and path.stat().st_size > 0
@@ -238,35 +245,36 @@ class LossRecorder(keras.callbacks.Callback):
                 _steps_taken(self.model) if continued else 0
             )
         except (OSError, RunFileError) as error:
-            self._say_not_written(error)
+            self._warn_not_written(error)
 
     def _reopen(self) -> None:
-        """For an evaluation by itself: go on with the file of the training before it, or begin
-        one.
-        """
+        """Continue the file of the previous training, or begin one, for an evaluation alone."""
         if self.path is not None and self._file is None:
             self._open(self.path)
         elif self._file is not None and self._file.closed:
             try:
                 self._file.reopen()
             except RunFileError as error:
-                self._say_not_written(error)
+                self._warn_not_written(error)
 
     def _close(self) -> None:
         if self._file is not None and not self._file.closed:
             self._write()
             self._file.close()
 
+    @property
+    def _is_writing(self) -> bool:
+        return self._file is not None and not self._file.closed
+
     def _write(self) -> None:
-        """Move what was captured to the run file, if there is one; what cannot be written stays in
-        memory.
-        """
-        if self._leader is None and self._file is not None and not self._file.closed:
+        """Move what was captured to the run file, if one is open."""
+        if self._leader is None and self._is_writing:
             self._append(self._capture.take(), self._capture)
 
     def _append(self, parts: list[Series], capture: Capture) -> None:
-        """Write to the run file, if there is one; what cannot be written is said once, kept, and
-        tried again.
+        """Write to the run file, if one is open.
+
+        What cannot be written is kept and tried again; the first failure is a warning.
         """
         if self._file is None or self._file.closed:
             return
@@ -276,10 +284,10 @@ class LossRecorder(keras.callbacks.Callback):
             self._unwritten = []
         except RunFileError as error:
             if keys.NOT_WRITTEN not in self._capture.metadata:
-                self._say_not_written(error)
+                self._warn_not_written(error)
 
     def _lead(self, follower: LossRecorder) -> None:
-        """Record for another recorder of the same training what it asks for beside the loss."""
+        """Capture for another recorder of the same training as well."""
         self._followers.append(follower)
         self._rows = follower._rows if self._rows is None else self._rows
         probes = self._probes.joined(follower._probes)
@@ -289,10 +297,10 @@ class LossRecorder(keras.callbacks.Callback):
             self._attachment = None
         self._attach(self.model)
 
-    def _say_not_written(self, error: Exception) -> None:
+    def _warn_not_written(self, error: Exception) -> None:
         self._capture.metadata = {**self._capture.metadata, keys.NOT_WRITTEN: str(error)}
         warnings.warn(
-            f"the training goes on, and is recorded in memory: {error}",
+            f"training continues; losses are kept in memory only: {error}",
             RunFileWarning,
             stacklevel=2,
         )
@@ -304,10 +312,12 @@ class LossRecorder(keras.callbacks.Callback):
         }
         _refuse_workers(getattr(model, "distribute_strategy", None))
         if getattr(model, "_loss_tracker", None) is None:
-            return  # not compiled: `fit` and `evaluate` will say so
+            # Not compiled: `fit` and `evaluate` will raise.
+            return
         if self._attachment is not None and Attachment.of(model) is self._attachment:
             return
         if self._attachment is None or not self._attachment.serves(model):
+            # A ring smaller than what a few executions write could never be read in time.
             ahead = _HOOKS_AHEAD * model.steps_per_execution * (1 + self._probes.most(model))
             self._attachment = Attachment(model, self, max(self.capacity, ahead), self._probes)
         self._attachment.attach()
@@ -324,7 +334,7 @@ class LossRecorder(keras.callbacks.Callback):
             self._attachment.detach()
 
     def _count(self, split: str) -> None:
-        """Count a hook, and read the ring while the rows of the next execution still fit in."""
+        """Count a hook; read the ring if the rows of the next executions might not fit."""
         self._capture.seen[split] = self._capture.seen.get(split, 0) + 1
         self._unread += 1
         if self._attachment is not None:
@@ -337,56 +347,47 @@ class LossRecorder(keras.callbacks.Callback):
                 self.read()
 
     def _loop_rows_are_train(self, is_train: bool) -> None:
-        """In a hand-written loop no `test_step` says which rows are of an evaluation; the hooks
-        do.
-        """
+        """Let the hooks tell train rows from others; a hand-written loop has no `test_step`."""
         if self._attachment is not None:
             self._attachment.tracker.kind = TRAIN if is_train else EVALUATION
 
 
 def _about(model: Any) -> dict[str, Any]:
-    """The set-up that the numbers come from."""
+    """The set-up of the training, for the metadata."""
+    tracker = getattr(model, "_loss_tracker", None)
     return {
         keys.KERAS: keras.__version__,
         keys.BACKEND: keras.backend.backend(),
-        keys.DTYPE: str(
-            getattr(getattr(model, "_loss_tracker", None), "dtype", None) or keras.config.floatx()
-        ),
+        keys.DTYPE: str(getattr(tracker, "dtype", None) or keras.config.floatx()),
         keys.MODEL: type(model).__name__,
         keys.STEPS_PER_EXECUTION: int(getattr(model, "steps_per_execution", 1)),
         keys.JIT_COMPILE: bool(getattr(model, "jit_compile", False)),
         keys.RUN_EAGERLY: bool(getattr(model, "run_eagerly", False)),
         keys.REDUCTION: _reduction(getattr(model, "loss", None)),
-        keys.REPLICAS: int(
-            getattr(getattr(model, "distribute_strategy", None), "num_replicas_in_sync", 1)
-        ),
+        keys.REPLICAS: number_of_replicas(model),
     }
 
 
 def _reduction(loss: Any) -> str | None:
-    """How a loss makes one number of those of its rows; None where that is not to be told."""
+    """How a loss reduces the losses of its rows to one number; None if unknown."""
     return str(loss.reduction or "none") if isinstance(loss, keras.losses.Loss) else None
 
 
 def _refuse_workers(strategy: Any) -> None:
-    """Refuse a strategy over several processes, of which each sees only its own rows."""
+    """Refuse a strategy over several processes: each process sees only its own rows."""
     name = type(strategy).__name__
-    of_workers = getattr(
-        getattr(strategy, "extended", None), "_in_multi_worker_mode", lambda: False
-    )
+    extended = getattr(strategy, "extended", None)
+    of_workers = getattr(extended, "_in_multi_worker_mode", lambda: False)
     if name.startswith("ParameterServer") or of_workers():
         raise CaptureError(
             f"Keras 3 cannot train with several workers ({name}), and LossRecorder cannot record "
-            "there: in a loop of "
-            f"your own, record each worker's losses and rows with `lossaudit.Recorder`"
+            "there: write your own loop, and record each worker's losses and rows with "
+            "`lossaudit.Recorder`"
         )
 
 
 def _steps_taken(model: Any) -> int:
-    """The batches that an optimizer has seen, also before its state was restored from a
-    checkpoint.
-    """
+    """How many batches the optimizer has seen, including those before a restored checkpoint."""
     optimizer = model.optimizer
-    return int(optimizer.iterations) * int(
-        getattr(optimizer, "gradient_accumulation_steps", None) or 1
-    )
+    accumulated = getattr(optimizer, "gradient_accumulation_steps", None) or 1
+    return int(optimizer.iterations) * int(accumulated)

@@ -1,8 +1,8 @@
-"""Capture: what one `fit` left in the ring, sorted into tags, splits, epochs and steps."""
+"""Rows: sorts the rows of a ring into tags, splits, epochs and steps."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -17,15 +17,21 @@ from lossaudit.recording.recording import Recording
 from lossaudit.recording.series import Series
 
 
-class _Part(NamedTuple):
-    """Rows of one reading as the ring had them, 12 bytes each: a Series takes 32.
+class Part(NamedTuple):
+    """Rows of one tag and split from one reading of the ring.
+
+    Rows are kept as they were in the ring, 12 bytes each: a Series takes 32.
 
     Args:
+        tag: what the values are.
+        split: of which split they are.
         rows: shape (n, 3).
-        epochs: of each row, or the one that all have.
-        first: the step of the first.
+        epochs: the epoch of each row, or the one epoch of all rows.
+        first: the step of the first row.
     """
 
+    tag: str
+    split: Split
     rows: Rows
     epochs: Ints
     first: int
@@ -33,14 +39,14 @@ class _Part(NamedTuple):
 
 @dataclass
 class Capture:
-    """The rows of one `fit`, as they come.
+    """The rows of one `fit`, sorted as they come.
 
     Args:
-        metadata: what is known of the set-up.
-        epoch: the epoch that coming rows belong to.
+        metadata: the set-up of the training.
+        epoch: the epoch of the rows to come.
         seen: how many batch hooks of each split were called.
         first_step: the step of the first train batch.
-        bypassed: the kinds of which some batches were averaged by no mean.
+        bypassed: the kinds of rows that were averaged by no mean in some batch.
     """
 
     metadata: dict[str, Any] = field(default_factory=dict)
@@ -48,7 +54,7 @@ class Capture:
     seen: dict[str, int] = field(default_factory=dict)
     first_step: int = 0
     bypassed: set[int] = field(default_factory=set)
-    _parts: dict[tuple[str, Split], list[_Part]] = field(default_factory=dict)
+    _parts: dict[tuple[str, Split], list[Part]] = field(default_factory=dict)
     _counts: dict[tuple[str, str], int] = field(default_factory=dict)
     _epochs: dict[int, tuple[int, int]] = field(default_factory=dict)
     _evaluations: int = 0
@@ -59,58 +65,51 @@ class Capture:
 
     def add(
         self, tags: Mapping[str, Sequence[Rows]], lost: int = 0, *, in_validation: bool
-    ) -> list[Series]:
-        """Sort in rows of (kind, value, weight), shape (n, 3), of each tag and replica; returns
-        them as series.
+    ) -> list[Part]:
+        """Sort rows in, and return them by tag and split.
 
-        Of "loss" there are also marks of resets. An evaluation is validation only if `fit` ran it.
-        Rows that were lost before them may be of any split that is among them, of which no series
-        is made then.
+        Args:
+            tags: rows of (kind, value, weight), shape (n, 3), for each tag and replica. Among
+                those of "loss" are marks of resets.
+            lost: how many rows were lost before these. They may be of any split among these
+                rows, so the recording has no series of those splits.
+            in_validation: whether `fit` ran the evaluation; otherwise its split is "test".
         """
         rows = merged(tags[keys.LOSS])
         kinds, split = rows[:, 0], split_of(EVALUATION, in_validation)
         first = self._length("train")
-        evaluations = self._evaluations + np.cumsum(kinds == RESET)
-        steps = first + np.cumsum(kinds == TRAIN)
-        self._resets += zip(
-            steps[kinds == RESET].tolist(), evaluations[kinds == RESET].tolist(), strict=True
-        )
-        tested = [
-            self._tests.setdefault(int(number), len(self._tests))
-            for number in evaluations[kinds == EVALUATION]
-        ]
+        evaluations = self._note_resets(kinds, first)
+        evaluated = evaluations[kinds == EVALUATION].tolist()
+        tested = [self._tests.setdefault(number, len(self._tests)) for number in evaluated]
         if not in_validation:
-            self._outside.update(evaluations[kinds == EVALUATION].tolist())
-        added: list[Series] = []
+            self._outside.update(evaluated)
+        epochs = {TRAIN: np.array([self.epoch]), EVALUATION: np.array(tested)}
+        if in_validation:
+            epochs[EVALUATION] = epochs[TRAIN]
+        added: list[Part] = []
         for tag, replicas in tags.items():
             batches = [one[one[:, 0] != RESET] for one in replicas]
-            added += self._append(tag, batches, TRAIN, "train", np.array([self.epoch]))
-            added += self._append(
-                tag,
-                batches,
-                EVALUATION,
-                split,
-                np.array([self.epoch] if in_validation else tested),
-            )
-        self._epochs[self.epoch] = (
-            self._epochs.get(self.epoch, (first, 0))[0],
-            self._length("train"),
-        )
-        self._evaluations = int(evaluations[-1]) if len(evaluations) else self._evaluations
-        for name in (
-            {split_of(kind, in_validation) for kind in kinds[kinds != RESET]} if lost else ()
-        ):
-            self._lost[name] = self._lost.get(name, 0) + lost
+            added += self._append(tag, batches, TRAIN, "train", epochs[TRAIN])
+            added += self._append(tag, batches, EVALUATION, split, epochs[EVALUATION])
+        begin, _ = self._epochs.get(self.epoch, (first, 0))
+        self._epochs[self.epoch] = (begin, self._length("train"))
+        if lost:
+            for name in {split_of(kind, in_validation) for kind in kinds[kinds != RESET]}:
+                self._lost[name] = self._lost.get(name, 0) + lost
         return added
+
+    def series_of(self, parts: Iterable[Part]) -> list[Series]:
+        """Each part as a series of its own."""
+        return [self._series([part]) for part in parts]
 
     @property
     def recording(self) -> Recording:
-        """All rows that were not taken."""
+        """All rows that `take` has not taken."""
         return Recording(self._kept(), metadata=self.described)
 
     @property
     def described(self) -> dict[str, Any]:
-        """The metadata, with what is known by now."""
+        """The metadata, with everything known so far."""
         metadata = {
             **self.metadata,
             keys.RESETS: self._mid_epoch_resets(),
@@ -123,53 +122,66 @@ class Capture:
         return {name: value for name, value in metadata.items() if value not in (None, {}, [])}
 
     def take(self) -> list[Series]:
-        """The rows since the last `take`, which are then forgotten here."""
+        """Return and clear the rows since the last `take`."""
         taken = self._kept()
         self._parts.clear()
         return taken
 
     def _kept(self) -> list[Series]:
         return [
-            self._series(*key, parts)
-            for key, parts in self._parts.items()
-            if key[1] not in self._lost
+            self._series(parts)
+            for (_, split), parts in self._parts.items()
+            if split not in self._lost
         ]
+
+    def _note_resets(self, kinds: Any, first: int) -> Ints:
+        """Note before which step each reset was; the number of resets before each row."""
+        # Every evaluation begins with a reset, so the number of resets tells evaluations apart.
+        resets = self._evaluations + np.cumsum(kinds == RESET)
+        steps = first + np.cumsum(kinds == TRAIN)
+        self._resets += zip(
+            steps[kinds == RESET].tolist(), resets[kinds == RESET].tolist(), strict=True
+        )
+        self._evaluations = int(resets[-1]) if len(resets) else self._evaluations
+        return resets
 
     def _append(
         self, tag: str, replicas: Sequence[Rows], kind: int, split: Split, epochs: Ints
-    ) -> Iterator[Series]:
-        """Keep the rows of one kind; `epochs` has one for each, or a last one that holds for what
-        it does not cover.
+    ) -> Iterator[Part]:
+        """Keep the rows of one kind.
+
+        `epochs` has one epoch for each row; if not, its last one is that of all rows.
         """
         replicas = [rows[rows[:, 0] == kind] for rows in replicas]
         if not len(replicas[0]):
             return
-        parts = {tag: merged(replicas)}
+        tables = {tag: merged(replicas)}
         if tag == keys.LOSS and len(replicas) > 1:
-            parts |= {f"{tag}{keys.REPLICA}{number}": part for number, part in enumerate(replicas)}
-            parts |= {keys.OPTIMISED_LOSS: _mean_of_replicas(replicas)} if kind == TRAIN else {}
-        for name, part in parts.items():
-            n = len(part)
+            tables |= {
+                f"{tag}{keys.REPLICA}{number}": table for number, table in enumerate(replicas)
+            }
+            tables |= {keys.OPTIMISED_LOSS: _mean_of_replicas(replicas)} if kind == TRAIN else {}
+        for name, table in tables.items():
+            n = len(table)
             key: tuple[str, Split] = (name, split)
             first = self._counts.get(key, 0) + (self.first_step if split == "train" else 0)
-            kept = _Part(part, epochs if len(epochs) == n else epochs[-1:], first)
-            self._parts.setdefault(key, []).append(kept)
+            part = Part(name, split, table, epochs if len(epochs) == n else epochs[-1:], first)
+            self._parts.setdefault(key, []).append(part)
             self._counts[key] = self._counts.get(key, 0) + n
-            yield self._series(name, split, [kept])
+            yield part
 
-    def _series(self, tag: str, split: Split, parts: Sequence[_Part]) -> Series:
+    def _series(self, parts: Sequence[Part]) -> Series:
+        """Parts of one tag and split as one series."""
         rows = np.concatenate([part.rows for part in parts])
+        epochs = [np.broadcast_to(part.epochs, len(part.rows)) for part in parts]
+        steps = [np.arange(part.first, part.first + len(part.rows)) for part in parts]
         return Series(
             rows[:, 1],
-            tag=tag,
-            split=split,
+            tag=parts[0].tag,
+            split=parts[0].split,
             weights=rows[:, 2],
-            epochs=np.concatenate(
-                [np.broadcast_to(part.epochs, len(part.rows)) for part in parts]
-            ),
-            steps=np.concatenate(
-                [np.arange(part.first, part.first + len(part.rows)) for part in parts]
-            ),
+            epochs=np.concatenate(epochs),
+            steps=np.concatenate(steps),
             dtype=self.metadata.get(keys.DTYPE, "float32"),
         )
 
@@ -177,8 +189,9 @@ class Capture:
         return self._counts.get((keys.LOSS, split), 0)
 
     def _mid_epoch_resets(self) -> list[int]:
-        """Train steps before which the mean was reset in mid-epoch, as `evaluate` in a batch hook
-        does.
+        """Train steps before which the mean was reset within an epoch.
+
+        `evaluate` in a batch hook does that.
         """
         return [
             step + self.first_step
@@ -187,11 +200,10 @@ class Capture:
         ]
 
     def _evaluated(self) -> list[list[int]]:
-        """The train step before which a callback evaluated, and the epoch of the split "test" that
-        it made.
+        """For each evaluation by a callback, the next train step, and its epoch of split "test".
 
-        The step after an epoch's last one belongs to what is done in the hook of its last batch,
-        or at its end.
+        If the next step would be the first of another epoch, the hook of the last batch or of
+        the end of the epoch evaluated.
         """
         return [
             [step + self.first_step, self._tests[number]]
@@ -201,35 +213,31 @@ class Capture:
         ]
 
     def _not_captured(self) -> dict[str, str]:
-        """For each split of which fewer batches were captured than hooks were called, or rows were
-        lost, why.
-        """
+        """Why not every batch of a split was captured, for each such split."""
         missing = {
-            split: f"{hooks} batches of the {split} split were run, but the losses of {self._length(split)} were "
-            f"recorded: the step does not update the model's loss tracker"
+            split: f"{hooks} batches of the {split} split were run, but the losses of "
+            f"{self._length(split)} were recorded: the step does not update the model's loss "
+            "tracker"
             for split, hooks in self.seen.items()
             if self._length(split) < hooks
         }
         lost = {
-            split: f"{rows} losses were overwritten before they were read: more were written than batches announced"
+            split: f"{rows} losses were overwritten before they were read: the step wrote more "
+            "often than batch hooks were called"
             for split, rows in self._lost.items()
         }
         return missing | lost
 
 
 def split_of(kind: int, in_validation: bool) -> Split:
-    """The split of rows of that kind: an evaluation is validation only if `fit` ran it."""
+    """The split of rows of this kind: an evaluation is validation only if `fit` ran it."""
     if kind == TRAIN:
         return "train"
     return "validation" if in_validation else "test"
 
 
 def _mean_of_replicas(replicas: Sequence[Rows]) -> Rows:
-    """What `fit` minimises on several replicas: the mean of their losses, each of them counted
-    once.
-    """
-    whole, values = (
-        merged(replicas),
-        np.stack([rows[:, 1] for rows in replicas]).astype(np.float64),
-    )
+    """What `fit` minimises on several replicas: the unweighted mean of their losses."""
+    whole = merged(replicas)
+    values = np.stack([rows[:, 1] for rows in replicas]).astype(np.float64)
     return np.stack([whole[:, 0], values.mean(axis=0), whole[:, 2]], axis=1)

@@ -1,4 +1,4 @@
-"""Samples: targets and predictions of some rows of every so many batches, kept inside the step."""
+"""Samples: targets and predictions of the first rows of every k-th batch, kept in the step."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from typing import Any
 
 import numpy as np
 
-from lossaudit.keras.capture.ring import ON_TENSORFLOW
+from lossaudit.keras.backend import ON_TENSORFLOW
 from lossaudit.recording.names import Split
 
 if ON_TENSORFLOW:
     import tensorflow as tf
 
 _SLOTS = 64
-"""Batches that are kept between two readings."""
+"""How many batches can be kept between two readings."""
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """What the model was asked and what it said, for the first rows of one batch.
+    """Targets and predictions of the first rows of one batch.
 
     Args:
         split: "train", "validation" or "test".
         epoch: 0-based epoch.
-        step: 0-based batch of its split, in one `fit`.
-        targets: the structure of `y`, of arrays of shape (rows, …).
-        predictions: the structure of `y_pred`, of arrays of shape (rows, …).
+        step: 0-based number of the batch within its split, in one `fit`.
+        targets: arrays of shape (rows, …) in the structure of `y`.
+        predictions: arrays of shape (rows, …) in the structure of `y_pred`.
     """
 
     split: Split
@@ -37,14 +37,14 @@ class Sample:
 
 
 class Samples:
-    """A bounded memory in the graph for the first rows of every so many batches of each kind.
+    """Variables of bounded size that keep the first rows of every k-th batch of each kind.
 
     Args:
-        every: 1 for each batch, k for batches 0, k, 2k, …
-        rows: at most so many rows of a batch.
+        every: the k: batches 0, k, 2k, … are kept.
+        rows: how many rows of a batch are kept at most.
 
     Raises:
-        ValueError: one of them is not at least 1.
+        ValueError: `every` or `rows` is less than 1.
     """
 
     def __init__(self, every: int, rows: int) -> None:
@@ -57,10 +57,12 @@ class Samples:
         self._slots: list[Any] = []
 
     def keep(self, kind: int, y: Any, y_pred: Any) -> None:
-        """Write the rows of a batch when the graph runs, if it is its turn."""
+        """Write the rows of a batch when the graph runs, if the batch is a k-th one."""
         leaves = tf.nest.flatten((y, y_pred))
+        # Outside of the graph that is being traced: a graph may make variables only once.
         with tf.init_scope():
             self._make(y, y_pred, leaves)
+        # A sparse read copies one entry at this point of the graph, before it is counted below.
         number = self._seen.sparse_read([kind])[0]
 
         def write() -> Any:
@@ -68,6 +70,7 @@ class Samples:
             length = tf.minimum(tf.shape(leaves[0])[0], self.rows)
             for variable, leaf in zip(self._slots, leaves, strict=True):
                 part = tf.cast(leaf[: self.rows], variable.dtype)
+                # A short batch is padded: every slot of a variable has the same shape.
                 rest = tf.zeros(
                     tf.concat([[self.rows - length], tf.shape(part)[1:]], 0), variable.dtype
                 )
@@ -80,17 +83,17 @@ class Samples:
         self._seen.scatter_nd_add([[kind]], [1])
 
     def has_room_for(self, batches: int) -> bool:
-        """Whether so many batches of each kind can come before the next reading."""
+        """Whether this many batches of each kind fit before the next reading."""
         return 2 + batches // self.every < _SLOTS
 
     def restart(self) -> None:
-        """Count batches from 0 again."""
+        """Number batches from 0 again."""
         if self._slots:
             self._seen.assign([0, 0])
             self._written.assign(0)
 
     def take(self) -> list[tuple[int, int, Any, Any]]:
-        """Kind, number, targets and predictions of what was kept since the last reading."""
+        """Return and clear what was kept: kind, number, targets and predictions of each batch."""
         if not self._slots:
             return []
         written, about = int(self._written), self._about.numpy()
@@ -112,14 +115,15 @@ class Samples:
         for shape in shapes:
             if None in shape:
                 raise ValueError(
-                    f"predictions of shape (None, {', '.join(map(str, shape))}) have no bound to "
-                    "keep them in"
+                    f"predictions of shape (None, {', '.join(map(str, shape))}) cannot be kept: "
+                    "only the first dimension may be unknown"
                 )
         self._structure = tf.nest.map_structure(lambda _: 0, (y, y_pred))
         self._slots = [
             tf.Variable(tf.zeros((_SLOTS, self.rows, *shape), leaf.dtype), trainable=False)
             for shape, leaf in zip(shapes, leaves, strict=True)
         ]
+        # Kind, number and rows of the batch in each slot.
         self._about = tf.Variable(np.zeros((_SLOTS, 3), np.int32), trainable=False)
         self._seen = tf.Variable(np.zeros(2, np.int32), trainable=False)
         self._written = tf.Variable(0, trainable=False)

@@ -1,1 +1,1 @@
-"""Why `evaluate` does not give the loss that `fit` reported, in measured parts."""
+"""Gap: measures why `evaluate` does not return the loss that `fit` reported."""

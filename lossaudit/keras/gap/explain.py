@@ -1,9 +1,8 @@
-"""Gap: why `evaluate` does not give the loss that `fit` reported, in measured parts."""
+"""Gap: measures why `evaluate` does not return the loss that `fit` reported."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -12,6 +11,8 @@ from typing import Any
 import keras
 
 from lossaudit.errors import CaptureError
+from lossaudit.keras.backend import number_of_replicas
+from lossaudit.keras.class_weights import ClassWeight
 from lossaudit.keras.gap.feed import Feed
 from lossaudit.keras.gap.passes import Pass, evaluated, trained
 from lossaudit.keras.states import State, Values, restore
@@ -22,52 +23,48 @@ _NAMES = {
     "training_mode": "training mode",
     "regularizers": "regularizers",
     "weights_and_masks": "weights and masks",
-    "remains": "remains",
+    "remains": "remainder",
 }
 
 
 @dataclass(frozen=True)
 class Gap:
-    """The difference between the loss of the last epoch and that of `evaluate` on the same data,
-    part by part.
+    """The parts of the difference between the last epoch's loss and `evaluate` on the same data.
 
-    Four losses of the same rows are measured, each a mean over batches that is summed exactly:
+    Four losses of the same rows are measured. Each is a mean over batches, summed exactly:
 
-    - L₀, of the batches of the last epoch, as they were recorded;
-    - L₁, of batches as in training, by the training step of the model, which moves no weight now;
-    - L₂, of the same batches, weighted alike, by the evaluation step;
-    - L₃, of batches as `evaluate` forms them without `class_weight` and the argument
-        `sample_weight`.
+    - L₀: the batches of the last epoch, as recorded;
+    - L₁: batches as in training, in the training step of the model, without changing weights;
+    - L₂: the same batches with the same weights, in the evaluation step;
+    - L₃: batches as `evaluate` forms them, without `class_weight` and `sample_weight`.
 
-    Each holds a penalty Rᵢ, the mean of what `model.losses` added: regularizers, `add_loss`. With
-    Dᵢ = Lᵢ - Rᵢ
+    Each contains a penalty Rᵢ, the mean of what `model.losses` added (regularizers, `add_loss`).
+    With Dᵢ = Lᵢ - Rᵢ
 
         reported - evaluated = (D₀ - D₁) + (D₁ - D₂) + (R₀ - R₃) + (D₂ - D₃) + remains
         remains = (reported - L₀) + (L₃ - evaluated)
 
     exactly, as fractions. Inside a `fit` that keeps the order of its batches, L₁ draws the same
-    noise (dropout) as the last epoch did. Where rows are shuffled, or afterwards, it is another
-    draw, one; what that does is part of `weights_moved`, and `drawn` says so.
+    noise (dropout) as the last epoch. If rows are shuffled, or after the `fit`, L₁ is another
+    draw; `weights_moved` then includes the difference of the two draws, and `drawn` says so.
 
     Args:
         epoch: the last epoch.
-        reported: what `fit` reported for it.
-        evaluated: what `evaluate` gives.
-        weights_moved: D₀ - D₁: each batch of the epoch met other weights, and evaluation meets the
-            last ones.
-        training_mode: D₁ - D₂: dropout, batch statistics, and whatever else layers do in training
-            only.
-        regularizers: R₀ - R₃: their mean over the epoch, and what they are at the end.
-        weights_and_masks: D₂ - D₃: weights of rows and classes; and batches of another size, or
-            with other rows, which count where the loss of a batch is no plain mean over its rows,
-            as with masks.
-        remains: what is left: rounding, or a number that is not what it should be.
-        bound: how far rounding can bring `remains` from zero, proven.
+        reported: the loss that `fit` reported for it.
+        evaluated: the loss that `evaluate` returns.
+        weights_moved: D₀ - D₁: each batch of the epoch met other weights than the final ones.
+        training_mode: D₁ - D₂: dropout, batch statistics, and everything else that layers do in
+            training only.
+        regularizers: R₀ - R₃: the mean of the penalties over the epoch, less those at its end.
+        weights_and_masks: D₂ - D₃: weights of rows and classes. Also batches of another size or
+            with other rows, which matter if a batch loss is no plain mean over its rows, as with
+            masks.
+        remains: the rest: rounding, or a wrong number.
+        bound: how far rounding can move `remains` from zero, proven.
         penalties: R₀ and R₃.
-        layers: how many layers of each class behave otherwise in training.
-        drawn: what else than moved weights can be in `weights_moved`, where a loss depends on
-            order or noise.
-        counted: in what evaluation counts rows otherwise.
+        layers: how many layers of each class behave differently in training.
+        drawn: what else can be in `weights_moved`, if a loss depends on order or noise.
+        counted: how evaluation weights or groups rows differently.
     """
 
     epoch: int
@@ -92,11 +89,11 @@ class Gap:
 
     @property
     def is_explained(self) -> bool:
-        """Whether what remains can be rounding."""
+        """Whether rounding explains the remainder."""
         return abs(self.remains) <= self.bound
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as JSON values; each part rounded once to a float."""
+        """Everything as JSON values; each part is rounded once to a float."""
         numbers = {
             "epoch": self.epoch,
             "reported": self.reported,
@@ -110,6 +107,7 @@ class Gap:
         }
 
     def __str__(self) -> str:
+        # Four significant digits of the larger loss.
         scale = max(abs(self.reported), abs(self.evaluated))
         digits = max(0, 3 - math.floor(math.log10(scale))) if scale else 0
         details = self._details(digits)
@@ -120,12 +118,12 @@ class Gap:
         difference = _signed(Fraction(self.reported) - Fraction(self.evaluated), digits)
         return (
             f"train loss, epoch {self.epoch}: fit reported {self.reported:.{digits}f}, evaluate "
-            "on the same rows gives "
-            f"{self.evaluated:.{digits}f}. Of the difference {difference}: {parts}."
+            f"on the same rows returns {self.evaluated:.{digits}f}. The difference {difference} "
+            f"has these parts: {parts}."
         )
 
     def _details(self, digits: int) -> dict[str, str]:
-        """What stands behind each part that is not 0, in parentheses."""
+        """The origin of each part that is not 0, in parentheses."""
         mean, last = self.penalties
         details = {
             "weights_moved": self.drawn,
@@ -147,31 +145,30 @@ def explain_gap(
     y: Any = None,
     *,
     sample_weight: Any = None,
-    class_weight: Mapping[int, float] | None = None,
+    class_weight: ClassWeight | None = None,
     batch_size: int | None = None,
     shuffle: Any = True,
     steps_per_epoch: int | None = None,
     reported: float | None = None,
 ) -> Gap:
-    """Measure why `evaluate` does not give the loss that `fit` reported.
+    """Measure why `evaluate` does not return the loss that `fit` reported.
 
-    It runs up to three passes over the data, and leaves model, optimizer, metrics and seed
+    This runs up to three passes over the data. It leaves model, optimizer, metrics and seed
     generators as they were.
 
     Args:
         model: the trained model.
         recording: of its training, by a `LossRecorder`; with `penalties=True` if the model has
             regularizers or layers that call `add_loss`.
-        x: as given to `fit`, and so on to `steps_per_epoch`. The data are read as often as there
-            are passes: of a `tf.data.Dataset` that shuffles, or a `PyDataset` that draws, what
-            comes next is another draw.
+        x: as given to `fit`, like all arguments up to `steps_per_epoch`. Each pass reads the data
+            once; a `tf.data.Dataset` that shuffles, or a `PyDataset` that draws, draws anew.
         y: see `fit`.
         sample_weight: see `fit`.
         class_weight: see `fit`.
         batch_size: see `fit`.
         shuffle: see `fit`.
         steps_per_epoch: see `fit`.
-        reported: the loss of the last epoch as it was logged; if None, the recorded one.
+        reported: the logged loss of the last epoch; None for the mean of its recorded batches.
 
     Raises:
         CaptureError: the gap cannot be measured; the message says why.
@@ -188,43 +185,47 @@ def measured(
     reported: float | None = None,
     seeds: Values | None = None,
 ) -> Gap:
-    """The gap of a training that was fed so, whose seed generators stood so when its last epoch
-    began.
+    """The gap of a training on the data of a feed.
+
+    Args:
+        model: see `explain_gap`.
+        recording: see `explain_gap`.
+        feed: the data of the training.
+        reported: see `explain_gap`.
+        seeds: the seed generators as they were when the last epoch began; None if unknown.
+
+    Raises:
+        CaptureError: see `explain_gap`.
     """
-    if getattr(getattr(model, "distribute_strategy", None), "num_replicas_in_sync", 1) > 1:
+    if number_of_replicas(model) > 1:
         raise CaptureError("the parts can be measured on one replica only")
     epoch, recorded = Pass.of_last_epoch(recording)
     with State.kept(model) as state:
         data = feed.as_trained()
         restore(seeds or [])
-        again = trained(model, data, feed.class_weight)
-        if not state.holds(model.trainable_variables):
+        replayed = trained(model, data, feed.class_weight)
+        if not state.matches(model.trainable_variables):
             raise CaptureError(
-                "the train_step of this model moves weights by another way than its optimizer"
+                "the train_step of this model changes weights without calling its optimizer"
             )
-        recorded.refuse_other_rows(again)
+        recorded.refuse_other_rows(replayed)
         state.restore()
-        evaluation, result = evaluated(model, data, feed.class_weight)
-        weighted = (
-            replace(evaluation, weights=again.weights)
-            if len(evaluation) == len(again)
-            else evaluation
-        )
-        again.refuse_other_rows(weighted)
-        if not feed.is_counted_alike:
+        last, result = evaluated(model, data, feed.class_weight)
+        # A custom `train_step` may give a batch another weight than `test_step` does.
+        alike = replace(last, weights=replayed.weights) if len(last) == len(replayed) else last
+        replayed.refuse_other_rows(alike)
+        if not feed.evaluates_alike:
             state.restore()
-            evaluation, result = evaluated(model, feed.as_evaluated())
+            last, result = evaluated(model, feed.as_evaluated())
     reported = float(recorded.loss()) if reported is None else reported
-    gap = _gap(epoch, reported, result, (recorded, again, weighted, evaluation))
-    layers, masks = _layers_of_two_modes(model), ("masks",) if evaluation.has_masks else ()
-    drawn = feed.how_drawn(noise_anew=seeds is None) if layers or masks else ""
-    return replace(gap, layers=layers, drawn=drawn, counted=(*feed.how_counted, *masks))
+    gap = _gap(epoch, reported, result, (recorded, replayed, alike, last))
+    layers, masks = _layers_of_two_modes(model), ("masks",) if last.has_masks else ()
+    drawn = feed.drawn_anew(noise_anew=seeds is None) if layers or masks else ""
+    return replace(gap, layers=layers, drawn=drawn, counted=(*feed.counted_differently, *masks))
 
 
 def _gap(epoch: int, reported: float, result: float, passes: tuple[Pass, Pass, Pass, Pass]) -> Gap:
-    """The parts of the gap, from the passes that lie between what was reported and what evaluation
-    gives.
-    """
+    """The parts of the gap, from the passes of L₀ to L₃."""
     _refuse_unmeasured(reported, result, passes)
     data_losses = [one.data_loss() for one in passes]
     moved, mode, counted = (one - other for one, other in pairwise(data_losses))
@@ -246,14 +247,13 @@ def _gap(epoch: int, reported: float, result: float, passes: tuple[Pass, Pass, P
 def _refuse_unmeasured(reported: float, result: float, passes: tuple[Pass, ...]) -> None:
     if not math.isfinite(reported) or not math.isfinite(result):
         raise CaptureError(
-            f"fit reported {reported}, and evaluate gives {result}: there is no difference to "
-            "explain"
+            f"fit reported {reported}, and evaluate returns {result}: there is no finite "
+            "difference to explain"
         )
     if len({one.penalties is None for one in passes}) > 1:
         raise CaptureError(
-            "what regularizers and add_loss put into the loss was not recorded of every batch: "
-            "record with "
-            "LossRecorder(penalties=True), and call compute_loss in a train_step of your own"
+            "what regularizers and add_loss added to the loss was not recorded for every batch: "
+            "use LossRecorder(penalties=True), and call compute_loss in your own train_step"
         )
 
 
@@ -263,9 +263,7 @@ def _signed(part: Fraction, digits: int) -> str:
 
 
 def _layers_of_two_modes(model: Any) -> tuple[tuple[str, int], ...]:
-    """How many layers of each class draw noise, or use the statistics of the batch, in training
-    only.
-    """
+    """How many layers of each class draw noise or use batch statistics in training only."""
     names = [type(layer).__name__ for layer in model._flatten_layers() if _has_two_modes(layer)]
     return tuple((name, names.count(name)) for name in dict.fromkeys(names))
 
@@ -276,5 +274,6 @@ def _has_two_modes(layer: Any) -> bool:
         for name in ("rate", "dropout", "recurrent_dropout", "stddev")
         if hasattr(layer, name)
     ]
+    # A Dropout layer of rate 0 also has a seed generator, but never draws.
     draws = bool(getattr(layer, "_seed_generators", None)) and (not rates or any(rates))
     return draws or (isinstance(layer, keras.layers.BatchNormalization) and layer.trainable)

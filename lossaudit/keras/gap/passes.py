@@ -1,12 +1,10 @@
-"""Pass: the losses of all rows once, by the train step or the evaluation step of a model whose
-weights stand still.
-"""
+"""Pass: the losses of all rows once, by a step of a model whose weights do not change."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import wraps
@@ -14,21 +12,20 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
 from lossaudit.arithmetic.accumulators import WeightedMean
 from lossaudit.arithmetic.arrays import Floats
 from lossaudit.arithmetic.bounds import REWRITTEN, mean_bound
 from lossaudit.errors import CaptureError
 from lossaudit.keras.capture.loss_recorder import LossRecorder
+from lossaudit.keras.class_weights import ClassWeight, weights_by_class
 from lossaudit.keras.gap.feed import method
+from lossaudit.keras.patches import patched
 from lossaudit.keras.states import still
 from lossaudit.predictions.truth import Batches
 from lossaudit.recording import keys
 from lossaudit.recording.recording import Recording
 from lossaudit.recording.series import Series
-
-ClassWeight = Mapping[int, float] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,10 +34,10 @@ class Pass:
 
     Args:
         losses: the loss of each batch, shape (n,).
-        weights: what each of them weighs in the mean, shape (n,).
-        penalties: what `model.losses` put into each of them, shape (n,); None where it has none,
-            or none is known.
-        has_masks: whether some entries of a row do not count.
+        weights: the weight of each batch in the mean, shape (n,).
+        penalties: the part of each loss that `model.losses` added, shape (n,); None if nothing
+            was added or recorded.
+        has_masks: whether the model masks entries of a row.
         dtype: the float type in which Keras averages.
     """
 
@@ -55,18 +52,17 @@ class Pass:
         """All batches of a split.
 
         Raises:
-            CaptureError: their losses, or the penalties of some of them, were not recorded.
+            CaptureError: the losses, or the penalties of some batches, were not recorded.
         """
-        losses, penalties = (
-            _series(recording, keys.LOSS, split),
-            _series(recording, keys.REGULARIZATION, split),
-        )
+        losses = _series(recording, keys.LOSS, split)
+        penalties = _series(recording, keys.REGULARIZATION, split)
         if losses is None:
             missed = recording.metadata.get(keys.NOT_CAPTURED, {}).get(split)
             raise CaptureError(missed or f"no loss of the {split} split was recorded")
         if penalties is not None and len(penalties) != len(losses):
             raise CaptureError(
-                f"{len(penalties)} penalties were recorded of {len(losses)} batches: each has one"
+                f"{len(penalties)} penalties were recorded for {len(losses)} batches: each batch "
+                "has one"
             )
         return cls(
             losses.values,
@@ -78,9 +74,9 @@ class Pass:
 
     @classmethod
     def of_last_epoch(cls, recording: Recording) -> tuple[int, Pass]:
-        """The last epoch that was trained, and its number."""
+        """The number of the last epoch of training, and its batches."""
         whole = cls.of(recording, "train")
-        batches = Batches.of(recording.find(tag=keys.LOSS, split="train", covers="batch"))
+        batches = Batches.of(recording.find(tag="loss", split="train", covers="batch"))
         last = slice(int(batches.starts[-1]), None)
         penalties = None if whole.penalties is None else whole.penalties[last]
         kept = replace(
@@ -96,7 +92,7 @@ class Pass:
         return _mean(self.losses, self.weights)
 
     def penalty(self) -> Fraction:
-        """The exact mean of the penalties; 0 if there are none."""
+        """The exact mean of the penalties; 0 without any."""
         return Fraction(0) if self.penalties is None else _mean(self.penalties, self.weights)
 
     def data_loss(self) -> Fraction:
@@ -104,32 +100,33 @@ class Pass:
         return self.loss() - self.penalty()
 
     def bound(self) -> float:
-        """How far the mean of Keras may be from the exact one."""
+        """How far the mean of Keras may be from the exact one, proven."""
+        # XLA may fold the division by the rows into the product with them: `REWRITTEN`.
         bound = mean_bound(
             self.losses, self.weights, order="sequential", dtype=self.dtype, roundings=REWRITTEN
         )
         return float(bound.proven[-1])
 
     def refuse_other_rows(self, again: Pass) -> None:
-        """Refuse another pass that has not the same number of batches and rows.
+        """Refuse another pass with a different number of batches or rows.
 
         Raises:
-            CaptureError: it has not.
+            CaptureError: one of the numbers differs.
         """
         rows, more = float(self.weights.sum()), float(again.weights.sum())
         if len(self) != len(again) or rows != more:
             raise CaptureError(
                 f"the data gave {len(self)} batches ({rows:g} rows) in one pass, and {len(again)} "
-                f"({more:g} rows) in "
-                f"the next"
+                f"({more:g} rows) in the next"
             )
 
 
-def trained(model: Any, data: Mapping[str, Any], class_weight: ClassWeight = None) -> Pass:
-    """One epoch of `fit`, in the order of the data, in which the optimizer does nothing."""
+def trained(model: Any, data: Mapping[str, Any], class_weight: ClassWeight | None = None) -> Pass:
+    """One epoch of `fit` in the order of the data, with an optimizer that changes nothing."""
     recorder = LossRecorder(penalties=True)
-    object.__setattr__(model, "_initial_epoch", None)  # BackupAndRestore leaves one
-    with still(model.optimizer), _without_repeated_warnings():
+    # BackupAndRestore leaves an initial epoch in the model, after which nothing would be trained.
+    from_the_start = patched((model, "_initial_epoch", None))
+    with from_the_start, still(model.optimizer), _without_repeated_warnings():
         method(model, "fit")(
             model,
             **data,
@@ -142,22 +139,22 @@ def trained(model: Any, data: Mapping[str, Any], class_weight: ClassWeight = Non
 
 
 def evaluated(
-    model: Any, data: Mapping[str, Any], class_weight: ClassWeight = None
+    model: Any, data: Mapping[str, Any], class_weight: ClassWeight | None = None
 ) -> tuple[Pass, float]:
-    """One evaluation, and the loss that it gives."""
+    """One evaluation, and the loss that it returns."""
     recorder = LossRecorder(penalties=True)
     with _weighing_classes(model, class_weight), _without_repeated_warnings():
         logs = method(model, "evaluate")(
             model, **data, return_dict=True, verbose=0, callbacks=[recorder]
         )
     if "loss" not in logs:
-        raise CaptureError(f"evaluate gives no loss, but {', '.join(logs) or 'nothing'}")
+        raise CaptureError(f"evaluate returns no loss, only {', '.join(logs) or 'an empty dict'}")
     return Pass.of(recorder.recording, "test"), float(logs["loss"])
 
 
 @contextmanager
 def _without_repeated_warnings() -> Iterator[None]:
-    """Keras warned in the training itself that it was not told where data of unknown size end."""
+    """Suppress a warning that Keras gave in the training already, about data of unknown length."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Your input ran out of data")
         yield
@@ -176,43 +173,20 @@ def _mean(values: Floats, weights: Floats) -> Fraction:
     return mean.fraction()
 
 
-@contextmanager
-def _weighing_classes(model: Any, class_weight: ClassWeight) -> Iterator[None]:
-    """Let evaluation weigh classes as training does; `evaluate` cannot be told to."""
+def _weighing_classes(
+    model: Any, class_weight: ClassWeight | None
+) -> AbstractContextManager[None]:
+    """Weight classes in evaluation as in training; `evaluate` has no argument for it."""
     if class_weight is None:
-        yield
-        return
-    own = vars(model).get("test_step")
-    object.__setattr__(model, "test_step", _with_weights(model.test_step, class_weight))
-    try:
-        yield
-    finally:
-        object.__delattr__(model, "test_step")
-        if own is not None:
-            object.__setattr__(model, "test_step", own)
+        return nullcontext()
+    return patched((model, "test_step", _with_weights(model.test_step, class_weight)))
 
 
-def _with_weights(
-    test_step: Callable[..., Any], class_weight: Mapping[int, float]
-) -> Callable[..., Any]:
+def _with_weights(test_step: Callable[..., Any], class_weight: ClassWeight) -> Callable[..., Any]:
     @wraps(test_step)
-    def weighing(*args: Any) -> Any:
+    def weighted(*args: Any) -> Any:
+        # On JAX the state comes before the batch.
         x, y, _ = keras.utils.unpack_x_y_sample_weight(args[-1])
-        return test_step(*args[:-1], (x, y, _weights_of_classes(y, class_weight)))
+        return test_step(*args[:-1], (x, y, weights_by_class(y, class_weight)))
 
-    return weighing
-
-
-def _weights_of_classes(y: Any, class_weight: Mapping[int, float]) -> Any:
-    """The weight of each row by its class, 1 if unnamed: the number in `y`, or the place of its
-    largest entry.
-    """
-    if len(y.shape) > 1:
-        y = ops.argmax(y, axis=-1) if y.shape[-1] != 1 else ops.squeeze(y, axis=-1)
-    unnamed = max(class_weight) + 1
-    table = np.array(
-        [class_weight.get(number, 1.0) for number in range(unnamed + 1)], keras.config.floatx()
-    )
-    numbers = ops.cast(ops.round(y), "int32")
-    is_named = ops.logical_and(numbers >= 0, numbers < unnamed)
-    return ops.take(table, ops.where(is_named, numbers, unnamed), axis=0)
+    return weighted
