@@ -1,4 +1,4 @@
-"""pytest plugin: the fixture `loss_audit`, the marker `lossaudit`, options, a report of all audits.
+"""pytest plugin: fixture `loss_audit`, marker `lossaudit`, options, and a report of all audits.
 
 It imports only pytest and the standard library; everything else is imported when a test, an option
 or a finding first needs it.

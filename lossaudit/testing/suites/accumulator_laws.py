@@ -321,6 +321,6 @@ ACCUMULATOR_CHECKS = (
     ),
     _five(aggregation.INSTANCES, "shares_nothing", check_instances, _few),
     _five(aggregation.STATE, "survives_saving", check_state, _few, lacks=_lacks_state),
-    _five(FINITE, "keeps_its_word_on_nan", check_nan, partial(_updates, finite=False, most=6)),
+    _five(FINITE, "treats_nan_as_claimed", check_nan, partial(_updates, finite=False, most=6)),
     Check.by(DIGITS, "does_not_drift", check_long_run, None),
 )

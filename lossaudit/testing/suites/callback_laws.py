@@ -228,7 +228,7 @@ CALLBACK_CHECKS = (
         examples=8,
         validation=True,
     ),
-    _records("beside_validation", "in fit with validation", validation=True),
+    _records("with_validation", "in fit with validation", validation=True),
     _records("with_sample_weights", "in fit with sample weights", weighted=True),
     _records(
         "several_steps_per_execution",
@@ -237,7 +237,7 @@ CALLBACK_CHECKS = (
         steps_per_execution=(2, 3),
     ),
     _records(
-        "what_is_not_finite", "in fit with a loss that is NaN or infinite", rule=FINITE, odd=True
+        "nan_and_infinity", "in fit with a loss that is NaN or infinite", rule=FINITE, odd=True
     ),
     _records("until_stopped", "in a fit that was stopped early", stopped=True),
     Check.by(
@@ -260,5 +260,5 @@ CALLBACK_CHECKS = (
     ),
     Check.by(callbacks.LOGS, "leaves_the_logs", check_logs, _validated, examples=4),
     Check.by(callbacks.TRAINING, "leaves_the_training", check_training, _validated, examples=2),
-    Check.by(callbacks.COST, "costs_no_more", check_cost, None, lacks=_lacks_budget),
+    Check.by(callbacks.COST, "stays_within_budget", check_cost, None, lacks=_lacks_budget),
 )

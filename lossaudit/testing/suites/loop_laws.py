@@ -116,7 +116,7 @@ LOOP_CHECKS = (
     ),
     _four(
         FINITE,
-        "reports_what_is_not_finite",
+        "reports_nan_and_infinity",
         check_reports,
         partial(_several, odd=True),
         "The loop reports a loss that is NaN or infinite as it is.",
