@@ -1,12 +1,10 @@
-"""Root configuration of the test suite: what is collected, and Hypothesis' profiles.
-
-No fixtures.
-"""
+"""Root configuration of the test suite: plugins and the profiles of Hypothesis; no fixtures."""
 
 from __future__ import annotations
 
 import os
 
+# TensorFlow and Keras read these when they are first imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 

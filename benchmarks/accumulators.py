@@ -1,10 +1,9 @@
 """What exactness costs: `python -m benchmarks.accumulators`.
 
-Each accumulator is timed beside a baseline in the same process: in every round both run once, in
-shuffled order, and the median of the ratios is printed with its quartiles. Beside it stands the
-same of the baseline beside itself, an A/A control: what its quartiles span is noise. In the same
-run each result is compared with exact arithmetic. The row for `xsum` appears where that package is
-installed.
+Each accumulator is timed against a baseline in the same process: in every round both run once, in
+shuffled order, and the median of the ratios is printed with its quartiles. The next column has the
+quartiles of the baseline against itself, an A/A control: a ratio between them is noise. Each
+result is also compared with exact arithmetic. The row for `xsum` appears if it is installed.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ FEW = 20_000
 
 
 class Case(NamedTuple):
-    """One comparison: what runs, beside what, how much slower it may be, and what it should give."""
+    """One comparison: a run, its baseline, the largest allowed ratio, and the exact result."""
 
     name: str
     run: Run
@@ -43,7 +42,7 @@ class Case(NamedTuple):
 
 
 class Naive:
-    """The plain Python class that a user writes."""
+    """A plain Python class as users write it."""
 
     def __init__(self) -> None:
         self.total = self.rows = 0.0
@@ -54,18 +53,18 @@ class Naive:
         self.rows += sample_weight
 
     def result(self) -> float:
-        """The mean so far."""
+        """Return the mean so far."""
         return self.total / self.rows
 
 
 def ratios(run: Run, baseline: Run, rounds: int) -> np.ndarray:
-    """Time of a run over that of the baseline, once a round, in shuffled order."""
+    """Return the time of a run divided by that of the baseline, for each round."""
     times = interleaved({"run": timed(run), "baseline": timed(baseline)}, rounds)
     return times["run"] / times["baseline"]
 
 
 def streaming(make: Callable[[], Any], losses: list[float], rows: list[float]) -> Run:
-    """One update a batch, as a training loop makes them."""
+    """Return a run with one update for each batch, as in a training loop."""
 
     def run() -> float:
         accumulator = make()
@@ -77,7 +76,7 @@ def streaming(make: Callable[[], Any], losses: list[float], rows: list[float]) -
 
 
 def bulk(make: Callable[[], Any], losses: np.ndarray, rows: np.ndarray | None = None) -> Run:
-    """All batches of a run in one update."""
+    """Return a run with one update for all batches."""
 
     def run() -> float:
         accumulator = make()
@@ -88,7 +87,11 @@ def bulk(make: Callable[[], Any], losses: np.ndarray, rows: np.ndarray | None = 
 
 
 def exact_mean(losses: np.ndarray, rows: np.ndarray) -> float:
-    """Σ n·l / Σ n of float32 losses and integer rows, by integers for each exponent, rounded once."""
+    """Return Σ n·l / Σ n of float32 losses and integer rows, rounded once.
+
+    The sums are sums of integers, one for each exponent.
+    """
+    # A float32 has 24 significant bits, so times 2**24 every significand is an integer.
     significands, exponents = np.frexp(losses)
     integers = np.ldexp(significands, 24).astype(np.int64) * rows
     total = sum(
@@ -99,7 +102,7 @@ def exact_mean(losses: np.ndarray, rows: np.ndarray) -> float:
 
 
 def streaming_cases(losses: np.ndarray, rows: np.ndarray) -> Iterator[Case]:
-    """One update a batch, beside a plain Python class."""
+    """Yield the cases with one update for each batch, against a plain Python class."""
     values, counts = losses[:FEW].tolist(), rows[:FEW].tolist()
     one = np.ones(FEW, np.int64)
     exact = {
@@ -136,45 +139,17 @@ def streaming_cases(losses: np.ndarray, rows: np.ndarray) -> Iterator[Case]:
 
 
 def bulk_cases(losses: np.ndarray, rows: np.ndarray) -> Iterator[Case]:
-    """Many losses at once, beside what numpy does inexactly and others do exactly."""
-    double = np.random.default_rng(2).lognormal(-1, 0.5, MANY)
-    single = bulk(ExactSum, losses)
+    """Yield the cases with many losses at once, against numpy and other exact sums."""
     yield Case(
         "ExactSum, float32",
-        single,
+        bulk(ExactSum, losses),
         "np.sum(dtype=float64)",
         lambda: float(np.sum(losses, dtype=np.float64)),
         2.2,
         math.fsum(losses),
         31,
     )
-    exact = math.fsum(double)
-    yield Case(
-        "ExactSum, float64",
-        bulk(ExactSum, double),
-        "np.sum",
-        lambda: float(np.sum(double)),
-        5.0,
-        exact,
-        31,
-    )
-    if importlib.util.find_spec("xsum"):
-        import xsum
-
-        def superaccumulator() -> float:
-            accumulator = xsum.xsum_large()
-            accumulator.add(double)
-            return float(accumulator.round())
-
-        yield Case(
-            "ExactSum, float64",
-            bulk(ExactSum, double),
-            "xsum_large (C++)",
-            superaccumulator,
-            2.0,
-            exact,
-            31,
-        )
+    yield from double_cases(np.random.default_rng(2).lognormal(-1, 0.5, MANY))
     yield Case(
         "WeightedMean, float32 and int64 rows",
         bulk(WeightedMean, losses, rows),
@@ -186,8 +161,39 @@ def bulk_cases(losses: np.ndarray, rows: np.ndarray) -> Iterator[Case]:
     )
 
 
+def double_cases(values: np.ndarray) -> Iterator[Case]:
+    """Yield the cases with many float64 values at once, against numpy and `xsum`."""
+    exact = math.fsum(values)
+    yield Case(
+        "ExactSum, float64",
+        bulk(ExactSum, values),
+        "np.sum",
+        lambda: float(np.sum(values)),
+        5.0,
+        exact,
+        31,
+    )
+    if importlib.util.find_spec("xsum"):
+        import xsum
+
+        def superaccumulator() -> float:
+            accumulator = xsum.xsum_large()
+            accumulator.add(values)
+            return float(accumulator.round())
+
+        yield Case(
+            "ExactSum, float64",
+            bulk(ExactSum, values),
+            "xsum_large (C++)",
+            superaccumulator,
+            2.0,
+            exact,
+            31,
+        )
+
+
 def hard_cases() -> Iterator[Case]:
-    """Numbers of mixed sign and of wide range, beside the exact sum of the standard library."""
+    """Yield the cases of mixed signs and wide range, against `math.fsum`."""
     generator = np.random.default_rng(3)
     spread = np.ldexp(generator.normal(size=MANY // 10), generator.integers(-300, 300, MANY // 10))
     numbers = {
@@ -202,31 +208,25 @@ def hard_cases() -> Iterator[Case]:
 
 
 def measured(case: Case) -> tuple[str, ...]:
-    """One row of the table."""
+    """Measure a case; return its row of the table."""
     low, median, high = statistics.quantiles(
         ratios(case.run, case.baseline, case.rounds).tolist(), n=4
     )
     least, _, most = statistics.quantiles(
         ratios(case.baseline, case.baseline, case.rounds).tolist(), n=4
     )
-    return (
-        case.name,
-        case.against,
-        f"{median:.2f} ({low:.2f} to {high:.2f})",
-        f"{least:.2f} to {most:.2f}",
-        ""
-        if case.target is None
-        else f"≤ {case.target}: {'met' if median <= case.target else 'missed'}",
-        ""
-        if case.exact is None
-        else "yes"
-        if case.run() == case.exact
-        else f"no: {case.run()!r}, not {case.exact!r}",
-    )
+    ratio, control = f"{median:.2f} ({low:.2f} to {high:.2f})", f"{least:.2f} to {most:.2f}"
+    target = exact = ""
+    if case.target is not None:
+        target = f"≤ {case.target}: {'met' if median <= case.target else 'missed'}"
+    if case.exact is not None:
+        result = case.run()
+        exact = "yes" if result == case.exact else f"no: {result!r}, not {case.exact!r}"
+    return case.name, case.against, ratio, control, target, exact
 
 
 def peak_memory(values: np.ndarray, weights: np.ndarray | None) -> float:
-    """MiB that an exact weighted mean needs beside its input."""
+    """Return the memory in MiB that an exact weighted mean needs in addition to its input."""
     mean = WeightedMean()
     tracemalloc.start()
     mean.update_state(values, sample_weight=weights)
@@ -236,7 +236,7 @@ def peak_memory(values: np.ndarray, weights: np.ndarray | None) -> float:
 
 
 def main() -> None:
-    """Print the table, and the memory."""
+    """Print the table and the memory."""
     generator = np.random.default_rng(0)
     losses, rows = (
         generator.lognormal(-1, 0.5, MANY).astype(np.float32),
@@ -256,7 +256,7 @@ def main() -> None:
     ):
         peak = peak_memory(many, weights)
         console.print(
-            f"peak memory beside 10⁸ float32 values, {name}: {peak:.1f} MiB (target ≤ 16)"
+            f"peak memory besides 10⁸ float32 values, {name}: {peak:.1f} MiB (target ≤ 16)"
         )
 
 

@@ -1,4 +1,4 @@
-"""How long an audit takes: a run file of many batches, and ten logs of it, right and wrong.
+"""How long an audit takes: a run file of many batches with ten right and wrong logs.
 
 python -m benchmarks.auditing [--batches N] [--epochs N]
 """
@@ -18,7 +18,7 @@ from lossaudit.arithmetic.replay import replay_keras_mean
 
 
 def recorded(batches: int, epochs: int, rows: int = 32, last: int = 17) -> Recording:
-    """A run of float32 losses, the last batch of each epoch short."""
+    """Return a run of float32 losses; the last batch of each epoch is short."""
     losses = np.random.default_rng(0).lognormal(-1, 0.5, batches).astype(np.float32)
     weights = np.full(batches, float(rows))
     weights[batches // epochs - 1 :: batches // epochs] = last
@@ -27,7 +27,7 @@ def recorded(batches: int, epochs: int, rows: int = 32, last: int = 17) -> Recor
 
 
 def logs(run: Recording, epochs: int) -> dict[str, Series]:
-    """Ten logs: what Keras shows, what callbacks and loops record, and five mistakes."""
+    """Return ten logs: of Keras, of callbacks and loops, and with five mistakes."""
     train = run.find()
     assert train.weights is not None
     parts = [part.reshape(epochs, -1) for part in (train.values, train.weights)]

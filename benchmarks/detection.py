@@ -1,11 +1,10 @@
-"""How well mistakes are found and named, and how often correct logs are called wrong: on real
-Keras trainings.
+"""How many planted mistakes are found and named, and how many correct logs are called wrong.
 
     python -m benchmarks.detection [--seeds N] [--clean N] [--simulated N]
 
-Every fault of `lossaudit.testing.faults` is planted on every recorded run that can have it. Those
-that change a logged number beyond its bound, or where it stands, are to be found; what is found is
-to be named rightly. The clean runs log right numbers, each in several correct ways.
+Every fault of `lossaudit.testing.faults` is planted on every recorded Keras run that can have it.
+A fault counts if it moves a logged number, or changes one beyond its bound: it must be found and
+named. The clean runs log correct numbers in several correct ways: they must have no finding.
 """
 
 from __future__ import annotations
@@ -115,7 +114,8 @@ def diverged(seed: int) -> Recording:
     random = np.random.default_rng(seed)
     x, y = data(random, 331)
     y[[40, 300], 0] = np.nan, np.inf
-    model = dense(frozen=True)  # weights that are NaN would leave no finite loss
+    # A model that trains would have NaN weights, and no finite loss, after the first NaN.
+    model = dense(frozen=True)
     return recorded(model, x, y, batch_size=32, epochs=4)
 
 
@@ -126,9 +126,8 @@ def of_one_batch(seed: int) -> Recording:
 
 def of_unequal_epochs(seed: int) -> Recording:
     x, y = data(np.random.default_rng(seed), 331)
-    batches = tf.data.Dataset.from_tensor_slices((x, y)).batch(
-        24
-    )  # 14 batches: 10 and the 4 that are left
+    # 14 batches: epochs of 10 and of the 4 that are left.
+    batches = tf.data.Dataset.from_tensor_slices((x, y)).batch(24)
     return recorded(dense(), batches, steps_per_epoch=10, epochs=4)
 
 
@@ -152,16 +151,15 @@ def planted(runs: list[Run]) -> Iterator[tuple[str, Fault, Recording, Series]]:
         for fault in FAULTS.values():
             try:
                 log = fault.plant(recording)
-            except ZeroDivisionError:  # no batch is left to make the mistake with
+            # The run has too few batches for the mistake.
+            except ZeroDivisionError:
                 continue
-            if log is not None and len(log) and _is_another(log, recording):
+            if log is not None and len(log) and _is_wrong(log, recording):
                 yield name, fault, recording, log
 
 
-def _is_another(log: Series, recording: Recording) -> bool:
-    """Whether a mistake changed what is logged: it stands elsewhere, or a number is beyond its
-    bound.
-    """
+def _is_wrong(log: Series, recording: Recording) -> bool:
+    """Whether the mistake moved a number, or changed one beyond its bound."""
     from lossaudit.auditing.alignment import in_place
     from lossaudit.predictions.quantities import expected_of
     from lossaudit.predictions.truth import truth_about
@@ -177,7 +175,7 @@ def _is_another(log: Series, recording: Recording) -> bool:
 
 
 def verdict(fault: Fault, report: Report) -> str:
-    """What became of a planted mistake."""
+    """Classify the audit of a planted mistake."""
     named = {name for finding in report.findings for name in finding.causes}
     if report.ok:
         return "missed"
@@ -192,22 +190,22 @@ def verdict(fault: Fault, report: Report) -> str:
 
 
 def measure(runs: list[Run]) -> tuple[Counter[str], dict[tuple[str, ...], Counter[str]]]:
-    """How many mistakes had which fate, and which names each was given."""
-    fates: Counter[str] = Counter()
+    """Count the outcomes of all planted mistakes, and the names that each got."""
+    outcomes: Counter[str] = Counter()
     confusion: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
     for name, fault, recording, log in tracked(list(planted(runs)), "planted mistakes"):
         report = audit(recording, log)
-        fate = verdict(fault, report)
-        fates[fate] += 1
+        outcome = verdict(fault, report)
+        outcomes[outcome] += 1
         confusion[fault.causes].update(
-            {one for finding in report.findings for one in finding.causes} or [fate]
+            {one for finding in report.findings for one in finding.causes} or [outcome]
         )
-        if fate in ("missed", "wrong name alone", "not in the set", "unexplained", "undecidable"):
+        if not outcome.startswith("named"):
             print(
-                f"{fate}: {fault.name} on {name}: "
+                f"{outcome}: {fault.name} on {name}: "
                 f"{sorted({c for f in report.findings for c in f.causes})}"
             )
-    return fates, confusion
+    return outcomes, confusion
 
 
 SETUPS: list[dict[str, Any]] = [
@@ -219,7 +217,7 @@ SETUPS: list[dict[str, Any]] = [
 
 
 def clean(number: int) -> Iterator[tuple[str, Report]]:
-    """Correct logs of runs with random schedules, each audited."""
+    """Audit correct logs of trainings with random schedules."""
     random = np.random.default_rng(0)
     models = [dense(**setup) for setup in SETUPS]
     for index in tracked(range(number), "clean runs"):
@@ -247,9 +245,7 @@ def clean(number: int) -> Iterator[tuple[str, Report]]:
 
 
 def simulated(number: int) -> Iterator[tuple[str, Report]]:
-    """Correct logs of runs that nobody trained: losses of any size and sign, any schedule, several
-    float types.
-    """
+    """Audit correct logs of simulated runs: losses of any size and sign, any schedule."""
     random = np.random.default_rng(1)
     for index in tracked(range(number), "simulated runs"):
         size, epochs = int(random.integers(1, 65)), int(random.integers(1, 6))
@@ -268,9 +264,7 @@ def simulated(number: int) -> Iterator[tuple[str, Report]]:
 
 
 def logs_of(recording: Recording, history: dict[str, list[float]]) -> dict[str, Any]:
-    """What Keras logged, and what correct loops in Python, in numpy, and in single precision
-    would.
-    """
+    """Return the logs of Keras, and of correct loops in Python, numpy and single precision."""
     train = recording.find(tag="loss", split="train", covers="batch")
     assert train.weights is not None
     assert train.epochs is not None
@@ -299,20 +293,25 @@ def logs_of(recording: Recording, history: dict[str, list[float]]) -> dict[str, 
     }
 
 
-def main() -> None:
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--seeds", type=int, default=3, help="runs of each kind that mistakes are planted on"
+        "--seeds", type=int, default=3, help="runs of each kind to plant mistakes on"
     )
     parser.add_argument(
-        "--clean", type=int, default=1000, help="clean trainings, a second each and more"
+        "--clean", type=int, default=1000, help="clean trainings, at least a second each"
     )
     parser.add_argument(
         "--simulated", type=int, default=1000, help="clean runs without a training"
     )
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = _options()
+    # Two devices for the runs on two replicas; they must exist before TensorFlow first computes.
     tf.config.set_logical_device_configuration(
         tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
     )
@@ -321,32 +320,32 @@ def main() -> None:
         for name, make in RUNS.items()
         for seed in range(options.seeds)
     ]
-    fates, confusion = measure(runs)
-    total = sum(fates.values())
-    found = total - fates["missed"] - fates["undecidable"]
-    named = fates["named alone"] + fates["named in a set"]
+    outcomes, confusion = measure(runs)
     show(confusion)
+    summarise(outcomes, len(runs))
+    false_alarms("clean", clean(options.clean))
+    false_alarms("simulated", simulated(options.simulated))
+
+
+def summarise(outcomes: Counter[str], runs: int) -> None:
+    """Print how many planted mistakes were found and named."""
+    total = sum(outcomes.values())
+    found = total - outcomes["missed"] - outcomes["undecidable"]
+    named = outcomes["named alone"] + outcomes["named in a set"]
     causes = {name for fault in FAULTS.values() for name in fault.causes}
-    print(
-        f"{len(FAULTS)} faults of {len(causes)} causes, planted {total} times on {len(runs)} runs"
-    )
+    print(f"{len(FAULTS)} faults of {len(causes)} causes, planted {total} times on {runs} runs")
     print(
         f"found {found} of {total} ({found / total:.1%}); "
-        + ", ".join(f"{k} {n}" for k, n in fates.most_common())
+        + ", ".join(f"{k} {n}" for k, n in outcomes.most_common())
     )
     print(
-        f"named alone or within a stated set: {named / total:.1%}; a wrong name alone: "
-        f"{fates['wrong name alone']}"
+        f"named alone or in a stated set: {named / total:.1%}; only a wrong name: "
+        f"{outcomes['wrong name alone']}"
     )
-    for kind, reports in (
-        ("clean", clean(options.clean)),
-        ("simulated", simulated(options.simulated)),
-    ):
-        false_alarms(kind, reports)
 
 
 def false_alarms(kind: str, reports: Iterator[tuple[str, Report]]) -> None:
-    """How many findings correct logs were given."""
+    """Print how many findings the correct logs got."""
     runs = wrong = undecided = claims = 0
     for name, report in reports:
         runs += 1
@@ -362,7 +361,8 @@ def false_alarms(kind: str, reports: Iterator[tuple[str, Report]]) -> None:
 
 
 def show(confusion: dict[tuple[str, ...], Counter[str]]) -> None:
-    table = Table("planted", "named", title="which names planted mistakes were given")
+    """Print a table of planted causes and the names that they got."""
+    table = Table("planted", "named", title="names that planted mistakes got")
     for causes, names in sorted(confusion.items()):
         table.add_row(
             " and ".join(causes), ", ".join(f"{name} {n}" for name, n in names.most_common(6))

@@ -1,11 +1,9 @@
-"""Whether the conformance suite catches what is wrong, and passes what is right, whatever the
-seed.
+"""Whether the conformance suite catches faulty programs and passes correct ones, for many seeds.
 
     python -m benchmarks.teeth [--seeds N] [--only NAME]
 
-The faulty programs and the right ones of `tests/conformance`, each tried with so many seeds at
-default settings: the faulty ones are to be caught by the right check, the right ones to pass. With
-twenty seeds that takes half an hour.
+The programs of `tests/conformance` run with each seed at default settings. Each faulty one must
+fail the right check; each correct one must pass. With twenty seeds this takes half an hour.
 """
 
 from __future__ import annotations
@@ -30,10 +28,11 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument(
-        "--only", default="", help="lines that contain this, e.g. 'faulty loop' or 'Mean'"
+        "--only", default="", help="run only programs whose line contains this, e.g. 'faulty loop'"
     )
     options = parser.parse_args()
-    suite.SHRINKING = 0  # what is caught is not made simpler: each example of it is a training
+    # Failing examples are not simplified, because each further example is a training.
+    suite.SHRINKING = 0
     for param in FAULTY:
         label = f"faulty {param.values[0]} {param.id}"
         if options.only in label:

@@ -1,8 +1,7 @@
-"""pytest plugin: the fixture `loss_audit`, the marker `lossaudit`, options, and a report of all
-audits.
+"""pytest plugin: fixture `loss_audit`, marker `lossaudit`, options, and a report of all audits.
 
-Imports pytest and the standard library only; what a test, an option or a finding needs beyond that
-is imported when it is needed.
+It imports only pytest and the standard library; everything else is imported when a test, an option
+or a finding first needs it.
 """
 
 from __future__ import annotations
@@ -22,16 +21,13 @@ if TYPE_CHECKING:
     from lossaudit.rules.catalogue import Codes
 
 MARKER = (
-    "lossaudit(*codes, ignore=(), fail=True): the test is about rules whose code begins with one "
-    "of these: "
-    "--lossaudit-select picks it by them, and audits in it look for them only; ignore: rules that "
-    "they leave out; "
-    "fail=False: findings of loss_audit are reported and do not fail the test."
+    "lossaudit(*codes, ignore=(), fail=True): audits in the test check only rules whose codes "
+    "start with one of `codes`, and --lossaudit-select selects the test by them; ignore: prefixes "
+    "of rules to ignore; fail=False: findings of loss_audit are reported and do not fail the test."
 )
 NOTHING = (
-    "nothing to audit: loss_audit saw no training. Pass it to the training, `model.fit(..., "
-    "callbacks=[..., "
-    "loss_audit])`, or mark the test with `lossaudit(fail=False)`."
+    "nothing to audit: loss_audit saw no training. Pass it to the training, "
+    "`model.fit(..., callbacks=[..., loss_audit])`, or mark the test with `lossaudit(fail=False)`."
 )
 
 _AUDIT = pytest.StashKey["LossAudit"]()
@@ -39,32 +35,35 @@ _AUDITED = pytest.StashKey["list[Report]"]()
 _SUITE = pytest.StashKey[session.Suite]()
 
 
-class _Wish(NamedTuple):
-    """What a test asks for by its markers; of codes, ignore and fail, the closest marker that
-    gives it counts.
-    """
+class _Request(NamedTuple):
+    """The arguments of a test's markers; the closest marker that gives an argument counts."""
 
     codes: Codes = ()
     ignore: Codes = ()
     fail: bool = True
 
     @classmethod
-    def of(cls, item: pytest.Item) -> _Wish:
-        """What the markers of a test say; another argument, or a code of no rule, is an error that
-        names it.
+    def of(cls, item: pytest.Item) -> _Request:
+        """Read the markers of a test.
+
+        Raises:
+            pytest.UsageError: a marker has an unknown argument, or a prefix that matches no rule.
         """
-        wish = cls()
+        request = cls()
         for mark in reversed(list(item.iter_markers("lossaudit"))):
             unknown = mark.kwargs.keys() - {"ignore", "fail"}
-            ignore = mark.kwargs.get("ignore", wish.ignore)
+            ignore = mark.kwargs.get("ignore", request.ignore)
             if (
                 unknown
                 or isinstance(ignore, str)
                 or not all(map(_begins_a_rule, (*mark.args, *ignore)))
             ):
-                raise pytest.UsageError(f"{item.nodeid}: {_call(mark)} must be as in {MARKER}")
-            wish = cls(mark.args or wish.codes, tuple(ignore), mark.kwargs.get("fail", wish.fail))
-        return wish
+                raise pytest.UsageError(
+                    f"{item.nodeid}: {_call(mark)} must have the form {MARKER}"
+                )
+            fail = mark.kwargs.get("fail", request.fail)
+            request = cls(mark.args or request.codes, tuple(ignore), fail)
+        return request
 
 
 def _begins_a_rule(code: Any) -> bool:
@@ -82,10 +81,10 @@ def _call(mark: pytest.Mark) -> str:
 
 @pytest.fixture
 def loss_audit(request: pytest.FixtureRequest) -> LossAudit:
-    """A LossAudit for `callbacks=[..., loss_audit]`; after the test its findings fail the test.
+    """A LossAudit for `callbacks=[..., loss_audit]`; its findings fail the test at its end.
 
-    A test in which nothing was trained fails too: nothing to audit is never a pass. The marker
-    `lossaudit` says otherwise.
+    A test without any training fails too: nothing to audit is never a pass. The marker
+    `lossaudit(fail=False)` changes both.
     """
     from lossaudit.keras import LossAudit
 
@@ -96,8 +95,8 @@ def loss_audit(request: pytest.FixtureRequest) -> LossAudit:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Options, all with one prefix."""
-    group = parser.getgroup("lossaudit", "losses that were logged, and those that there were")
+    """Add the options, all with the prefix `--lossaudit-`."""
+    group = parser.getgroup("lossaudit", "audits of logged training losses")
     group.addoption(
         "--lossaudit-report",
         type=Path,
@@ -109,17 +108,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=_codes,
         default=(),
         metavar="CODES",
-        help="only these rules, e.g. LA1,LA301; a test marked lossaudit(code) runs only if its "
-        "code is among them",
+        help="check only these rules, e.g. LA1,LA301; a test marked lossaudit(code) runs only if "
+        "its code is among them",
     )
     group.addoption(
-        "--lossaudit-ignore", type=_codes, default=(), metavar="CODES", help="not these rules"
+        "--lossaudit-ignore", type=_codes, default=(), metavar="CODES", help="ignore these rules"
     )
     group.addoption(
         "--lossaudit-max-examples",
         type=_count,
         metavar="N",
-        help="examples of each conformance test",
+        help="number of examples for each conformance test",
     )
 
 
@@ -129,12 +128,12 @@ def _codes(text: str) -> Codes:
 
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"{text!r} must be a whole number above zero")
+        raise ArgumentTypeError(f"{text!r} must be a positive integer")
     return int(text)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker, refuse options that mean nothing, and begin the suite."""
+    """Register the marker, validate the options, and begin the suite."""
     config.addinivalue_line("markers", MARKER)
     select, ignore = config.getoption("lossaudit_select"), config.getoption("lossaudit_ignore")
     _refuse_unknown(select, ignore)
@@ -162,77 +161,80 @@ def _refuse_unknown(select: Codes, ignore: Codes) -> None:
 
 
 def _refuse_suffix(path: Path) -> None:
-    from lossaudit.testing.session_report import suffixes
+    from lossaudit.testing.session_report import SUFFIXES
 
-    if path.suffix not in suffixes():
+    if path.suffix not in SUFFIXES:
         raise pytest.UsageError(
-            f"--lossaudit-report={path}: the name must end in {' or '.join(suffixes())}"
+            f"--lossaudit-report={path}: the name must end in {', '.join(SUFFIXES)}"
         )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests about rules that were not asked for."""
+    """Deselect the tests whose rules are not selected."""
     select, ignore = config.getoption("lossaudit_select"), config.getoption("lossaudit_ignore")
     if not select and not ignore:
         return
     from lossaudit.rules.catalogue import wanted
 
-    kept = [item for item in items if wanted(_Wish.of(item).codes, select, ignore)]
-    left_out = set(items).difference(kept)
-    config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+    kept = [item for item in items if wanted(_Request.of(item).codes, select, ignore)]
+    deselected = set(items).difference(kept)
+    config.hook.pytest_deselected(items=[item for item in items if item in deselected])
     items[:] = kept
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Let the audits of the test look for what its markers and the options ask."""
+    """Set the rules that audits in the test check, from its markers and the options."""
     try:
-        wish = _Wish.of(item)
+        request = _Request.of(item)
     except pytest.UsageError as error:
         pytest.fail(str(error), pytrace=False)
     suite = item.config.stash[_SUITE]
     from lossaudit.rules.catalogue import narrowed
 
-    suite.select = narrowed(wish.codes, item.config.getoption("lossaudit_select"))
-    suite.ignore = (*wish.ignore, *item.config.getoption("lossaudit_ignore"))
+    suite.select = narrowed(request.codes, item.config.getoption("lossaudit_select"))
+    suite.ignore = (*request.ignore, *item.config.getoption("lossaudit_ignore"))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Judge what `loss_audit` saw, as the last assertion of the test; of a check that fails, show
-    what it says.
+    """Judge the audits of `loss_audit` after the test body, as its last assertion.
+
+    A failed conformance check shows its message instead of a traceback.
     """
     try:
         outcome = yield
     except BaseException as error:
-        _show(item, _heard(item, ended=False))
-        says = getattr(error, "lossaudit_says", None)
-        if says is None:
+        _show(item, _report_of(item, ended=False))
+        # An attribute instead of a class: the plugin must not import the conformance suites.
+        message = getattr(error, "lossaudit_message", None)
+        if message is None:
             raise
-        raise pytest.fail.Exception(says, pytrace=False) from None
-    report = _heard(item, ended=True)
-    if report is not None and not report.ok and _Wish.of(item).fail:
+        raise pytest.fail.Exception(message, pytrace=False) from None
+    report = _report_of(item, ended=True)
+    if report is not None and not report.ok and _Request.of(item).fail:
         pytest.fail(str(report) if report.findings or report.verdicts else NOTHING, pytrace=False)
     _show(item, report)
     return outcome
 
 
-def _heard(item: pytest.Item, *, ended: bool) -> Report | None:
-    """The audit of a test that has one; None of a test that did not come to train."""
+def _report_of(item: pytest.Item, *, ended: bool) -> Report | None:
+    """Record and return the audits of the fixture; None if it is unused.
+
+    Also None if the test failed (`ended` is False) before any training.
+    """
     audit = item.stash.get(_AUDIT, None)
     if audit is None or not (ended or audit.reports):
         return None
     from lossaudit.report.report import Report
 
     report = Report.joined(audit.reports) if audit.reports else Report()
-    item.config.stash[_SUITE].hear(report)
+    item.config.stash[_SUITE].record(report)
     return report
 
 
 def _show(item: pytest.Item, report: Report | None) -> None:
-    """Put a report beside the test's captured output; where it is the failure itself, it is shown
-    as that.
-    """
+    """Add a report to the sections of captured output."""
     if report is not None:
         item.add_report_section("call", "lossaudit", str(report))
 
@@ -241,18 +243,19 @@ def _show(item: pytest.Item, report: Report | None) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Send the audits with the report of the test: a worker of xdist has no other way, and JUnit
-    reads properties.
+    """Attach the audits to the report of the test.
+
+    A worker of xdist sends nothing but test reports, and JUnit files read their properties.
     """
     report = yield
-    heard = item.config.stash[_SUITE].take(failed=call.excinfo is not None)
+    audits = item.config.stash[_SUITE].drain(failed=call.excinfo is not None)
     if call.when == "setup":
         item.stash[_AUDITED] = []
-    if heard:
-        item.stash[_AUDITED] += heard
+    if audits:
+        item.stash[_AUDITED] += audits
         _set_properties(item)
         report.user_properties = list(item.user_properties)
-        report.lossaudit = [one.to_json() for one in heard]  # type: ignore[attr-defined]
+        report.lossaudit = [one.to_json() for one in audits]  # type: ignore[attr-defined]
     return report
 
 
@@ -271,12 +274,13 @@ def _set_properties(item: pytest.Item) -> None:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Collect what was audited, here or in a worker."""
+    """Collect the audits of a test that ran here or in a worker."""
     suite = session.running()
     if suite is None:
         return
     if report.when == "setup":
-        suite.audits.pop(report.nodeid, None)  # a test that runs again counts once
+        # A test that is rerun counts once.
+        suite.audits.pop(report.nodeid, None)
     if sent := getattr(report, "lossaudit", None):
         from lossaudit.report.report import Report
 
@@ -291,9 +295,7 @@ def _audited(config: pytest.Config) -> dict[str, Report]:
 
 
 def _report_path(config: pytest.Config) -> Path | None:
-    """Where to write the audits; None if nobody asked, and in the workers of xdist, which send
-    theirs.
-    """
+    """Return where to write the audits; None without the option and in workers of xdist."""
     if hasattr(config, "workerinput") or config.getoption("collectonly"):
         return None
     path: Path | None = config.getoption("lossaudit_report")
@@ -301,7 +303,7 @@ def _report_path(config: pytest.Config) -> Path | None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the file of all audits."""
+    """Write all audits to the file of `--lossaudit-report`."""
     path = _report_path(session.config)
     if path is None:
         return
@@ -316,8 +318,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """One line for each test that is not all right, and the total; nothing if nothing was audited
-    and nobody asked.
+    """Print a line for each test with a wrong or undecidable audit, and the total.
+
+    Nothing is printed if nothing was audited and no report file was requested.
     """
     path = _report_path(config)
     if path is None and not config.stash[_SUITE].audits:

@@ -1,10 +1,9 @@
-"""For tests of one's own: assertions, conformance suites, strategies, planted mistakes, and
-trainings that are known.
+"""Tools for users' own tests: assertions, conformance suites, strategies, planted mistakes.
 
-`assert_faithful` asserts that logged numbers are the losses that there were. `conformance` makes a
-class of tests for a callback, an accumulator or a loop; `parametrize_with_checks` and `run_checks`
-try the same without a class and without pytest, and `Subject` says what is tested. Hypothesis,
-Keras and pytest are imported when they are first needed.
+`assert_faithful` asserts that logged numbers are the true losses. `conformance` makes a class of
+tests for a callback, an accumulator or a loop. `parametrize_with_checks` runs the same checks in a
+test function, `run_checks` without pytest; a `Subject` says what they test. Hypothesis, Keras and
+pytest are imported when they are first needed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""assert_faithful(): logged numbers are what they are said to be, as an assertion of a test."""
+"""assert_faithful: asserts in a test that logged numbers are the true losses."""
 
 from __future__ import annotations
 
@@ -19,17 +19,15 @@ from lossaudit.rules.catalogue import codes_of
 from lossaudit.testing import session
 
 _SHOWN = 3
-"""Numbers that are shown beside what they should be; the report has the first wrong one in any
-case.
-"""
+"""How many wrong numbers the message compares with the expected ones."""
 
 
 class Recorded(Protocol):
-    """What has a recording: `LossRecorder`, `LossAudit`, `Recorder`, the fixture `loss_audit`."""
+    """Has a recording: `LossRecorder`, `LossAudit`, `Recorder`, the fixture `loss_audit`."""
 
     @property
     def recording(self) -> Recording:
-        """The truth."""
+        """The true batch losses."""
 
 
 def assert_faithful(
@@ -42,29 +40,29 @@ def assert_faithful(
     select: Iterable[str] = (),
     ignore: Iterable[str] = (),
 ) -> Report:
-    """Assert that logged numbers are the losses that there were.
+    """Assert that logged numbers are the true losses.
 
     Args:
         logged: the numbers, shape (n,); or a Series, a Recording, or a mapping of names to
-            numbers, which say themselves what they are.
-        truth: a recording of the true batch losses, or what has one.
-        covers: what each number covers: `"batch"` (if not given), `"epoch_so_far"` or `"epoch"`.
-        split: the split that they are from; `"train"` if not given.
-        tag: what they are called; `"loss"` if not given.
-        select: beginnings of the rule codes to look for; those of the test's marker and options if
+            numbers, which state themselves what they cover.
+        truth: a recording of the true batch losses, or an object with such a `recording`.
+        covers: what each number covers: `"batch"` (default), `"epoch_so_far"` or `"epoch"`.
+        split: the split of the numbers; default `"train"`.
+        tag: the name of the loss; default `"loss"`.
+        select: prefixes of the rule codes to check; those of the test's marker and options if
             empty.
-        ignore: beginnings of the rule codes to leave out, beside those of the test's marker and
+        ignore: prefixes of rule codes to ignore, in addition to those of the test's marker and
             options.
 
     Returns:
         The report, in which nothing is wrong or undecidable.
 
     Raises:
-        AuditError: an AssertionError with the report as its message, and the first numbers that
+        AuditError: an AssertionError; its message is the report and the first numbers that
             differ.
-        TypeError: `covers`, `split` or `tag` was given for what says it itself, or `truth` has no
-            recording.
-        ValueError: no rule begins with a code of `select` or `ignore`.
+        TypeError: `covers`, `split` or `tag` was given for a Series, a Recording or a mapping, or
+            `truth` has no recording.
+        ValueError: a prefix in `select` or `ignore` matches no rule.
 
     >>> truth = Recording([Series([1.0, 2.0, 9.0], weights=[4, 4, 2], epochs=[0, 0, 0])])
     >>> assert_faithful([1.0, 2.0, 9.0], truth, covers="batch").ok
@@ -76,9 +74,9 @@ def assert_faithful(
     claims = _claims(logged, {"covers": covers, "split": split, "tag": tag})
     wanted, unwanted = codes_of(select) or suite.select, (*suite.ignore, *codes_of(ignore))
     report = audit(recording, claims, select=wanted, ignore=unwanted)
-    suite.hear(report, raised=not report.ok)
+    suite.record(report, raised=not report.ok)
     if not report.ok:
-        raise AuditError("\n".join([str(report), *_compared(claims, recording)]))
+        raise AuditError("\n".join([str(report), *_differences(claims, recording)]))
     return report
 
 
@@ -86,29 +84,29 @@ def _recording(truth: Any) -> Recording:
     recording = truth if isinstance(truth, Recording) else getattr(truth, "recording", None)
     if not isinstance(recording, Recording):
         raise TypeError(
-            f"truth must be a Recording or have one, not {type(truth).__name__}: {truth!r:.80}"
+            f"truth={truth!r:.80} must be a Recording or have one, not {type(truth).__name__}"
         )
     return recording
 
 
 def _claims(logged: Any, given: dict[str, str | None]) -> Series | Recording | Mapping[str, Any]:
-    """The claims; plain numbers become a series of what was given."""
-    said = {name: value for name, value in given.items() if value is not None}
+    """Return the claims; plain numbers become a series with the given arguments."""
+    arguments = {name: value for name, value in given.items() if value is not None}
     if not isinstance(logged, (Series, Recording, Mapping)):
-        return Series(np.asarray(_numbers(logged)), origin="logged", **said)  # type: ignore[arg-type]
-    if said:
-        arguments = ", ".join(f"{name}={value!r}" for name, value in said.items())
-        raise TypeError(f"{arguments}: a {type(logged).__name__} says itself what its numbers are")
+        return Series(np.asarray(_numbers(logged)), origin="logged", **arguments)  # type: ignore[arg-type]
+    if arguments:
+        text = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+        raise TypeError(f"{text} cannot be given for a {type(logged).__name__}, which has its own")
     return logged
 
 
 def _numbers(logged: Iterable[float]) -> list[float]:
-    """The numbers of a list, an array, or an iterable; one that was not logged, None, is NaN."""
+    """Return the numbers of an iterable; None, a number that was not logged, becomes NaN."""
     return [np.nan if one is None else float(one) for one in logged]
 
 
-def _compared(claims: Any, recording: Recording) -> Iterator[str]:
-    """The first numbers of a series that differ from what they should be, side by side."""
+def _differences(claims: Any, recording: Recording) -> Iterator[str]:
+    """Lines with the first numbers of a series that differ from the expected ones."""
     about = (
         truth_about(recording, claims.tag, claims.split, claims.dtype)
         if isinstance(claims, Series)
@@ -121,8 +119,9 @@ def _compared(claims: Any, recording: Recording) -> Iterator[str]:
     placed = rows != NOWHERE
     differ = np.flatnonzero(placed & ~agreeing(claims, expected, rows))
     if len(differ):
-        numbers = "numbers" if placed.all() else "numbers that have a counterpart"
-        yield f"{len(differ)} of {placed.sum()} {numbers} differ{', the first' if len(differ) > _SHOWN else ''}:"
+        numbers = "numbers" if placed.all() else "numbers with a counterpart"
+        first = ", the first" if len(differ) > _SHOWN else ""
+        yield f"{len(differ)} of {placed.sum()} {numbers} differ{first}:"
     for at in differ[:_SHOWN]:
         row = rows[at]
         step = "" if claims.steps is None else f", step {claims.steps[at]}"

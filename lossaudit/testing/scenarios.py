@@ -1,9 +1,9 @@
-"""Scenarios: small real trainings in which Keras logs wrong numbers, in some versions or in all.
+"""Scenarios: small real trainings in which some or all versions of Keras log wrong numbers.
 
 Each trains a frozen model on the same ten rows, in batches of 4, 4 and 2 whose losses are 1, 2 and
-9: the mean is 3.0, and counting batches alike gives 4.0. A scenario is a function of a callback
-that records, and returns what was logged. Those on replicas need two devices, which
-`use_two_replicas` makes before TensorFlow first computes anything.
+9: their mean over the rows is 3.0, and the unweighted mean of the batches is 4.0. A scenario is a
+function that takes a recording callback and returns what was logged. Scenarios with replicas need
+two devices: call `use_two_replicas` before TensorFlow first computes anything.
 """
 
 from __future__ import annotations
@@ -26,37 +26,35 @@ BATCH_LOSSES, ROWS = (1.0, 2.0, 9.0), (4, 4, 2)
 EPOCHS = 2
 
 Logs = dict[str, Any]
-"""What was logged: the keys of History, and "batches", what a callback got after each batch."""
+"""The logged numbers: the keys of History, and "batches", the batch logs of a callback."""
 
 SCENARIOS: dict[str, Callable[[Any], Logs]] = {}
 
 
 def scenario(function: Callable[[Any], Logs]) -> Callable[[Any], Logs]:
-    """Register a scenario under its function's name."""
+    """Register a scenario under the name of its function."""
     SCENARIOS[function.__name__] = function
     return function
 
 
 class BatchLogs(keras.callbacks.Callback):
-    """Keeps what Keras hands a callback after each batch, which is the mean of the epoch so far."""
+    """Records the loss in the batch logs, which is the mean of the epoch so far."""
 
     def __init__(self) -> None:
         super().__init__()
         self.running_mean_of_loss: list[float] = []
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Keep the loss."""
+        """Record the loss."""
         self.running_mean_of_loss.append(float((logs or {})["loss"]))
 
 
 class RawStep(keras.Sequential):
-    """A `train_step` that returns the loss of the batch as `compute_loss` made it, and updates no
-    mean.
-    """
+    """Has a `train_step` that returns the raw loss of `compute_loss` and updates no metric."""
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """Train on one batch."""
-        # These are about Keras on TensorFlow, and the others go without it
+        # Only the scenarios of raw training steps need TensorFlow.
         import tensorflow as tf
 
         x, y = data
@@ -67,12 +65,12 @@ class RawStep(keras.Sequential):
         return {"loss": loss}
 
     def loss_of(self, x: Any, y: Any) -> Any:
-        """The loss of a batch."""
+        """Return the loss of a batch."""
         return self.compute_loss(x=x, y=y, y_pred=self(x, training=True))
 
 
 class RawStepWithMore(RawStep):
-    """The same with a further key."""
+    """Also returns another key."""
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """Train on one batch."""
@@ -80,53 +78,53 @@ class RawStepWithMore(RawStep):
 
 
 class RawStepOfItsOwn(RawStep):
-    """The same with a loss that it forms itself, of which nothing in Keras hears."""
+    """Computes the loss itself, without `compute_loss`."""
 
     def loss_of(self, x: Any, y: Any) -> Any:
-        """The loss of a batch."""
+        """Return the loss of a batch."""
         return keras.ops.mean(keras.ops.abs(self(x, training=True) - y))
 
 
 class EvaluateAfter(keras.callbacks.Callback):
-    """Evaluates after one batch of every epoch, on ten rows whose loss is 100."""
+    """Evaluates after one batch of each epoch, on ten rows with a loss of 100."""
 
     def __init__(self, batch: int) -> None:
         super().__init__()
         self.batch = batch
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Evaluate."""
+        """Evaluate after the given batch."""
         if batch == self.batch:
             self.model.evaluate(X, np.full_like(Y, 100.0), batch_size=10, verbose=0)
 
 
 @scenario
 def plain_fit(recorder: Any) -> Logs:
-    """`fit` with validation on the same rows."""
+    """Train by `fit` with validation on the same rows."""
     return trained(frozen(), recorder, validation_data=(X, Y), validation_batch_size=4)
 
 
 @scenario
 def raw_train_step(recorder: Any) -> Logs:
-    """A `train_step` that returns a raw loss."""
+    """Train with a `train_step` that returns a raw loss."""
     return trained(frozen(RawStep), recorder, [])
 
 
 @scenario
 def raw_train_step_with_more_keys(recorder: Any) -> Logs:
-    """A `train_step` that returns a raw loss and something else."""
+    """Train with a `train_step` that returns a raw loss and another key."""
     return trained(frozen(RawStepWithMore), recorder, [])
 
 
 @scenario
 def raw_train_step_with_its_own_loss(recorder: Any) -> Logs:
-    """A `train_step` whose loss Keras never sees."""
+    """Train with a `train_step` that computes its loss without Keras."""
     return trained(frozen(RawStepOfItsOwn), recorder, [])
 
 
 @scenario
 def two_outputs(recorder: Any) -> Logs:
-    """Two outputs of the same loss with weights 1 and 10."""
+    """Train two outputs with the same loss and the loss weights 1 and 10."""
     inputs = keras.Input((1,))
     dense = {
         name: keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros", name=name)
@@ -141,61 +139,61 @@ def two_outputs(recorder: Any) -> Logs:
 
 @scenario
 def evaluate_in_a_batch_hook(recorder: Any) -> Logs:
-    """`evaluate` after the second of three batches."""
+    """Call `evaluate` after the second of three batches."""
     return trained(frozen(), recorder, [EvaluateAfter(1), BatchLogs()])
 
 
 @scenario
 def evaluate_after_the_last_batch(recorder: Any) -> Logs:
-    """`evaluate` in the hook of the last batch, after which Keras reads the mean of the epoch."""
+    """Call `evaluate` after the last batch, just before Keras reads the mean of the epoch."""
     return trained(frozen(), recorder, [EvaluateAfter(2)])
 
 
 @scenario
 def metric_named_loss(recorder: Any) -> Logs:
-    """A metric that has the name of the total."""
+    """Train with a metric that is named "loss"."""
     return trained(frozen(metrics=[keras.metrics.MeanSquaredError(name="loss")]), recorder)
 
 
 @scenario
 def several_steps_per_execution(recorder: Any) -> Logs:
-    """Ten batches of one row in executions of four."""
+    """Train on ten batches of one row, four steps per execution."""
     return trained(frozen(steps_per_execution=4), recorder, [], batch_size=1)
 
 
 @scenario
 def unreduced_loss(recorder: Any) -> Logs:
-    """A loss that is not reduced, on one device."""
+    """Train with an unreduced loss on one device."""
     return trained(frozen(loss=keras.losses.MeanAbsoluteError(reduction="none")), recorder)
 
 
 @scenario
 def on_replicas(recorder: Any) -> Logs:
-    """Two replicas, which share every batch evenly."""
+    """Train on two replicas that get equal shares of every batch."""
     return trained(on_two_replicas(), recorder)
 
 
 @scenario
 def on_replicas_with_an_odd_row(recorder: Any) -> Logs:
-    """Two replicas, of which one has no row of the last batch."""
+    """Train on two replicas; the second gets no row of the last batch."""
     return trained(on_two_replicas(), recorder, x=X[:9], y=Y[:9])
 
 
 @scenario
 def on_replicas_unreduced(recorder: Any) -> Logs:
-    """A loss that is not reduced, on two replicas."""
+    """Train with an unreduced loss on two replicas."""
     return trained(on_two_replicas(keras.losses.MeanAbsoluteError(reduction="none")), recorder)
 
 
 @scenario
 def on_replicas_summed(recorder: Any) -> Logs:
-    """A loss that is summed over the rows of a batch, on two replicas."""
+    """Train with a loss that is summed over the rows, on two replicas."""
     return trained(on_two_replicas(keras.losses.MeanAbsoluteError(reduction="sum")), recorder)
 
 
 @scenario
 def on_replicas_for_long(recorder: Any) -> Logs:
-    """Two replicas, and 150 batches in an epoch."""
+    """Train on two replicas, 150 batches in each epoch."""
     return trained(
         on_two_replicas(), recorder, [], x=np.tile(X, (30, 1)), y=np.tile(Y, (30, 1)), batch_size=2
     )
@@ -203,8 +201,9 @@ def on_replicas_for_long(recorder: Any) -> Logs:
 
 @scenario
 def tensorboard_every_second_batch(recorder: Any) -> Logs:
-    """`TensorBoard(update_freq=2)` over four epochs of three batches; "event_file" is what it
-    wrote of the epochs.
+    """Train with `TensorBoard(update_freq=2)`, four epochs of three batches.
+
+    The key "event_file" of the logs has the epoch losses of its event file.
     """
     with tempfile.TemporaryDirectory() as folder:
         writer = keras.callbacks.TensorBoard(folder, update_freq=2, write_graph=False)
@@ -213,7 +212,7 @@ def tensorboard_every_second_batch(recorder: Any) -> Logs:
 
 
 def frozen(kind: type = keras.Sequential, loss: Any = "mae", **compiled: Any) -> Any:
-    """A compiled model whose output is 0 and stays 0, so that a row's loss is its target."""
+    """Return a compiled model whose output stays 0, so that the loss of a row is its target."""
     dense = keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")
     model = kind([keras.Input((1,)), dense])
     model.compile(keras.optimizers.SGD(0.0), loss, **compiled)
@@ -223,7 +222,7 @@ def frozen(kind: type = keras.Sequential, loss: Any = "mae", **compiled: Any) ->
 def trained(
     model: Any, recorder: Any, callbacks: list[Any] | None = None, **arguments: Any
 ) -> Logs:
-    """Train two epochs in the order of the rows, and return what was logged."""
+    """Train two epochs in the order of the rows; return what was logged."""
     others = [BatchLogs()] if callbacks is None else callbacks
     arguments = {
         "x": X,
@@ -234,9 +233,8 @@ def trained(
         "verbose": 0,
     } | arguments
     with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", "Your input ran out of data"
-        )  # Keras 3.6 and older, of its own executions
+        # Keras 3.6 and older warn although all data were used, with several steps per execution.
+        warnings.filterwarnings("ignore", "Your input ran out of data")
         history = model.fit(
             **arguments, callbacks=[*others, *([recorder] if recorder else [])]
         ).history
@@ -246,7 +244,7 @@ def trained(
 
 
 def use_two_replicas() -> None:
-    """Make two devices of the one processor; before TensorFlow first computes anything."""
+    """Split the CPU into two devices; call it before TensorFlow first computes anything."""
     import tensorflow as tf
 
     (processor,) = tf.config.list_physical_devices("CPU")
@@ -256,7 +254,7 @@ def use_two_replicas() -> None:
 
 
 def on_two_replicas(loss: Any = "mae") -> Any:
-    """A frozen model on two replicas."""
+    """Return a frozen model on two replicas."""
     import tensorflow as tf
 
     with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
@@ -264,7 +262,7 @@ def on_two_replicas(loss: Any = "mae") -> Any:
 
 
 def epochs_in(folder: Path) -> Recording:
-    """The series `epoch_loss` of an event file of TensorBoard's callback."""
+    """Read the series `epoch_loss` from an event file of the TensorBoard callback."""
     found = dict(scalars_in(folder)["epoch_loss"])
     epochs = sorted(found)
     return Recording(
@@ -280,9 +278,7 @@ def epochs_in(folder: Path) -> Recording:
 
 
 def scalars_in(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    """Steps and values of every tag of the event files in a folder, in the order in which they
-    were written.
-    """
+    """Read steps and values of every loss from the event files in a folder, in file order."""
     import tensorflow as tf
 
     found: dict[str, list[tuple[int, float]]] = {}

@@ -1,12 +1,10 @@
-"""Schedule and Updates: what is trained on, or added up, of which every true number is known
-without a recorder.
+"""Schedule and Updates: trainings and updates whose true losses are computed without a recorder.
 
-The losses of a schedule are those of a model with one weight k, which starts at 0: a row with
-target y has the loss
-|y - k - 1| in training and |y - k| in evaluation, times its sample weight, and each batch adds a penalty of k/8. All
-targets lie beyond k, so that each step moves k by a known amount. Targets, weights, numbers of
-rows and learning rate are such that every loss and every k is a float32 exactly: what is computed
-here in float64 is what any correct program gets, to the last bit.
+A schedule trains a model with one weight k, which starts at 0. A row with target y has the loss
+|y - k - 1| in training and |y - k| in evaluation, times its sample weight; each batch adds a
+penalty of k/8. All targets are larger than k, so each step moves k by a known amount. Targets,
+weights, row counts and learning rate are chosen such that every loss and every k is exactly a
+float32: a correct program gets the numbers that are computed here in float64, bit for bit.
 """
 
 from __future__ import annotations
@@ -25,24 +23,24 @@ from lossaudit.recording.series import Series
 
 LEARNING_RATE, PENALTY, TRAINING_OFFSET = 2.0**-6, 2.0**-3, 1.0
 MOST_ROWS, MOST_STEPS = 16, 64
-"""Rows of a batch, and steps of a training, up to which every number is exact."""
+"""Largest batch size and number of steps for which every number is exact."""
 
 
 @dataclass(frozen=True)
 class Updates:
-    """Updates of an accumulator: the losses of batches, and the rows of each."""
+    """Updates of an accumulator: the losses and the rows of batches."""
 
     values: tuple[float, ...]
     weights: tuple[int, ...]
 
     @property
     def pairs(self) -> list[tuple[float, int]]:
-        """Value and weight of each update."""
+        """The value and the weight of each update."""
         return list(zip(self.values, self.weights, strict=True))
 
     @property
     def recording(self) -> Recording:
-        """The batches of one epoch."""
+        """The updates as the batches of one epoch."""
         epochs = np.zeros(len(self.values), int)
         return Recording(
             [Series(self.values, weights=self.weights, epochs=epochs, steps=range(len(epochs)))]
@@ -51,21 +49,19 @@ class Updates:
 
 @dataclass(frozen=True, repr=False)
 class Schedule:
-    """A training: how many rows, in what batches, for how long, and what happens on the way.
+    """A training: its data, batches and epochs, and what happens in it.
 
     Args:
-        rows: rows to train on in each epoch; with those of the last batch, each batch has 1, 2, 4,
-            8 or 16 of them.
-        batch_size: rows of a batch; the last one has what is left.
-        epochs: how many epochs.
+        rows: training rows in each epoch; every batch, also the last, must have 1, 2, 4, 8 or 16.
+        batch_size: rows of a batch; the last one has the remaining rows.
+        epochs: number of epochs.
         validation_rows: rows to evaluate after each epoch.
         weighted: whether rows have sample weights: 0, 1 or 2.
         steps_per_execution: batches for each call of the batch hooks.
-        odd: (batch, target): the first row of that batch has a target that is NaN or infinite, in
+        odd: (batch, target): the first row of that batch has this target, NaN or infinite, in
             every epoch.
-        stop: the step after which the training is told to stop; none of those steps of which
-            several are executed.
-        seed: what targets and sample weights are drawn with.
+        stop: the step after which the training is stopped; only with one step per execution.
+        seed: seed of the targets and sample weights.
 
     Raises:
         ValueError: a batch has another number of rows, or there are more than 64 steps.
@@ -85,12 +81,13 @@ class Schedule:
         for size in {*self.sizes, *sizes_of(self.validation_rows, self.batch_size)}:
             if size > MOST_ROWS or size & (size - 1):
                 raise ValueError(
-                    f"{self!r} has a batch of {size} rows, but the losses of 1, 2, 4, 8 or 16 are "
-                    "exact"
+                    f"{self!r} has a batch of {size} rows, but only the losses of 1, 2, 4, 8 or "
+                    "16 rows are exact"
                 )
         if len(self.sizes) * self.epochs > MOST_STEPS:
             raise ValueError(
-                f"{self!r} has {len(self.sizes) * self.epochs} steps, but {MOST_STEPS} are exact"
+                f"{self!r} has {len(self.sizes) * self.epochs} steps, more than the {MOST_STEPS} "
+                "that are exact"
             )
 
     @property
@@ -100,7 +97,7 @@ class Schedule:
 
     @property
     def executions(self) -> list[int]:
-        """The last batch of each execution, by its index in the epoch."""
+        """The index in the epoch of the last batch of each execution."""
         last = len(self.sizes) - 1
         return [
             min(first + self.steps_per_execution - 1, last)
@@ -108,7 +105,7 @@ class Schedule:
         ]
 
     def rows_of(self, split: Split) -> tuple[Floats, Floats | None]:
-        """Targets and sample weights of a split, each of shape (rows,)."""
+        """Return targets and sample weights of a split, each of shape (rows,)."""
         number = self.rows if split == "train" else self.validation_rows
         random = np.random.default_rng([self.seed, split == "train"])
         targets = 4 + random.integers(0, 64, number) / 2
@@ -129,34 +126,32 @@ class Schedule:
         return f"Schedule({', '.join(f'{name}={value!r}' for name, value in given)})"
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        """How Hypothesis prints it."""
+        """Print it for Hypothesis, as the call that makes it."""
         printer.text(repr(self))
 
     def __str__(self) -> str:
         sizes = ", ".join(map(str, self.sizes))
-        said = [
+        parts = [
             f"{self.rows} rows in batches of {sizes}",
             f"{self.epochs} epoch{'s' if self.epochs > 1 else ''}",
         ]
         if self.validation_rows:
             validation = ", ".join(map(str, sizes_of(self.validation_rows, self.batch_size)))
-            said.append(f"validation on {self.validation_rows} rows in batches of {validation}")
+            parts.append(f"validation on {self.validation_rows} rows in batches of {validation}")
         if self.weighted:
-            said.append("sample weights 0, 1 and 2")
+            parts.append("sample weights 0, 1 and 2")
         if self.steps_per_execution > 1:
-            said.append(f"steps_per_execution={self.steps_per_execution}")
+            parts.append(f"steps_per_execution={self.steps_per_execution}")
         if self.odd is not None:
-            said.append(f"a loss of {self.odd[1]} in batch {self.odd[0]}")
+            parts.append(f"a loss of {self.odd[1]} in batch {self.odd[0]}")
         if self.stop is not None:
-            said.append(f"stopped after step {self.stop}")
-        return "; ".join(said)
+            parts.append(f"stopped after step {self.stop}")
+        return "; ".join(parts)
 
 
 @dataclass(frozen=True)
 class ScheduleOutcome:
-    """What a training does: its true losses, the weight of the model after it, and the steps that
-    it took.
-    """
+    """The outcome of a training: its true losses, the final weight, and the number of steps."""
 
     recording: Recording
     weight: float
@@ -164,15 +159,20 @@ class ScheduleOutcome:
 
 
 def sizes_of(rows: int, batch_size: int) -> list[int]:
-    """Rows of each batch."""
+    """Return the rows of each batch."""
     return [min(batch_size, rows - start) for start in range(0, rows, batch_size)]
 
 
 def outcome(
     schedule: Schedule, weight: float = 0.0, first_epoch: int = 0, penalised: bool = True
 ) -> ScheduleOutcome:
-    """What one `fit` of a schedule does with a model of this weight, beginning with an epoch;
-    without its penalty.
+    """Compute the outcome of one `fit` of a schedule.
+
+    Args:
+        schedule: the training.
+        weight: the weight of the model before it.
+        first_epoch: the epoch with which it begins.
+        penalised: whether the training minimises the penalty; the losses always have it.
     """
     train, validation = _Losses("train"), _Losses("validation")
     data, held_out = _batches(schedule, "train"), _batches(schedule, "validation")
@@ -227,9 +227,7 @@ class _Losses:
 
 
 def _slope(targets: Floats, weights: Floats, weight: float) -> float:
-    """How fast the loss of a batch, without its penalty, falls as the weight grows; NaN where a
-    loss is.
-    """
+    """Return minus the derivative of a batch loss without penalty by the weight; may be NaN."""
     return float(np.mean(np.sign(targets - weight - TRAINING_OFFSET) * weights))
 
 

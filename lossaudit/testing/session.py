@@ -1,8 +1,8 @@
-"""Suite: what a run of tests asks of every audit in it, and what was audited.
+"""Suite: the settings and the audits of a test run.
 
-A test runner begins a suite and ends it; `lossaudit.testing` reads it here, so that neither needs
-the other. The pytest plugin is the one runner there is. Every run of pytest imports this module:
-it is to cost nothing.
+The pytest plugin begins and ends a suite, and `lossaudit.testing` reads the running one here: so
+neither imports the other. Every run of pytest imports this module, so it imports only the standard
+library.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 class Suite:
-    """A run of tests.
+    """The settings and the audits of a test run.
 
     Args:
-        select: beginnings of the rule codes that the current test looks for; all if empty.
-        ignore: beginnings of the rule codes that it leaves out.
-        max_examples: how many examples a property test may take; None where nobody asked.
+        select: prefixes of the rule codes that the current test checks; all if empty.
+        ignore: prefixes of the rule codes that it ignores.
+        max_examples: number of examples for each property test; None uses the test's own.
     """
 
     def __init__(
@@ -28,35 +28,37 @@ class Suite:
     ) -> None:
         self.select, self.ignore, self.max_examples = select, ignore, max_examples
         self.audits: dict[str, list[Report]] = {}
-        """What was audited in each test, by the name of the test."""
-        self._heard: list[tuple[Report, bool]] = []
+        """The audits of each test, by its node id."""
+        self._recorded: list[tuple[Report, bool]] = []
 
-    def hear(self, report: Report, *, raised: bool = False) -> None:
-        """Remember an audit of the current test, and whether it raised."""
-        self._heard.append((report, raised))
+    def record(self, report: Report, *, raised: bool = False) -> None:
+        """Add an audit of the current test; `raised` if it raised its findings as an error."""
+        self._recorded.append((report, raised))
 
-    def take(self, *, failed: bool) -> list[Report]:
-        """The audits that were heard since the last time; one that raised in a test that passed
-        was expected to.
+    def drain(self, *, failed: bool) -> list[Report]:
+        """Return and clear the audits recorded since the last call.
+
+        An audit that raised in a test that passed was expected to (`pytest.raises`) and is
+        dropped.
         """
-        heard, self._heard = self._heard, []
-        return [report for report, raised in heard if failed or not raised]
+        recorded, self._recorded = self._recorded, []
+        return [report for report, raised in recorded if failed or not raised]
 
 
 _running: list[Suite] = []
-"""The innermost suite is the last: a test may run tests of its own."""
+"""The running suites, the innermost last: a test may itself run tests."""
 
 
 def begin(suite: Suite) -> None:
-    """Make a suite the one that runs."""
+    """Make a suite the running one."""
     _running.append(suite)
 
 
 def end(suite: Suite) -> None:
-    """The suite before it runs again."""
+    """Remove a suite, so that the one before it is the running one again."""
     _running.remove(suite)
 
 
 def running() -> Suite | None:
-    """The suite that runs; None outside of tests."""
+    """Return the running suite; None outside test runs."""
     return _running[-1] if _running else None

@@ -1,4 +1,4 @@
-"""The audits of a run of tests as one file: text, JSON or HTML by its suffix."""
+"""Writes the audits of a test run to one file: text, JSON or HTML, by its suffix."""
 
 from __future__ import annotations
 
@@ -12,32 +12,27 @@ from lossaudit.report.report import Report
 from lossaudit.report.verdict import Verdict
 
 Audited = Mapping[str, Report]
-"""The report of each test, by the name of the test."""
+"""The report of each test, by its node id."""
 
 
 def write(audited: Audited, path: Path) -> None:
-    """Write the file, and the folders above it.
+    """Write the file, and create its folders.
 
     Raises:
-        ValueError: the suffix is none of `suffixes()`.
+        ValueError: the suffix is not one of `SUFFIXES`.
         OSError: the file cannot be written.
     """
-    if path.suffix not in suffixes():
-        raise ValueError(f"path={str(path)!r} must end in {', '.join(suffixes())}")
+    if path.suffix not in SUFFIXES:
+        raise ValueError(f"path={str(path)!r} must end in {', '.join(SUFFIXES)}")
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".html":
-        Report.named(audited).to_html(path)  # type: ignore[attr-defined, unused-ignore]
+        Report.named(audited).to_html(path)
     else:
         path.write_text(_FORMS[path.suffix](audited), encoding="utf-8")
 
 
-def suffixes() -> tuple[str, ...]:
-    """What the name of a file may end in."""
-    return (*_FORMS, ".html") if hasattr(Report, "to_html") else tuple(_FORMS)
-
-
 def as_text(audited: Audited) -> str:
-    """Each test with its report, and the total."""
+    """Return each test with its report, then the total."""
     parts = [
         f"{test}\n{'=' * len(test)}\n{text.as_text(report)}" for test, report in audited.items()
     ]
@@ -45,8 +40,9 @@ def as_text(audited: Audited) -> str:
 
 
 def as_json(audited: Audited) -> str:
-    """One JSON object: schema version, `ok` and `status` of all, and for each test what
-    `Report.to_json` has of it.
+    """Return one JSON object: schema version, `ok` and `status` of all, and each test's report.
+
+    The report of a test has the fields of `Report.to_json`.
     """
     whole = Report.named(audited)
     content = {
@@ -61,7 +57,7 @@ def as_json(audited: Audited) -> str:
 
 
 def total(audited: Audited) -> str:
-    """The tests by their worst verdict, in one line."""
+    """Count the tests by their worst verdict, in one line."""
     if not audited:
         return "nothing to audit: no test used loss_audit or assert_faithful"
     verdicts = [report.verdict for report in audited.values()]
@@ -72,10 +68,12 @@ def total(audited: Audited) -> str:
 
 
 def line(test: str, report: Report) -> str:
-    """The findings of a test in one line: its name, the worst verdict, the codes and causes."""
+    """Return name, worst verdict, codes and causes of a test, in one line."""
     found = dict.fromkeys(" ".join([one.code, *one.causes]) for one in report.findings)
-    left_out = [] if found or not report.verdicts else ["by rules that were left out"]
-    return f"{test}: {', '.join([report.verdict, *found, *left_out])}"
+    ignored = [] if found or not report.verdicts else ["by ignored rules"]
+    return f"{test}: {', '.join([report.verdict, *found, *ignored])}"
 
 
 _FORMS: dict[str, Callable[[Audited], str]] = {".txt": as_text, ".json": as_json}
+SUFFIXES = (*_FORMS, ".html")
+"""The allowed suffixes of the file."""

@@ -1,8 +1,7 @@
-"""Hypothesis strategies: schedules, updates, losses, weights, recordings, and recordings with a
-planted mistake.
+"""Hypothesis strategies: losses, weights, updates, schedules, recordings, planted mistakes.
 
-All are shaped like runs: batches of one size, a short last one, several epochs. What they shrink
-to is printed as the call that makes it.
+All are shaped like training runs: batches of equal size, a short last batch, several epochs. A
+failing example is printed as the call that makes it.
 """
 
 from __future__ import annotations
@@ -24,16 +23,14 @@ NON_FINITE = (math.nan, math.inf, -math.inf)
 
 
 def losses(*, finite: bool = True) -> st.SearchStrategy[float]:
-    """The mean loss of a batch, a float32 between 2^-10 and 1024; NaN and infinities where
-    `finite` is False.
-    """
+    """Return batch losses, float32 from 2^-10 to 1024; also NaN, ±infinity unless `finite`."""
     usual = st.floats(2.0**-10, 1024.0, width=32)
     return usual if finite else usual | st.sampled_from(NON_FINITE)
 
 
 @st.composite
 def weights(draw: st.DrawFn, *, most: int = 12, largest: int = 64) -> tuple[int, ...]:
-    """The rows of each batch of an epoch: all alike, but for the last one, which mostly has fewer."""
+    """The rows of each batch of an epoch: all equal, except that the last may be smaller."""
     batch_size = draw(st.integers(2, largest), label="batch size")
     full = draw(st.integers(1, most - 1), label="full batches")
     last = draw(st.integers(0, batch_size - 1), label="rows of the last batch")
@@ -42,9 +39,7 @@ def weights(draw: st.DrawFn, *, most: int = 12, largest: int = 64) -> tuple[int,
 
 @st.composite
 def batches(draw: st.DrawFn, *, finite: bool = True, most: int = 12, largest: int = 64) -> Updates:
-    """The losses and rows of an epoch, as updates of an accumulator; one or more not finite if
-    `finite` is False.
-    """
+    """The losses and rows of an epoch as updates; unless `finite`, one loss is NaN or infinite."""
     rows = draw(weights(most=most, largest=largest))
     values = draw(st.lists(losses(), min_size=len(rows), max_size=len(rows)))
     if not finite:
@@ -64,40 +59,41 @@ def schedules(
     odd: bool = False,
     stopped: bool = False,
 ) -> Schedule:
-    """A training of several batches, of which the last one mostly is short.
+    """A training of several batches, usually with a short last one.
 
     Args:
-        draw: given by Hypothesis.
-        epochs: the fewest and the most epochs.
-        validation: whether each epoch is followed by an evaluation.
+        draw: passed by Hypothesis.
+        epochs: smallest and largest number of epochs.
+        validation: whether each epoch ends with an evaluation.
         weighted: whether rows have sample weights.
-        steps_per_execution: what to choose from.
-        odd: whether a batch has a loss that is NaN or infinite.
+        steps_per_execution: values to choose from.
+        odd: whether one batch has a loss that is NaN or infinite.
         stopped: whether the training is stopped early.
     """
+    # Hypothesis shrinks towards the first value: four rows, then two, are the easiest to read.
     batch_size = draw(st.sampled_from([4, 2, 8]))
     shorter = [size for size in (2, 1, 4) if size < batch_size]
     full, last = draw(st.integers(2, 5)), draw(st.sampled_from([*shorter, 0]))
     rows = full * batch_size + last
     number = full + bool(last)
-    many = draw(st.integers(*epochs))
+    count = draw(st.integers(*epochs))
     held_out = batch_size * draw(st.integers(1, 2)) + shorter[0] if validation else 0
     return Schedule(
         rows,
         batch_size,
-        many,
+        count,
         held_out,
         weighted,
         draw(st.sampled_from(list(steps_per_execution))),
         (draw(st.integers(0, number - 1)), draw(st.sampled_from(NON_FINITE[:2]))) if odd else None,
-        draw(st.integers(0, number * many - 2)) if stopped else None,
+        draw(st.integers(0, number * count - 2)) if stopped else None,
         draw(st.integers(0, 99)),
     )
 
 
 @st.composite
 def recordings(draw: st.DrawFn, *, validation: bool = True, finite: bool = True) -> Recording:
-    """What a recorder holds of a run: losses and rows of each batch of several epochs."""
+    """The recording of a run: losses and rows of each batch of several epochs."""
     epochs = draw(st.integers(1, 4), label="epochs")
     parts = [_split(draw, "train", epochs, finite)]
     return Recording([*parts, _split(draw, "validation", epochs, True)] if validation else parts)
@@ -120,11 +116,10 @@ def _split(draw: st.DrawFn, split: Split, epochs: int, finite: bool) -> Series:
 def faulty_recordings(
     draw: st.DrawFn, *, faults: Iterable[str] | None = None
 ) -> tuple[Fault, Recording, Series]:
-    """A mistake, a recording of the truth, and what a program with that mistake would have logged
-    of it.
+    """A mistake, a true recording, and the log of a program with that mistake.
 
     Args:
-        draw: given by Hypothesis.
+        draw: passed by Hypothesis.
         faults: names of `lossaudit.testing.faults.FAULTS` to choose from; all if None.
     """
     fault = FAULTS[draw(st.sampled_from(sorted(FAULTS if faults is None else faults)))]

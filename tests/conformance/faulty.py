@@ -1,6 +1,4 @@
-"""Faulty accumulators, callbacks and loops, written as users write them, and the check that is to
-catch each.
-"""
+"""Faulty accumulators, callbacks and loops as users write them, each with its check."""
 
 from __future__ import annotations
 
@@ -22,7 +20,7 @@ def caught(table, *checks, **claims):
 
 
 class Meter:
-    """A right accumulator, of which the faulty ones change one thing."""
+    """A correct accumulator; each faulty one changes one thing."""
 
     def __init__(self):
         self.total, self.count = 0.0, 0
@@ -138,7 +136,7 @@ class SavesTheMeanOnly(Meter):
         self.total, self.count = state, 1 if state else 0
 
 
-@caught(ACCUMULATORS, "keeps_its_word_on_nan")
+@caught(ACCUMULATORS, "treats_nan_as_claimed")
 class SkipsNan(Meter):
     def update_state(self, value, sample_weight=1):
         if np.isfinite(value):
@@ -203,7 +201,7 @@ class OneEpochLate(Losses):
         self.last = logs["loss"]
 
 
-@caught(CALLBACKS, "records_beside_validation", **EPOCH)
+@caught(CALLBACKS, "records_with_validation", **EPOCH)
 class ValidationForTraining(Losses):
     def on_epoch_end(self, epoch, logs=None):
         self.losses.append(logs.get("val_loss", logs["loss"]))
@@ -220,14 +218,14 @@ class DifferencesOfTheRunningMean(Losses):
         self.total = total
 
 
-@caught(CALLBACKS, "records_what_is_not_finite", **EPOCH)
+@caught(CALLBACKS, "records_nan_and_infinity", **EPOCH)
 class SkipsWhatIsNotFinite(Losses):
     def on_epoch_end(self, epoch, logs=None):
         if np.isfinite(logs["loss"]):
             self.losses.append(logs["loss"])
 
 
-@caught(CALLBACKS, "records_what_is_not_finite", **EPOCH)
+@caught(CALLBACKS, "records_nan_and_infinity", **EPOCH)
 class ReplacesNan(Losses):
     def on_epoch_end(self, epoch, logs=None):
         self.losses.append(float(np.nan_to_num(logs["loss"])))
@@ -297,7 +295,7 @@ class SeedsEverything(keras.callbacks.Callback):
         np.random.seed(epoch)  # noqa: NPY002 - this is the mistake
 
 
-@caught(CALLBACKS, "costs_no_more", budget=2e-3)
+@caught(CALLBACKS, "stays_within_budget", budget=2e-3)
 class SavesEachBatch(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         with open("/dev/null", "w") as file:
@@ -364,7 +362,7 @@ def keras_mean_that_is_never_made_anew(model, data, epochs):
     return reported
 
 
-@caught(LOOPS, "reports_what_is_not_finite", covers="epoch")
+@caught(LOOPS, "reports_nan_and_infinity", covers="epoch")
 def skips_nan(model, data, epochs):
     reported = []
     for _ in range(epochs):

@@ -1,4 +1,4 @@
-"""The suite as a class of tests, as parameters, and without pytest."""
+"""The suite as a class of tests, as parameters of a test, and without pytest."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 import lossaudit
 from lossaudit import Recording, Series
+from lossaudit.predictions.mistakes import MISTAKES
 from lossaudit.testing import Subject, conformance, run_checks
 from lossaudit.testing.suites.suite import checks_of
 from lossaudit.testing.suites.violation import table
@@ -22,7 +23,9 @@ TestWrong = conformance(lossaudit.SumCount, kind="accumulator")
 TestKnown = conformance(
     lossaudit.SumCount,
     kind="accumulator",
-    xfail={"holds_the_reference_value": "old", "is_right_after_each_update": "old", "counts_weights": "old"},
+    xfail=dict.fromkeys(
+        ["holds_the_reference_value", "is_right_after_each_update", "counts_weights"], "old"
+    ),
 )
 TestUnmergeable = conformance(lossaudit.WeightedMean, kind="accumulator", merge="no_such_method")
 
@@ -49,7 +52,7 @@ def test_a_class_of_tests_runs_under_pytest(pytester):
     )
 
 
-def test_a_failure_shows_what_the_check_says_and_none_of_its_code(pytester):
+def test_a_failure_shows_the_message_of_the_check_and_none_of_its_code(pytester):
     pytester.makepyfile(SUITE)
     done = pytester.runpytest_subprocess(
         "-p", "lossaudit.pytest_plugin", *MARKER, "-k", "Wrong and reference"
@@ -66,11 +69,11 @@ def test_the_number_of_examples_comes_from_the_option_before_the_environment(
     monkeypatch.setenv("LOSSAUDIT_MAX_EXAMPLES", "5")
     pytester.makepyfile(
         """
-        import lossaudit
+        from lossaudit import WeightedMean
         from lossaudit.testing import run_checks
 
         def test_it():
-            report = run_checks(lossaudit.WeightedMean, kind="accumulator", select=["LA101"], seed=0)
+            report = run_checks(WeightedMean, kind="accumulator", select=["LA101"], seed=0)
             assert [judgement.points for judgement in report.verdicts] == [2]
         """
     )
@@ -80,17 +83,17 @@ def test_the_number_of_examples_comes_from_the_option_before_the_environment(
     ).assert_outcomes(passed=1)
 
 
-def test_what_is_wrong_from_the_first_is_not_said_to_drift():
+def test_a_result_that_is_wrong_from_the_first_does_not_drift():
     class Doubled(lossaudit.WeightedMean):
         def result(self):
             return 2 * super().result()
 
     finding = run_checks(Doubled, kind="accumulator", select=["LA302"], seed=0).findings[0]
     assert finding.cause is None
-    assert "after the first 2 already, and so does not drift." in finding.message
+    assert "after the first 2 updates: this is not drift." in finding.message
 
 
-def test_a_string_is_one_name_and_what_is_no_check_and_no_rule_is_refused():
+def test_a_string_is_one_name_and_an_unknown_name_is_refused():
     report = run_checks(lossaudit.WeightedMean, kind="accumulator", select="LA101", seed=0)
     assert [judgement.origin for judgement in report.verdicts] == ["holds_the_reference_value"]
     for given in ({"select": "LA999"}, {"ignore": ["forgets"]}):
@@ -98,7 +101,51 @@ def test_a_string_is_one_name_and_what_is_no_check_and_no_rule_is_refused():
             run_checks(lossaudit.WeightedMean, kind="accumulator", **given)
 
 
-def test_what_raises_has_no_cause_and_says_what_it_raised():
+class NeverResets:
+    """An accumulator whose reset does nothing."""
+
+    def __init__(self):
+        self.mean = lossaudit.WeightedMean()
+        self.update_state, self.result = self.mean.update_state, self.mean.result
+
+    def reset_state(self):
+        pass
+
+
+class OneListForAll:
+    """An accumulator whose instances share one list."""
+
+    shared = []  # noqa: RUF012 - this is the mistake
+
+    def update_state(self, value, sample_weight=1):
+        self.shared.append((value, sample_weight))
+
+    def result(self):
+        return sum(v * w for v, w in self.shared) / sum(w for _, w in self.shared)
+
+
+class Single(lossaudit.KerasMean):
+    """An accumulator in float32, which drifts."""
+
+
+@pytest.mark.parametrize(
+    ("factory", "check", "mistake"),
+    [
+        (NeverResets, "LA111", "state-not-reset"),
+        (OneListForAll, "LA116", "state-shared-by-instances"),
+        (Single, "LA302", "accumulator-drifted"),
+    ],
+)
+def test_the_cause_of_a_broken_law_is_a_registered_mistake_with_a_remedy(factory, check, mistake):
+    finding = run_checks(factory, kind="accumulator", select=check, seed=0).findings[0]
+    assert (finding.cause, finding.causes) == (mistake, (mistake,))
+    assert mistake in MISTAKES
+    assert finding.remedy.endswith(".")
+    assert "Remedy" not in finding.message
+    assert str(finding).endswith(f"Cause: {mistake}\n  Remedy: {finding.remedy}")
+
+
+def test_a_program_that_raises_has_no_cause_and_its_error_is_reported():
     class Raising(lossaudit.WeightedMean):
         def result(self):
             raise RuntimeError("out of order")
@@ -108,7 +155,7 @@ def test_what_raises_has_no_cause_and_says_what_it_raised():
     assert "it raised RuntimeError: out of order" in finding.message
 
 
-def test_numbers_stand_beside_those_of_their_own_steps():
+def test_numbers_are_shown_next_to_those_of_their_own_steps():
     truth = Recording([Series([1.0, 2.0, 9.0], weights=[4, 4, 2], epochs=[0, 0, 0])])
     lines = table(truth, Series([9.0, 1.5, 7.0], steps=[2, 0, 3])).splitlines()
     assert [line.split() for line in lines[1:]] == [
@@ -130,7 +177,7 @@ def test_each_test_carries_the_code_of_its_rule():
     assert all(len(found) == 1 and found[0].startswith("LA") for found in codes.values())
 
 
-def test_a_check_that_holds_although_it_was_expected_to_fail_is_said():
+def test_a_check_that_passes_although_it_was_expected_to_fail_is_a_finding():
     report = run_checks(
         lossaudit.WeightedMean,
         kind="accumulator",
@@ -139,16 +186,16 @@ def test_a_check_that_holds_although_it_was_expected_to_fail_is_said():
     )
     assert (
         str(report.findings[0].message)
-        == "WeightedMean forgets_on_reset was expected to fail (old), and holds."
+        == "WeightedMean forgets_on_reset was expected to fail (old), but passed."
     )
 
 
-def test_what_cannot_be_tried_is_said():
+def test_a_check_that_cannot_run_is_reported():
     report = run_checks(
         lossaudit.WeightedMean, kind="accumulator", select=["LA114"], merge="no_such_method"
     )
     assert report.explanations == (
-        "LA114 merges_to_the_whole was not tried: it has no no_such_method.",
+        "LA114 merges_to_the_whole was not run: it has no no_such_method.",
     )
     assert not report.ok
 
@@ -170,17 +217,20 @@ def test_the_number_of_examples_comes_from_the_environment(monkeypatch):
         ({"kind": "callback", "covers": "batch"}, "covers='batch' needs read="),
         (
             {"kind": "accumulator", "xfail": {"merging": "no"}},
-            "xfail='merging' is no check of kind='accumulator'",
+            "xfail='merging' is not a check of kind='accumulator'",
         ),
     ],
 )
-def test_a_claim_that_there_is_not_is_refused(claims, message):
+def test_an_unknown_claim_is_refused(claims, message):
     with pytest.raises(ValueError, match=message.split("(")[0]):
         conformance(lossaudit.WeightedMean, **claims)
 
 
 def test_importing_the_package_loads_neither_keras_nor_hypothesis():
-    program = "import sys, lossaudit.testing; print([one for one in ('keras', 'hypothesis') if one in sys.modules])"
+    program = (
+        "import sys, lossaudit.testing; "
+        "print([one for one in ('keras', 'hypothesis') if one in sys.modules])"
+    )
     done = subprocess.run(
         [sys.executable, "-c", program], check=True, capture_output=True, text=True
     )

@@ -1,4 +1,4 @@
-"""The suite has teeth: each faulty program is caught by the right check, and right ones pass."""
+"""Every faulty program fails the right check, and every correct program passes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FAULTY = [
 ]
 SEEDS = 20
 RAISES = {"BeginsAtEpochZero"}
-"""Faulty programs that fail by themselves where others would log something wrong."""
+"""Faulty programs that raise an error instead of logging wrong numbers."""
 
 
 def test_there_are_at_least_thirty_faulty_programs():
@@ -32,8 +32,7 @@ QUICK = [
     "SavesEachBatch",
     "mean_of_batch_means",
 ]
-"""Programs that are caught within seconds; `python -m benchmarks.teeth --seeds 1` tries every one.
-"""
+"""Programs that are caught within seconds; `python -m benchmarks.teeth` tries all of them."""
 
 
 @pytest.mark.parametrize(
@@ -52,9 +51,8 @@ def test_a_faulty_program_is_caught_by_the_right_check(kind, factory, checks, cl
 def test_a_faulty_program_is_caught_in_nineteen_of_twenty_seeds(
     kind, factory, checks, claims, monkeypatch
 ):
-    monkeypatch.setattr(
-        suite, "SHRINKING", 0
-    )  # what is caught is not made simpler: each example is a training
+    # A failing example is not simplified, because each further example is a training.
+    monkeypatch.setattr(suite, "SHRINKING", 0)
     reports = [
         run_checks(factory, kind=kind, select=checks, seed=seed, **claims) for seed in range(SEEDS)
     ]
@@ -62,10 +60,10 @@ def test_a_faulty_program_is_caught_in_nineteen_of_twenty_seeds(
 
 
 DRIFTS = {
-    "does_not_drift": "keras.metrics.Mean adds in float32: 0.1 is read as 0.101 after a million updates"
+    "does_not_drift": "keras.metrics.Mean adds in float32: a million updates of 0.1 give 0.101"
 }
 BARE = {
-    "records_a_bare_callback_list": "it records what the training step computes, and nothing is trained there"
+    "records_a_bare_callback_list": "it records inside the training step, and nothing is trained"
 }
 
 

@@ -1,7 +1,7 @@
-"""Each fact in each version of Keras: the page about it, and the table of the README.
+"""The outcome of each fact in each version of Keras, as docs/keras-facts.md and for the README.
 
 `python -m tests.keras.facts` prints docs/keras-facts.md, `python -m tests.keras.facts readme` the
-table.
+table of the README.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ KNOWN_DEFECTS = {
         ["evaluate-in-a-batch-callback", "metric-named-loss", "losses-of-outputs"], _ALL
     ),
     "losses-of-outputs-eagerly": _TO_3_6,
-    **dict.fromkeys(["raw-loss-of-an-epoch", "raw-loss-beside-other-keys"], _ALL),
+    **dict.fromkeys(["raw-loss-of-an-epoch", "raw-loss-with-other-keys"], _ALL),
     **dict.fromkeys(
         ["end-of-an-execution", "steps-of-executions", "hooks-of-data-of-unknown-length"], _ALL
     ),
@@ -68,40 +68,39 @@ KNOWN_DEFECTS = {
     "progress-bar-epoch-loss": VERSIONS[:3],
     "tensorboard-update-freq-of-epochs": ("3.15.1",),
     "replicas-batch-loss": ("3.1.1", "3.8.0"),
-    # The table of facts said that epochs were right in 3.1 to 3.6. They are where the replicas
-    # have equal losses.
+    # In 3.1 to 3.6 an epoch is right only if the replicas have equal losses.
     "replicas-epoch-loss": ("3.1.1", "3.6.0", "3.8.0"),
     "replicas-of-unequal-rows-batch-loss": _ALL,
     "replicas-reduction-none": _ALL,
     "replicas-reduction-sum": ("3.1.1", "3.6.0", "3.8.0"),
 }
-"""The versions in which a fact is a known defect on TensorFlow, of those that are tried; in the
-others it holds.
-"""
+"""The tried versions in which a fact is a known defect on TensorFlow; in the others it holds."""
 
-_TITLES = ("Means", "Contents", "A `train_step` of one's own", "Hooks", "Writers", "Two replicas")
+_TITLES = ("Means", "Contents", "Your own `train_step`", "Hooks", "Writers", "Two replicas")
 _HEAD = """# What Keras logs
 
-Is your Keras telling the truth? `lossaudit verify` trains a small model in many ways with the Keras, TensorFlow and
-back end that are installed, looks at what is logged, and compares it with a loop in plain Python. It takes about a
-minute. So does
+Does your Keras log the truth? `lossaudit verify` trains small models with the installed Keras,
+TensorFlow and back end, and compares the logged numbers with a loop in plain Python. It takes
+about a minute. The same facts run as tests:
 
 ```sh
 pytest --pyargs lossaudit.testing.keras_facts
 ```
 
-in which a known defect of the installed version is an expected failure. `lossaudit verify --format json` is for
-programs. The exit status is 0 if nothing unknown differs, 1 if something does, 2 if Keras cannot be imported. A fact
-that is about another back end, or needs a package that is not installed, is skipped, and the table says so.
+There, a known defect of the installed version is an expected failure.
+`lossaudit verify --format json` is for programs. The exit status is 0 if every fact holds or is a
+known defect, 1 if one differs, 2 if Keras cannot be imported. A fact about another back end, or
+one that needs a package that is not installed, is skipped with the reason.
 
-Unless a fact says otherwise, ten rows in batches of 4, 4 and 2 have the true losses 1, 2 and 9: their mean is 3.0, and
-counting batches alike gives 4.0. The tables are of Keras on TensorFlow 2.21, and are printed by
-`python -m tests.keras.facts`; a dot stands for what is expected. Each version was tried.
+Unless a fact says otherwise, ten rows in batches of 4, 4 and 2 have the true losses 1, 2 and 9.
+Their mean over the rows is 3.0; the unweighted mean of the batches is 4.0. The tables show Keras
+on TensorFlow 2.21; a dot is the expected value. Every version was run.
+`python -m tests.keras.facts` prints this page.
 """
 
 
 def table(facts: list[Fact]) -> str:
-    """The table of facts: what is expected, and what each version logs instead."""
+    """Return a table of facts, expected values, and what each version logs instead."""
     lines = [f"| fact | expected | {' | '.join(VERSIONS)} |", f"|---|---|{'---|' * len(VERSIONS)}"]
     for one in facts:
         known = [one.known_of(version, "tensorflow") for version in VERSIONS]
@@ -111,7 +110,7 @@ def table(facts: list[Fact]) -> str:
 
 
 def reasons() -> str:
-    """Every reason, with its facts and its thread, each once."""
+    """Return every reason once, with its facts and public discussions."""
     found: dict[tuple[str, str], list[str]] = {}
     for one in FACTS.values():
         for known in one.known:
@@ -124,7 +123,7 @@ def reasons() -> str:
 
 
 def page() -> str:
-    """The page."""
+    """Return the page docs/keras-facts.md."""
     parts = [_HEAD]
     for title, module in zip(_TITLES, MODULES, strict=True):
         facts = [one for one in FACTS.values() if one.see.__module__ == module.__name__]
@@ -146,9 +145,7 @@ PERIODS = {
     "3.11 to 3.14": VERSIONS[3:5],
     "3.15": VERSIONS[5:],
 }
-"""Versions of Keras between which a number of the README's table changed, and those of them that
-are tried.
-"""
+"""The periods of the README's table, in which no number changes, with their tried versions."""
 
 WHICH_LOSS: tuple[tuple[str, str, str, Callable[[Any], Any]], ...] = (
     (
@@ -183,16 +180,14 @@ WHICH_LOSS: tuple[tuple[str, str, str, Callable[[Any], Any]], ...] = (
     ("progress bar, after a batch", "mean of the epoch so far", "progress-bar-loss", _whole),
     ("progress bar, at the end", "mean of the epoch", "progress-bar-epoch-loss", _whole),
 )
-"""Where Keras shows a loss, what it is in the newest, the fact about it, and what part of it is
-the first epoch.
-"""
+"""Place of a loss, its meaning in the newest Keras, its fact, and how to get the first epoch."""
 
 
 def which_loss() -> str:
-    """The table of the README: what each number is, by version.
+    """Return the table of the README: the loss at each place, by version.
 
     Raises:
-        ValueError: the versions of a period, of those that are tried, do not log the same.
+        ValueError: the tried versions of a period log different numbers.
     """
     lines = [
         f"| number | is, since 3.15 | {' | '.join(PERIODS)} |",
@@ -215,7 +210,7 @@ def _seen_in(one: Fact, versions: tuple[str, ...], first_epoch: Callable[[Any], 
 
 
 def _linked(known: Known) -> str:
-    """The threads as links."""
+    """Return the public discussions as links."""
     links = []
     for thread in known.where().split(", "):
         repository, number = thread.split("#") if "#" in thread else (thread, "")

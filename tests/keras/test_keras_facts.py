@@ -14,10 +14,10 @@ from lossaudit.predictions.mistakes.mistake import MISTAKES
 from lossaudit.testing.keras_facts import FACTS, Fact, Known, Outcome, true_losses
 from lossaudit.testing.keras_facts.fact import DIFFERS, HOLDS, KNOWN, SKIPPED, judged, names
 from lossaudit.testing.keras_facts.verification import (
+    described,
     document,
     heading,
     outcome_of,
-    said,
     status_of,
     write,
 )
@@ -95,7 +95,8 @@ def test_the_independent_loop_gives_the_numbers_of_the_probe():
         ("3.1.1", 3.0, HOLDS),
         ("3.1.1", 4.0, DIFFERS),
         ("3.2.0", 4.0, KNOWN),
-        ("3.8.0", 3.0, DIFFERS),  # a known defect that is gone: the table is wrong
+        # A known defect that is gone: the table is wrong.
+        ("3.8.0", 3.0, DIFFERS),
         ("3.8.0", 3.5, DIFFERS),
         ("3.9.0", 4.0, DIFFERS),
         ("3.9.0", 3.0000002, HOLDS),
@@ -106,7 +107,7 @@ def test_a_fact_holds_is_a_known_defect_of_its_version_or_differs(version, seen,
     assert judged(a_fact(THREE, seen=seen), version, "tensorflow").status == status
 
 
-def test_a_known_defect_may_be_mended_only_in_a_version_that_was_not_tried():
+def test_a_known_defect_may_be_fixed_only_in_a_version_that_was_not_tried():
     known = Known(("3.2.0", None), 4.0, "It counts batches alike.")
     assert [judged(a_fact(known), version, "jax").status for version in ("3.15.1", "3.16.0")] == [
         DIFFERS,
@@ -122,26 +123,28 @@ def test_a_defect_of_one_back_end_is_none_of_another():
 
 def test_what_differs_says_what_was_seen_and_what_the_known_defect_would_give():
     outcome = judged(a_fact(THREE, seen=3.5), "3.8.0", "tensorflow")
-    assert outcome.reason == "Expected 3, seen 3.5. The known defect of Keras 3.8.0 would give 4."
+    assert (
+        outcome.reason == "Expected 3, observed 3.5. The known defect of Keras 3.8.0 would give 4."
+    )
 
 
-def test_an_error_differs_and_is_told():
+def test_an_error_differs_and_is_reported():
     broken = Fact("a-fact", "A mean is 3.", lambda: [][1], 3.0, (), (), "")
     outcome = judged(broken, "3.15.1", "tensorflow")
     assert (outcome.status, outcome.reason) == (
         DIFFERS,
-        "It could not be seen: IndexError: list index out of range",
+        "It could not be observed: IndexError: list index out of range",
     )
 
 
-def test_what_cannot_be_seen_here_is_skipped_and_said():
+def test_a_fact_that_cannot_be_observed_here_is_skipped_with_the_reason():
     assert (
         outcome_of(a_fact(on="torch")).reason
-        == "This is about Keras on torch; yours is on tensorflow."
+        == "It is about Keras on torch; yours is on tensorflow."
     )
     assert (
         outcome_of(a_fact(needs=("no_such_module",))).reason
-        == "It needs no_such_module, which is not installed."
+        == "It needs no_such_module: not installed."
     )
     assert outcome_of(a_fact(needs=("no_such_module",))).status == SKIPPED
 
@@ -183,7 +186,7 @@ def test_the_table_has_each_fact_and_fits_into_80_columns_of_a_pipe(outcomes, tm
         "1 hold, 1 known defect, 1 differ, 1 skipped",
     ):
         assert part in words
-    assert said(outcomes[2]) == "A mean is 3."
+    assert described(outcomes[2]) == "A mean is 3."
 
 
 def test_the_status_is_1_only_if_something_unknown_differs(outcomes):
@@ -192,21 +195,22 @@ def test_the_status_is_1_only_if_something_unknown_differs(outcomes):
     assert names(outcomes, DIFFERS) == ["a-fact"]
 
 
-def test_json_says_nan_as_a_text():
+def test_json_writes_nan_as_a_text():
     outcome = judged(a_fact(seen=float("nan")), "3.15.1", "tensorflow")
-    told = json.loads(document([outcome], {"keras": "3.15.1"}), parse_constant=pytest.fail)
-    assert told["facts"][0]["seen"] == "nan"
-    assert told["status"] == 1
+    content = json.loads(document([outcome], {"keras": "3.15.1"}), parse_constant=pytest.fail)
+    assert content["facts"][0]["seen"] == "nan"
+    assert content["status"] == 1
 
 
-def test_the_heading_says_keras_and_its_back_end_and_what_is_beside_it():
+def test_the_heading_names_keras_its_back_end_and_tensorflow():
     installed = {"keras": "3.15.1", "backend": "jax", "tensorflow": "2.21.0", "jax": "0.10.2"}
     assert heading(installed) == "Keras 3.15.1 on jax 0.10.2, with tensorflow 2.21.0"
 
 
 def test_without_keras_nothing_can_be_verified(tmp_path: Path):
     (tmp_path / "keras.py").write_text("raise ImportError('no such back end')")
-    program = f"import sys; sys.path[:0] = [{str(tmp_path)!r}, {str(ROOT)!r}]; from lossaudit.cli import main; "
+    folders = [str(tmp_path), str(ROOT)]
+    program = f"import sys; sys.path[:0] = {folders!r}; from lossaudit.cli import main; "
     arguments = [sys.executable, "-c", program + "sys.exit(main(['verify']))"]
     run = subprocess.run(arguments, capture_output=True, text=True, check=False)
     assert run.returncode == 2
@@ -218,7 +222,8 @@ def test_without_keras_nothing_can_be_verified(tmp_path: Path):
 @pytest.mark.slow
 def test_the_facts_run_as_a_suite_of_the_installed_package_and_print_their_table(tmp_path: Path):
     options = ["-p", "no:cacheprovider", "--pyargs", "lossaudit.testing.keras_facts"]
-    program = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import pytest; sys.exit(pytest.main({options!r}))"
+    program = f"import sys; sys.path.insert(0, {str(ROOT)!r})\nimport pytest\n"
+    program += f"sys.exit(pytest.main({options!r}))"
     run = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=False
     )

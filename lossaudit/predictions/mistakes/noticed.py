@@ -8,6 +8,8 @@ STATE_SHARED_BY_INSTANCES = named(
     "state-shared-by-instances",
     "LA116",
     explanation="The result of one accumulator contains what another one was given.",
+    remedy="Create lists and other state in `__init__`, not as class attributes or default "
+    "arguments.",
 )
 ROWS_NOT_TRAINED_ON_ONCE = named(
     "rows-not-trained-on-once",
@@ -79,52 +81,69 @@ LOGS_CHANGED = named(
     "logs-changed",
     "LA411",
     explanation="A hook changed or removed numbers in the logs.",
+    remedy="Copy the logs before you change them: `logs = dict(logs)`.",
 )
 LOGS_EXTENDED = named(
     "logs-extended",
     "LA411",
     explanation="A hook added keys to the logs.",
+    remedy="Copy the logs before you add keys: `logs = dict(logs)`. If the keys are intended, "
+    "declare them: `adds=(...)`.",
 )
 TRAINING_DISTURBED = named(
     "training-disturbed",
     "LA412",
     explanation="A logged number, the weights or another state differs from the training without it.",
+    remedy="In hooks, do not call `evaluate` or `model(..., training=True)`, set weights or "
+    "seeds, or draw from global random generators.",
 )
 BUDGET_EXCEEDED = named(
     "budget-exceeded",
     "LA413",
     explanation="The hooks of a batch take longer than the budget of the callback.",
+    remedy="Collect numbers in the batch hooks; write files and draw plots at the end of an "
+    "epoch.",
 )
 WEIGHTS_NEVER_UPDATED = named(
     "weights-never-updated",
     "LA414",
     explanation="The weights are the same as before the training.",
+    remedy="Call `optimizer.apply_gradients(zip(gradients, model.trainable_variables))` after "
+    "every batch.",
 )
 CALLED_WITHOUT_TRAINING = named(
     "called-without-training",
     "LA414",
     explanation="The model was never called with `training=True`.",
+    remedy="Call the model with `training=True` in the training step.",
 )
 REGULARIZERS_LEFT_OUT = named(
     "regularizers-left-out",
     "LA414",
     explanation="The weights are those that a loss without its regularizers gives.",
+    remedy="Compute the loss with `model.compute_loss(x, y, y_pred)`, or add `sum(model.losses)` "
+    "to it.",
 )
 STEPS_MISSING = named(
     "steps-missing",
     "LA414",
     explanation="The model was called with `training=True` for fewer steps than `fit` takes.",
+    remedy="Train on every batch of every epoch, including the short last one.",
 )
 STEPS_REPEATED = named(
     "steps-repeated",
     "LA414",
     explanation="The model was called with `training=True` for more steps than `fit` takes.",
+    remedy="Apply the gradients of each batch once, and call the model with `training=True` only "
+    "to train.",
 )
 HOOKS_UNLIKE_FIT = named(
     "hooks-unlike-fit",
     "LA415",
     explanation="A hook is not called, is called at another place, or gets different arguments "
     "than from `fit`.",
+    remedy="Call the hooks of `keras.callbacks.CallbackList` as `fit` does: epochs and batches "
+    "count from 0, and the logs have the same keys. `lossaudit.keras.fit_loop` is an example.",
 )
 EPOCHS_DROPPED_BY_UPDATE_FREQ = named(
     "epochs-dropped-by-update-freq",

@@ -1,9 +1,9 @@
-"""The corpus: logging mistakes as people make them, each planted on a recording.
+"""Planted mistakes: wrong logs as users' programs write them, made from a true recording.
 
-A fault is a function of a recording that gives the series which a program with that mistake would
-have logged, written as users write it and not with the code that recognises it; None where the
-recording cannot have the mistake. Its name in kebab-case says what it does; `@fault` names the
-causes that an audit is to find.
+A fault is a function that takes a recording and returns the series that a program with that
+mistake would have logged, or None if the recording cannot have the mistake. It is written as users
+write it, without the code that recognises it. Its name in kebab-case says what it does; `@fault`
+names the causes that an audit must find.
 """
 
 from lossaudit.testing.faults import (

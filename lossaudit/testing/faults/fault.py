@@ -1,6 +1,4 @@
-"""Fault: a planted mistake, the causes that are to be found, and what every program that logs
-computes.
-"""
+"""Fault: a planted mistake and the causes that an audit must find; and means that faults share."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ from lossaudit.recording.series import Series
 
 Plant = Callable[[Recording], Series | None]
 Epoch = tuple[list[float], list[float]]
-"""The batch losses of an epoch, and the rows of each."""
+"""The batch losses of an epoch, and the rows of each batch."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +22,8 @@ class Fault:
 
     Args:
         name: kebab-case.
-        causes: the causes that an audit is to name; two where two mistakes are made at once.
-        plant: of a recording, the series that a program with this mistake would have logged.
+        causes: the causes that an audit must name; two if the program makes two mistakes.
+        plant: takes a recording, and returns the log of a program with this mistake.
     """
 
     name: str
@@ -37,7 +35,7 @@ FAULTS: dict[str, Fault] = {}
 
 
 def fault(*causes: str) -> Callable[[Plant], Plant]:
-    """Register a fault and the causes that are to be found."""
+    """Register a fault with the causes that an audit must find."""
 
     def register(plant: Plant) -> Plant:
         name = plant.__name__.replace("_", "-")
@@ -48,6 +46,7 @@ def fault(*causes: str) -> Callable[[Plant], Plant]:
 
 
 def epochs_of(recording: Recording, split: str = "train", tag: str = "loss") -> list[Epoch]:
+    """Return the batches of each epoch; nothing if rows or epochs were not recorded."""
     found = recording.select(tag=tag, split=split, covers="batch")
     if not found or found[0].weights is None or found[0].epochs is None:
         return []
@@ -59,25 +58,29 @@ def epochs_of(recording: Recording, split: str = "train", tag: str = "loss") -> 
 
 
 def epoch_log(numbers: Iterable[float], split: str = "train") -> Series:
+    """Return a log with a number for each epoch."""
     return Series(list(numbers), covers="epoch", split=split)
 
 
 def batch_log(numbers: Iterable[float], covers: Covers = "batch", **columns: Any) -> Series:
+    """Return a log with a number for each batch."""
     return Series(list(numbers), covers=covers, **columns)
 
 
 def mean(losses: list[float], rows: list[float]) -> float:
+    """Return the mean of batch losses, weighted by rows."""
     return sum(loss * n for loss, n in zip(losses, rows, strict=True)) / sum(rows)
 
 
 def running_means(epochs: list[Epoch]) -> list[float]:
+    """Return the mean of the epoch so far after each batch, weighted by rows."""
     return [
         mean(losses[: k + 1], rows[: k + 1]) for losses, rows in epochs for k in range(len(losses))
     ]
 
 
 def has(recording: Recording, batches: int) -> bool:
-    """Whether every epoch has at least so many batches."""
+    """Whether every epoch has at least this number of batches."""
     return all(len(losses) >= batches for losses, _ in epochs_of(recording))
 
 
@@ -87,4 +90,5 @@ def is_finite(recording: Recording) -> bool:
 
 
 def batches_of(recording: Recording) -> list[float]:
+    """Return the train losses of all batches."""
     return [loss for losses, _ in epochs_of(recording) for loss in losses]

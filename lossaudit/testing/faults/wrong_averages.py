@@ -1,4 +1,4 @@
-"""Faults in how the batches of an epoch are averaged."""
+"""Faults in averaging: wrong divisors, wrong weights, other statistics than the mean."""
 
 from __future__ import annotations
 

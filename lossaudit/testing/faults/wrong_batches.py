@@ -1,4 +1,4 @@
-"""Faults in which batches are averaged or logged."""
+"""Faults in the choice of batches: missing, repeated, of another split, not finite."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults in what the loss is made of."""
+"""Faults in the parts of the loss: regularization, outputs, loss weights."""
 
 from __future__ import annotations
 

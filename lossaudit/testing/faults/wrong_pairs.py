@@ -1,4 +1,4 @@
-"""Two faults at once."""
+"""Faults with two mistakes at once."""
 
 from __future__ import annotations
 
@@ -78,7 +78,8 @@ def unweighted_data_loss(recording: Recording) -> Series | None:
 
 @fault("state-not-reset", "steps-shifted")
 def never_reset_and_late(recording: Recording) -> Series | None:
-    if not is_finite(recording):  # what is NaN once is NaN for ever, reset or not
+    # After a NaN a running mean stays NaN, whether it is reset or not.
+    if not is_finite(recording):
         return None
     log = never_reset_by_batch(recording)
     return (

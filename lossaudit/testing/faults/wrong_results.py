@@ -1,4 +1,4 @@
-"""Faults in what is done with a right number: scaled, transformed, rounded."""
+"""Faults in processing a correct number: scaling, transforming, rounding."""
 
 from __future__ import annotations
 

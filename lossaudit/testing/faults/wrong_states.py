@@ -1,4 +1,4 @@
-"""Faults in when an accumulator is reset, and for whom."""
+"""Faults in resetting an accumulator, or in sharing one between splits."""
 
 from __future__ import annotations
 

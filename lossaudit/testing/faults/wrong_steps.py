@@ -1,4 +1,4 @@
-"""Faults in where a number stands."""
+"""Faults in the steps at which numbers are logged."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""What Keras logs, as facts that anyone can verify against the Keras, TensorFlow and back end they
-have.
+"""Facts about what Keras logs, to verify with the installed Keras and back end.
 
-`lossaudit verify` prints one table; `pytest --pyargs lossaudit.testing.keras_facts` runs the same
-facts as tests, in which a known defect of the installed version is an expected failure.
+`lossaudit verify` prints them as a table. `pytest --pyargs lossaudit.testing.keras_facts` runs
+them as tests; a known defect of the installed version is an expected failure.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from lossaudit.testing.keras_facts import (
 from lossaudit.testing.keras_facts.fact import REGISTERED, Fact, Known, Outcome
 
 MODULES = (mean_facts, content_facts, step_facts, hook_facts, writer_facts, replica_facts)
-"""Where the facts are, in reading order."""
+"""The modules of the facts, in reading order."""
 
 FACTS: dict[str, Fact] = {
     name: one

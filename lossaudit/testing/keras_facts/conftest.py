@@ -1,4 +1,4 @@
-"""At the end of a run of the facts as tests, the table of what became of them."""
+"""Prints the table of the facts after they ran as tests."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from lossaudit.testing.keras_facts.verification import versions, write
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Write the table of the facts that ran."""
+    """Print the table of the facts that ran."""
     reports = [
         one
         for some in terminalreporter.stats.values()
         for one in some
         if getattr(one, "when", "") == "call"
     ]
-    told = [text for one in reports for name, text in one.user_properties if name == "keras_fact"]
-    if told:
+    texts = [text for one in reports for name, text in one.user_properties if name == "keras_fact"]
+    if texts:
         buffer = io.StringIO()
-        write([Outcome(**json.loads(text)) for text in told], versions(), buffer)
+        write([Outcome(**json.loads(text)) for text in texts], versions(), buffer)
         terminalreporter.section("lossaudit verify")
         terminalreporter.write(buffer.getvalue())

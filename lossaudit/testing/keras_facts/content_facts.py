@@ -1,6 +1,4 @@
-"""Facts about contents: what is in a loss, what weighs in it, and what the losses of outputs and
-metrics are.
-"""
+"""Facts about contents: parts and weights of a loss, the losses of outputs, and metrics."""
 
 from __future__ import annotations
 
@@ -36,12 +34,12 @@ from lossaudit.testing.scenarios import X, Y, frozen
 
 
 def _means(values: list[float]) -> tuple[float, float]:
-    """The mean of batch losses weighted by rows, and that which counts them alike."""
+    """Return the mean of batch losses weighted by rows, and the unweighted mean."""
     return so_far(values, ROWS)[-1], so_far(values, [1] * len(values))[-1]
 
 
 @fact(
-    "Regularisers are in `loss` and in `val_loss`.",
+    "`loss` and `val_loss` include the regularizers.",
     {"loss": [MEAN + 0.5], "val_loss": [MEAN + 0.5]},
     counted_alike({"loss": [ALIKE + 0.5], "val_loss": [ALIKE + 0.5]}),
 )
@@ -60,7 +58,7 @@ class AddsOnes(keras.layers.Layer):
     """Adds a loss of 1 for each row, as a vector."""
 
     def call(self, inputs: Any) -> Any:
-        """The inputs."""
+        """Return the inputs, and add the loss."""
         self.add_loss(keras.ops.ones_like(inputs[:, 0]))
         return inputs
 
@@ -74,7 +72,7 @@ _WITH_ONES = [loss + rows for loss, rows in zip(LOSSES, ROWS, strict=True)]
     Known(
         ("3.0.0", "3.2.1"),
         "ValueError",
-        "A vector cannot be added: it is not of the shape of the loss.",
+        "A vector cannot be added: its shape is not that of the loss.",
     ),
 )
 def add_loss_is_summed() -> Any:
@@ -93,13 +91,16 @@ _OUTPUTS_ABSENT = Known(
     "Keras does not log the losses of outputs.",
     "keras-team/keras#18993, keras-team/keras#20023",
 )
-_WEIGHTED = "The loss of an output is logged after it was multiplied by its weight"
+_WEIGHTED = "The loss of an output is logged times its loss weight"
 _WEIGHTED_THREAD = "keras-team/keras#20343, keras-team/keras#20476"
-_UNTOLD = "The losses of outputs count each batch alike: in graph mode their rows are unknown where Keras would weight them."
+_ROWS_UNKNOWN = (
+    "The losses of outputs count each batch alike: in graph mode Keras does not know the number of "
+    "rows."
+)
 
 
 @fact(
-    "The losses of outputs are means over the rows, before their weights.",
+    "The losses of outputs are means over the rows, without the loss weights.",
     {"a_loss": MEAN, "b_loss": MEAN},
     _OUTPUTS_ABSENT,
     Known(
@@ -118,7 +119,7 @@ _UNTOLD = "The losses of outputs count each batch alike: in graph mode their row
     Known(
         ("3.7.0", None),
         {"a_loss": ALIKE, "b_loss": ALIKE},
-        _UNTOLD,
+        _ROWS_UNKNOWN,
         defect="output-losses-counted-alike",
         backends=("tensorflow",),
     ),
@@ -129,7 +130,7 @@ def losses_of_outputs() -> Any:
 
 
 @fact(
-    "The loss is the sum of the losses of outputs times their weights.",
+    "The loss is the sum of the losses of outputs, each times its loss weight.",
     11 * MEAN,
     counted_alike(11 * ALIKE),
 )
@@ -138,8 +139,8 @@ def loss_of_weighted_outputs() -> Any:
 
 
 @fact(
-    "With `run_eagerly=True`, too, the losses of outputs are means over the rows, before "
-    "their weights.",
+    "With `run_eagerly=True`, the losses of outputs are means over the rows, without the loss "
+    "weights.",
     {"a_loss": MEAN, "b_loss": MEAN},
     _OUTPUTS_ABSENT,
     Known(
@@ -172,7 +173,7 @@ _ONLY_LAST = [0.0, 0.0, LOSSES[2]]
 
 
 @fact(
-    "Sample weights multiply the losses of rows; neither a batch nor the mean is divided by "
+    "Sample weights multiply the losses of rows; means divide by the number of rows, not by "
     "their sum.",
     [MEAN / 2, _means(_ONLY_LAST)[0]],
     counted_alike([ALIKE / 2, _means(_ONLY_LAST)[1]]),
@@ -186,7 +187,7 @@ _CLASSES = (1.0,) * 4 + (2.0,) * 4 + (9.0,) * 2
 
 
 @fact(
-    "Class weights are in `loss`, and not in `val_loss`.",
+    "Class weights apply to `loss`, and not to `val_loss`.",
     {"loss": [2 * MEAN], "val_loss": [MEAN]},
     counted_alike({"loss": [2 * ALIKE], "val_loss": [ALIKE]}),
 )
@@ -208,8 +209,8 @@ _TOKENS_HERE = np.array([[1.0, float(row < 4)] for row in range(10)], np.float32
 
 
 @fact(
-    "Masked entries do not count within their batch, and a batch weighs as many as its rows, "
-    "not its entries.",
+    "A batch loss leaves out masked entries, but the batch is weighted by its rows, not by its "
+    "entries.",
     MEAN,
     counted_alike(ALIKE),
 )
@@ -224,7 +225,7 @@ _SUMS = [float(sum(batch)) for batch in batches(TARGETS)]
 
 
 @fact(
-    'With the reduction "sum", the sums of batches are averaged, weighted by rows.',
+    'With `reduction="sum"`, the sums of the batches are averaged, weighted by rows.',
     _means(_SUMS)[0],
     counted_alike(_means(_SUMS)[1]),
 )
@@ -232,13 +233,13 @@ def reduction_sum() -> Any:
     return logged(frozen(loss=keras.losses.MeanAbsoluteError(reduction="sum")))["loss"][0]
 
 
-@fact('With the reduction "none", the mean over the rows is logged.', MEAN, backend="tensorflow")
+@fact('With `reduction="none"`, the mean over the rows is logged.', MEAN, backend="tensorflow")
 def reduction_none_is_logged_as_the_mean() -> Any:
     return played("unreduced_loss")["loss"][0]
 
 
 @fact(
-    'With the reduction "none", the gradient is that of the sum.',
+    'With `reduction="none"`, the gradient is that of the sum.',
     {"none": 4.0, "sum": 4.0, "sum_over_batch_size": 1.0},
     backend="tensorflow",
 )
@@ -246,13 +247,14 @@ def reduction_none_is_optimised_as_the_sum() -> Any:
     moved = {}
     for reduction in ("none", "sum", "sum_over_batch_size"):
         model = learning(keras.losses.MeanAbsoluteError(reduction=reduction), 1.0)
-        fitted(model, x=X[:4], y=Y[:4] + 10, epochs=1)  # the gradient of a row is 1
+        # With targets above every output the gradient of each row is 1.
+        fitted(model, x=X[:4], y=Y[:4] + 10, epochs=1)
         moved[reduction] = float(model.get_weights()[0][0, 0])
     return moved
 
 
 @fact(
-    "Under mixed_float16 the logged loss is not scaled, and is a mean in float32.",
+    "Under `mixed_float16`, the logged loss is not scaled, and is a float32 mean.",
     {"batches": SO_FAR, "loss": [MEAN]},
     counted_alike({"batches": ALIKE_SO_FAR, "loss": [ALIKE]}),
 )
@@ -267,14 +269,14 @@ def mixed_precision() -> Any:
 
 @cache
 def _accumulated() -> dict[str, Any]:
-    """The losses and the steps of three batches whose gradients are accumulated by two."""
+    """Return losses and steps of three batches with two gradient accumulation steps."""
     model = frozen()
     model.compile(keras.optimizers.SGD(0.0, gradient_accumulation_steps=2), "mae")
     return {"batches": logged(model)["batches"], "steps": steps_of(model)}
 
 
 @fact(
-    "With `gradient_accumulation_steps`, the loss of each small batch is logged, undivided.",
+    "With `gradient_accumulation_steps`, the undivided loss of each small batch is logged.",
     SO_FAR,
     counted_alike(ALIKE_SO_FAR),
 )
@@ -285,7 +287,7 @@ def gradient_accumulation() -> Any:
 @fact(
     "With `gradient_accumulation_steps=2`, three batches are one step of the optimizer.",
     1,
-    Known(("3.0.0", "3.4.1"), 3, "The steps are counted of small batches."),
+    Known(("3.0.0", "3.4.1"), 3, "Each small batch counts as a step."),
 )
 def gradient_accumulation_steps() -> Any:
     return _accumulated()["steps"]
@@ -295,7 +297,7 @@ _SQUARES = losses([one**2 for one in TARGETS])
 
 
 @fact(
-    'A metric that is named "loss" does not take the place of the loss.',
+    'A metric named "loss" does not replace the loss in the logs.',
     MEAN,
     Known(("3.0.0", None), so_far(_SQUARES, ROWS)[-1], defect="total-replaced-by-metric"),
 )

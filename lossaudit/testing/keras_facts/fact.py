@@ -1,9 +1,9 @@
-"""Facts: what Keras logs, what it ought to be, and what versions are known to log instead.
+"""Fact: one number that Keras logs, its expected value, and the known defects by version.
 
-To add a fact, write a function that trains and returns what was seen: numbers, texts, lists and
-dictionaries of them. `@fact` says what it must be, reckoned by the independent loop, and what
-known defects make of it in which versions. Its docstring is the fact in a sentence, its name in
-kebab-case is the name of the fact.
+To add a fact, write a function that trains and returns what it observed: numbers, texts, lists and
+dictionaries of them. `@fact` takes the fact as a sentence, the expected value, computed by the
+independent loop of `true_losses`, and the values that known defects give instead. The name of the
+function in kebab-case is the name of the fact.
 """
 
 from __future__ import annotations
@@ -18,12 +18,11 @@ from lossaudit.arithmetic.bounds import group_mean_bound
 from lossaudit.predictions.mistakes.mistake import MISTAKES, version_parts
 
 NEWEST = "3.15.1"
-"""The newest Keras that the facts were tried with; what is there may be mended in those after it.
-"""
+"""The newest Keras with which the facts were tried; later versions may fix its defects."""
 
 HOLDS, KNOWN, DIFFERS, SKIPPED = "holds", "known defect", "differs", "skipped"
 _TERMS = 10
-"""No number of a fact is the mean of more rows or batches."""
+"""The largest number of rows or batches that a number of a fact is the mean of."""
 
 Seen = Any
 """Numbers, texts, None, and lists and dictionaries of them."""
@@ -31,17 +30,16 @@ Seen = Any
 
 @dataclass(frozen=True)
 class Known:
-    """What some versions log instead.
+    """A known defect: what some versions of Keras log instead of the expected value.
 
     Args:
-        versions: the first of them, and the last; None where the newest still does.
-        seen: what they log.
-        reason: why, as a sentence; empty for that of the defect.
-        thread: where it is discussed in public; empty for that of the defect, or where nothing was
-            found.
-        defect: its name among the mistakes of `lossaudit.predictions.mistakes.keras_defects`;
-            empty where findings do not name it.
-        backends: those that have it; empty for all.
+        versions: the first and the last affected version; None if the newest still has it.
+        seen: what these versions log.
+        reason: the reason as a sentence; empty for the explanation of `defect`.
+        thread: public discussions; empty for those of `defect`, or if none was found.
+        defect: name of the mistake in `lossaudit.predictions.mistakes.keras_defects`; empty if
+            findings do not name it.
+        backends: the affected back ends; empty for all.
     """
 
     versions: tuple[str, str | None]
@@ -52,20 +50,18 @@ class Known:
     backends: tuple[str, ...] = ()
 
     def concerns(self, version: str, backend: str) -> bool:
-        """Whether a version has it, on a back end; one that is newer than all that were tried may
-        have it still.
-        """
+        """Whether a version of Keras has the defect on a back end, as far as is known."""
         first, last = self.versions
         is_within = version_parts(first) <= version_parts(version)
         is_within &= last is None or version_parts(version) <= version_parts(last)
         return is_within and (not self.backends or backend in self.backends)
 
     def why(self) -> str:
-        """The reason, as a sentence."""
+        """Return the reason as a sentence."""
         return self.reason or MISTAKES[self.defect].explanation
 
     def where(self) -> str:
-        """The thread, or that there is none."""
+        """Return the public discussions, or a text that says there are none."""
         return (
             self.thread
             or (self.defect and ", ".join(MISTAKES[self.defect].threads))
@@ -75,16 +71,16 @@ class Known:
 
 @dataclass(frozen=True)
 class Fact:
-    """One thing that is so of what Keras logs.
+    """One fact about what Keras logs.
 
     Args:
         name: kebab-case.
-        sentence: the fact.
-        see: trains, and returns what was seen.
-        expected: what must be seen.
-        known: what is seen instead, by version.
-        needs: the modules without which it cannot be seen.
-        backend: the only back end on which it is one; empty where it is on all.
+        sentence: the fact as a sentence.
+        see: trains, and returns the observed value.
+        expected: the expected value.
+        known: the known defects.
+        needs: modules that must be installed to observe it.
+        backend: the only back end that it is about; empty for all.
     """
 
     name: str
@@ -96,22 +92,22 @@ class Fact:
     backend: str
 
     def known_of(self, version: str, backend: str) -> Known | None:
-        """What is known to be seen instead in a version."""
+        """Return the known defect of a version; None if there is none."""
         return next((one for one in self.known if one.concerns(version, backend)), None)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a fact: `holds`, `known defect`, `differs` or `skipped`.
+    """The outcome of verifying a fact: `holds`, `known defect`, `differs` or `skipped`.
 
     Args:
-        fact: its name.
-        sentence: the fact.
+        fact: name of the fact.
+        sentence: the fact as a sentence.
         status: one of the four.
-        expected: what must be seen.
-        seen: what was; None where it was skipped.
-        reason: why it is not so, or was skipped; empty where it holds.
-        thread: where a known defect is discussed.
+        expected: the expected value.
+        seen: the observed value; None if the fact was skipped.
+        reason: why it differs or was skipped; empty if it holds.
+        thread: public discussions of a known defect.
     """
 
     fact: str
@@ -123,7 +119,7 @@ class Outcome:
     thread: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """The outcome as JSON values."""
+        """Return the outcome as JSON values."""
         return asdict(self) | {"expected": _finite(self.expected), "seen": _finite(self.seen)}
 
 
@@ -133,7 +129,15 @@ REGISTERED: dict[str, Fact] = {}
 def fact(
     sentence: str, expected: Seen, *known: Known, needs: tuple[str, ...] = (), backend: str = ""
 ) -> Callable[[Callable[[], Seen]], Callable[[], Seen]]:
-    """Register a fact."""
+    """Register a fact under the name of the function that observes it.
+
+    Args:
+        sentence: the fact as a sentence.
+        expected: the expected value.
+        known: the known defects.
+        needs: modules that must be installed to observe it.
+        backend: the only back end that it is about; empty for all.
+    """
 
     def register(see: Callable[[], Seen]) -> Callable[[], Seen]:
         name = see.__name__.replace("_", "-")
@@ -144,33 +148,36 @@ def fact(
 
 
 def judged(one: Fact, version: str, backend: str) -> Outcome:
-    """See a fact, and say what became of it in this version of Keras."""
+    """Observe a fact, and judge the value by what is known of this version of Keras."""
     expected, known = one.expected, one.known_of(version, backend)
     seen, error = _seen(one.see)
     if error:
         return Outcome(one.name, one.sentence, DIFFERS, expected, None, error)
     if known is not None and same(seen, known.seen):
         return Outcome(one.name, one.sentence, KNOWN, expected, seen, known.why(), known.where())
-    is_mended = known is None or (
+    may_be_fixed = known is None or (
         known.versions[1] is None and version_parts(version) > version_parts(NEWEST)
     )
-    if same(seen, expected) and is_mended:
+    if same(seen, expected) and may_be_fixed:
         return Outcome(one.name, one.sentence, HOLDS, expected, seen)
     other = (
         ""
         if known is None
         else f" The known defect of Keras {version} would give {shown(known.seen)}."
     )
-    reason = f"Expected {shown(expected)}, seen {shown(seen)}.{other}"
+    reason = f"Expected {shown(expected)}, observed {shown(seen)}.{other}"
     return Outcome(one.name, one.sentence, DIFFERS, expected, seen, reason)
 
 
 def same(seen: Seen, expected: Seen) -> bool:
-    """Whether what was seen is what was expected: numbers within the proven bound of a float32
-    mean of so few terms.
+    """Whether an observed value equals the expected one.
 
-    >>> same({"loss": [1.0, 7.2]}, {"loss": [1.0, 7.2000003]}), same([3.0], [3.00001]), same([3.0], [3.0, 3.0])
-    (True, False, False)
+    Numbers may differ by the proven bound of a float32 mean of at most ten terms.
+
+    >>> same({"loss": [1.0, 7.2]}, {"loss": [1.0, 7.2000003]})
+    True
+    >>> same([3.0], [3.00001]), same([3.0], [3.0, 3.0])
+    (False, False)
     """
     if isinstance(expected, dict):
         return (
@@ -185,6 +192,7 @@ def same(seen: Seen, expected: Seen) -> bool:
             else False
         )
     if isinstance(expected, float) and isinstance(seen, (int, float)):
+        # NaN does not equal itself, its text does.
         if not math.isfinite(expected):
             return str(float(seen)) == str(expected)
         return bool(abs(float(seen) - expected) <= group_mean_bound(abs(expected), _TERMS))
@@ -192,7 +200,7 @@ def same(seen: Seen, expected: Seen) -> bool:
 
 
 def shown(value: Seen) -> str:
-    """A value for people: numbers to six digits."""
+    """Format a value for people, numbers to six digits."""
     if isinstance(value, dict):
         return ", ".join(f"{key} {shown(one)}" for key, one in value.items())
     if isinstance(value, (list, tuple)):
@@ -203,7 +211,7 @@ def shown(value: Seen) -> str:
 
 
 def _finite(value: Seen) -> Seen:
-    """A value as JSON has it, where what is not finite is a text."""
+    """Replace NaN and infinities, which JSON does not have, by texts."""
     if isinstance(value, dict):
         return {key: _finite(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
@@ -212,7 +220,7 @@ def _finite(value: Seen) -> Seen:
 
 
 def _seen(see: Callable[[], Seen]) -> tuple[Seen, str]:
-    """What was seen, or the error that came of it; what Keras warns of is not judged here."""
+    """Return the observed value and an empty text, or None and the error; ignore warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -220,10 +228,10 @@ def _seen(see: Callable[[], Seen]) -> tuple[Seen, str]:
         except Exception as error:
             return (
                 None,
-                f"It could not be seen: {type(error).__name__}: {str(error).strip()[:300]}",
+                f"It could not be observed: {type(error).__name__}: {str(error).strip()[:300]}",
             )
 
 
 def names(facts: Sequence[Outcome], status: str) -> list[str]:
-    """The names of the facts that came out so."""
+    """Return the names of the facts with this status."""
     return [one.fact for one in facts if one.status == status]

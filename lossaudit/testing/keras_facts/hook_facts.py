@@ -1,6 +1,4 @@
-"""Facts about hooks: how often they are called, with which index, and what several steps per
-execution do to them.
-"""
+"""Facts about hooks: number of calls, batch index, and the effect of `steps_per_execution`."""
 
 from __future__ import annotations
 
@@ -30,14 +28,14 @@ _AFTER = [so_far(TARGETS, [1] * 10)[end] for end in (3, 7, 9)]
 
 @cache
 def _in_fours() -> Hooks:
-    """The hooks of ten batches of one row in executions of four."""
+    """Return the hooks of ten batches of one row, four steps per execution."""
     hooks = Hooks()
     fitted(frozen(steps_per_execution=4), [hooks], batch_size=1, epochs=1)
     return hooks
 
 
 @fact(
-    "Each batch has one begin and one end, with its index in the epoch.",
+    "Each batch has one begin hook and one end hook, with its index in the epoch.",
     {"begins": [0, 1, 2] * 2, "ends": [0, 1, 2] * 2},
 )
 def hooks_of_batches() -> Any:
@@ -45,7 +43,7 @@ def hooks_of_batches() -> Any:
 
 
 @fact(
-    "With `steps_per_execution`, a begin has the index of the first batch of the execution.",
+    "With `steps_per_execution`, a begin hook gets the index of the first batch of the execution.",
     [0, 4, 8],
     backend="tensorflow",
 )
@@ -54,12 +52,12 @@ def begin_of_an_execution() -> Any:
 
 
 @fact(
-    "With `steps_per_execution`, an end has the index of the last batch of the execution.",
+    "With `steps_per_execution`, an end hook gets the index of the last batch of the execution.",
     [3, 7, 9],
     Known(
         ("3.0.0", "3.6.0"),
         [0, 4],
-        "The index is that of the first batch, and the last, partial execution has no end.",
+        "The index is that of the first batch, and the last, partial execution has no end hook.",
         _PARTIAL,
     ),
     Known(
@@ -71,7 +69,7 @@ def begin_of_an_execution() -> Any:
     Known(
         ("3.11.0", None),
         [3, 7, 11],
-        "A partial execution is taken for a full one: the index exceeds the batches.",
+        "A partial execution counts as a full one: the index exceeds the number of batches.",
         _INDEX,
     ),
     backend="tensorflow",
@@ -81,9 +79,11 @@ def end_of_an_execution() -> Any:
 
 
 @fact(
-    "With `steps_per_execution`, the loss at an end is the mean over all rows so far.",
+    "With `steps_per_execution`, the loss in an end hook is the mean over all rows so far.",
     _AFTER,
-    Known(("3.0.0", "3.6.0"), _AFTER[:2], "The last, partial execution has no end.", _PARTIAL),
+    Known(
+        ("3.0.0", "3.6.0"), _AFTER[:2], "The last, partial execution has no end hook.", _PARTIAL
+    ),
     backend="tensorflow",
 )
 def loss_at_the_end_of_an_execution() -> Any:
@@ -91,8 +91,8 @@ def loss_at_the_end_of_an_execution() -> Any:
 
 
 @fact(
-    "With `steps_per_execution`, the loss of an epoch is the mean over its rows, also where "
-    "they do not divide.",
+    "With `steps_per_execution`, the loss of an epoch is the mean over its rows, even if the "
+    "last execution is partial.",
     MEAN,
     Known(("3.0.0", "3.6.0"), 10 * MEAN / 11, defect="phantom-batch-counted"),
     backend="tensorflow",
@@ -102,13 +102,12 @@ def epoch_of_executions() -> Any:
 
 
 @fact(
-    "With `steps_per_execution`, an epoch has as many steps as `steps_per_epoch` says.",
+    "With `steps_per_execution`, two epochs of `steps_per_epoch=10` have 20 steps.",
     20,
     Known(
         ("3.0.0", None),
         24,
-        "The last execution of an epoch runs in full: 12 steps in executions of 4, where 10 were "
-        "asked for.",
+        "The last execution of an epoch runs in full: 12 steps in executions of 4 instead of 10.",
     ),
     backend="tensorflow",
 )
@@ -126,12 +125,12 @@ def _generated() -> Iterator[Any]:
 
 
 @fact(
-    "Each batch has one begin and one end where the number of batches is not known, too.",
+    "If the number of batches is unknown, each batch has one begin hook and one end hook.",
     {"begins": [0, 1, 2], "ends": [0, 1, 2]},
     Known(
         ("3.0.0", None),
         {"begins": [0, 1, 2, 3], "ends": [0, 1, 2]},
-        "Keras calls the begin before it knows that the data have ended.",
+        "Keras calls the begin hook before it knows that the data have ended.",
     ),
 )
 def hooks_of_data_of_unknown_length() -> Any:
@@ -141,26 +140,26 @@ def hooks_of_data_of_unknown_length() -> Any:
 
 
 class OldHook(keras.callbacks.Callback):
-    """Has only the hook of the old name."""
+    """Has only the batch hook of the old name."""
 
     def __init__(self) -> None:
         super().__init__()
         self.old: list[float] = []
 
     def on_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Note the loss."""
+        """Record the loss."""
         self.old.append(float((logs or {})["loss"]))
 
 
 class BothHooks(OldHook):
-    """Has the new one, too."""
+    """Has the batch hooks of both names."""
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Call nothing."""
+        """Do not call the old hook."""
 
 
 @fact(
-    "`on_batch_end` is called in place of `on_train_batch_end`, unless a callback has both.",
+    "`on_batch_end` is called instead of `on_train_batch_end`, unless a callback has both.",
     [3, 0],
 )
 def on_batch_end_is_the_old_name() -> Any:
@@ -170,17 +169,16 @@ def on_batch_end_is_the_old_name() -> Any:
 
 
 class Rewrites(keras.callbacks.Callback):
-    """Writes into the logs that it is given."""
+    """Changes the logs that it receives."""
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Take the loss for -1."""
+        """Set the loss to -1."""
         if logs is not None:
             logs["loss"] = -1.0
 
 
 @fact(
-    "All callbacks get the same dictionary: what one writes into it, those behind it and "
-    "`History` have.",
+    "All callbacks get the same dictionary: changes by one reach the later ones and `History`.",
     [-1.0, -1.0],
 )
 def logs_are_shared() -> Any:

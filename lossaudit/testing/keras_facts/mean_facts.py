@@ -1,6 +1,4 @@
-"""Facts about means: what `logs["loss"]`, `History`, `evaluate` and the `*_on_batch` methods
-average, and when anew.
-"""
+"""Facts about means: which batches the logged losses average, and when a mean is reset."""
 
 from __future__ import annotations
 
@@ -36,7 +34,7 @@ from lossaudit.testing.scenarios import X, Y, frozen
 
 _CUMULATIVE = "keras-team/keras#22596, keras-team/keras#22617"
 _PHANTOM = "keras-team/keras#20390"
-_NEVER_RESET = "The mean is of all calls since it was last reset, not of this batch."
+_NEVER_RESET = "It is the mean of all calls since the last reset, not the loss of this batch."
 
 
 def _cumulative(weighted: Any, alike: Any) -> tuple[Known, Known]:
@@ -108,8 +106,8 @@ def evaluate_begins_anew() -> Any:
 
 
 @fact(
-    "After a `fit` with validation, `get_metrics_result()` is about the validation, which has"
-    " the same mean.",
+    "After a `fit` with validation, `get_metrics_result()` has the validation loss: both use one "
+    "mean.",
     [MEAN, 100.0],
     counted_alike([ALIKE, 100.0]),
 )
@@ -126,7 +124,7 @@ def type_in_callbacks() -> Any:
 @fact(
     "`train_on_batch` returns a Python float.",
     "float",
-    Known(("3.0.0", "3.13.2"), "float32", "It is a number of NumPy, which `json.dumps` refuses."),
+    Known(("3.0.0", "3.13.2"), "float32", "It is a NumPy number, which `json.dumps` refuses."),
 )
 def type_of_train_on_batch() -> Any:
     return getattr(probe().train_on_batch(X, Y), "dtype", np.dtype(float)).name.replace(
@@ -152,8 +150,8 @@ _AFTER_EVALUATE = so_far(LOSSES * 3, ROWS * 3)[3:], so_far(LOSSES * 3, [1] * 9)[
 
 
 @fact(
-    "`train_on_batch` and then `test_on_batch` know nothing of an `evaluate` before, nor of "
-    "each other.",
+    "`train_on_batch` and `test_on_batch` depend neither on an earlier `evaluate` nor on each "
+    "other.",
     LOSSES * 2,
     *_cumulative(*_AFTER_EVALUATE),
 )
@@ -164,7 +162,7 @@ def on_batch_after_evaluate() -> Any:
 
 
 @fact(
-    "`evaluate` after a batch leaves the mean of the epoch as it is.",
+    "`evaluate` in a batch hook leaves the mean of the epoch unchanged.",
     {"loss": [MEAN] * 2},
     Known(
         ("3.0.0", "3.1.1"), {"loss": [(100 + 9) / 2] * 2}, defect="mean-overwritten-by-evaluate"
@@ -180,13 +178,14 @@ def evaluate_in_a_batch_callback() -> Any:
 
 
 @fact(
-    "The NaN of one batch is in every mean until the epoch ends.",
+    "After a batch whose loss is NaN, every mean is NaN until the epoch ends.",
     [1.0, float("nan"), float("nan")],
 )
 def nan_stays_for_the_epoch() -> Any:
     y = Y.copy()
     y[4] = np.nan
-    return logged(frozen(), y=y)["batches"]  # whose weight is NaN from then on
+    # A model of its own: after the NaN its weight stays NaN.
+    return logged(frozen(), y=y)["batches"]
 
 
 @fact(
@@ -198,19 +197,19 @@ def validation_every_second_epoch() -> Any:
 
 
 @fact(
-    "The train loss of a batch is that before its step, and `val_loss` is that after the last "
-    "one.",
+    "The train loss of a batch is computed before its step, and `val_loss` after the last step.",
     {"loss": (1 + 1 / 4) / 2, "val_loss": 1 / 16},
 )
 def weights_of_the_loss() -> Any:
     rows = np.ones((8, 1), np.float32)
-    model = learning("mse", 0.25)  # half of the way to the targets at each step
+    # With this rate each step goes half of the way to the targets.
+    model = learning("mse", 0.25)
     history = fitted(model, x=rows, y=rows, epochs=1, validation_data=(rows, rows)).history
     return {key: float(values[0]) for key, values in history.items()}
 
 
 @fact(
-    "With fewer steps than batches, the next epoch goes on where the last one stopped.",
+    "With fewer steps than batches, the next epoch continues where the last one stopped.",
     [1.5, 9.0, 1.5],
     Known(
         ("3.0.0", "3.1.1"),
@@ -231,7 +230,7 @@ def steps_per_epoch_goes_on() -> Any:
 
 
 @fact(
-    "The mean is that of `keras.metrics.Mean` in float32, weighted by rows, to the last bit.",
+    "The mean is that of `keras.metrics.Mean` in float32, weighted by rows, bit for bit.",
     "rows",
     Known(("3.0.0", "3.1.1"), "ones", defect="batches-counted-alike"),
 )
@@ -240,9 +239,8 @@ def float32_mean() -> Any:
         2**10
     )
     sizes = [8] * 59 + [4]
-    values = losses(
-        targets.tolist(), 8
-    )  # exact also in float32: sums of 23 bits, divided by a power of two
+    # Exact also in float32: sums of 23 bits, divided by a power of two.
+    values = losses(targets.tolist(), 8)
     seen = logged(probe(), x=np.ones((476, 1), np.float32), y=targets[:, None], batch_size=8)[
         "batches"
     ]
@@ -254,7 +252,10 @@ def float32_mean() -> Any:
     return " ".join(found) or "neither"
 
 
-@fact("The count of the mean is a float32: from 2^24 on, a row more is none.", float(2**24))
+@fact(
+    "The count of the mean is a float32: from 2^24 on, adding one row changes nothing.",
+    float(2**24),
+)
 def float32_count_stops() -> Any:
     mean = keras.metrics.Mean()
     mean.count.assign(2.0**24)

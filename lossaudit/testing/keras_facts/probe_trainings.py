@@ -1,4 +1,4 @@
-"""Probes: the trainings that facts look at, each done once, with models that are compiled once."""
+"""The trainings that facts observe; each runs once, and each model is compiled once."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ ARGUMENTS: dict[str, Any] = {"batch_size": 4, "epochs": 2, "shuffle": False, "ve
 
 
 def counted_alike(seen: Any) -> Known:
-    """What Keras before 3.2 makes of it, which does not weight batches by their rows."""
+    """Return the defect of Keras before 3.2, which does not weight batches by their rows."""
     return Known(("3.0.0", "3.1.1"), seen, defect="batches-counted-alike")
 
 
 @cache
 def played(name: str) -> Logs:
-    """What a scenario logs, without any recorder."""
+    """Return what a scenario logs, without any recorder."""
     return SCENARIOS[name](None)
 
 
 @cache
 def probe() -> Any:
-    """The frozen model; its only state are its means and the number of its steps."""
+    """Return the frozen model; its only state is its means and the number of its steps."""
     return frozen()
 
 
 class Hooks(keras.callbacks.Callback):
-    """Writes down the index and the loss of every hook."""
+    """Records the index and the loss of every hook."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,26 +48,26 @@ class Hooks(keras.callbacks.Callback):
         self.tests: list[Any] = []
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Note the index."""
+        """Record the index."""
         self.begins.append(int(batch))
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Note the index and the loss."""
+        """Record the index and the loss."""
         self.ends.append(int(batch))
         self.losses.append((logs or {})["loss"])
 
     def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Note the loss."""
+        """Record the loss."""
         self.tests.append((logs or {})["loss"])
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Note the loss."""
+        """Record the loss."""
         self.epochs.append((logs or {})["loss"])
 
 
 @cache
 def hooked() -> Hooks:
-    """The hooks of two epochs of the probe, with validation."""
+    """Return the hooks of two epochs of the probe, with validation."""
     hooks = Hooks()
     fitted(probe(), [hooks], validation_data=(X, Y), validation_batch_size=4)
     return hooks
@@ -76,12 +76,12 @@ def hooked() -> Hooks:
 def fitted(
     model: Any, callbacks: list[Any] | None = None, x: Any = X, y: Any = Y, **arguments: Any
 ) -> Any:
-    """Fit a model on the ten rows in their order, and return its History."""
+    """Fit a model on the ten rows in order; return its History."""
     return model.fit(x, y, callbacks=callbacks or [], **{**ARGUMENTS, **arguments})
 
 
 def logged(model: Any, **arguments: Any) -> Logs:
-    """The History of a model, and as "batches" what a callback got after each batch, of one epoch."""
+    """Train a model for one epoch; return its History, and as "batches" the batch logs."""
     seen = BatchLogs()
     history = fitted(model, [seen], **{"epochs": 1, **arguments}).history
     return {
@@ -91,23 +91,23 @@ def logged(model: Any, **arguments: Any) -> Logs:
 
 
 def learning(loss: Any, rate: float, **compiled: Any) -> Any:
-    """A model of one weight, at first 0, that learns."""
+    """Return a model that learns, with one weight that starts at 0."""
     model = frozen(loss=loss, **compiled)
     model.optimizer.learning_rate = rate
     return model
 
 
 def steps_of(model: Any) -> int:
-    """How many steps its optimizer took."""
+    """Return the number of steps of its optimizer."""
     return int(keras.ops.convert_to_numpy(model.optimizer.iterations))
 
 
 def csv_rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV file."""
+    """Return the rows of a CSV file."""
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
 def folder() -> tempfile.TemporaryDirectory[str]:
-    """A folder that goes away."""
+    """Return a temporary folder."""
     return tempfile.TemporaryDirectory(prefix="lossaudit-facts-")

@@ -1,7 +1,7 @@
-"""Facts about two replicas. They train in a process of their own, since devices must be made
-before TensorFlow begins.
+"""Facts about two replicas.
 
-`python -m lossaudit.testing.keras_facts.replica_facts` prints what they log, as JSON.
+They train in a separate process, because devices must be configured before TensorFlow starts:
+`python -m lossaudit.testing.keras_facts.replica_facts` prints their logs as JSON.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ NAMES = (
 
 @cache
 def begun() -> subprocess.Popen[str]:
-    """The process that trains them; whoever asks early lets it train beside the other facts."""
+    """Start the process that trains them, once; the caller need not wait for it."""
     program = [sys.executable, "-m", __name__]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     return subprocess.Popen(
@@ -46,16 +46,17 @@ def begun() -> subprocess.Popen[str]:
 
 @cache
 def _played() -> dict[str, Any]:
-    """What each scenario on replicas logs."""
-    said, complained = begun().communicate()
+    """Wait for the process; return the logs of each scenario on replicas."""
+    output, errors = begun().communicate()
     if begun().returncode:
-        raise RuntimeError(f"training on two replicas failed: {complained.strip()[-300:]}")
-    found: dict[str, Any] = json.loads(said.splitlines()[-1])
-    return found
+        raise RuntimeError(f"training on two replicas failed: {errors.strip()[-300:]}")
+    # Libraries may print before the last line.
+    logs: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return logs
 
 
 _FIRST = [batch[: -(-len(batch) // 2)] for batch in batches()]
-"""The rows of the first replica, which has the odd one."""
+"""The rows of the first replica, which gets the larger half of an odd batch."""
 _FIRST_LOSSES, _FIRST_ROWS = [losses(one)[0] for one in _FIRST], [len(one) for one in _FIRST]
 _FIRST_SUMS = [float(sum(one)) for one in _FIRST]
 _SUMS = [float(sum(one)) for one in batches()]
@@ -69,7 +70,7 @@ def _epochs(value: float) -> list[float]:
 
 
 def _of_first(values: list[float]) -> tuple[Known, Known]:
-    """The mean of the first replica alone, before 3.2 of batches that count alike."""
+    """Return the mean of the first replica alone; before 3.2 it counts batches alike."""
     defect = "first-replica-shown-as-epoch"
     return (
         Known(("3.0.0", "3.1.1"), _epochs(so_far(values, _ONES)[-1]), defect=defect),
@@ -113,7 +114,8 @@ def replicas_epoch_loss() -> Any:
 
 
 @fact(
-    "On two replicas of unequal rows, the loss after a batch is the mean over the rows of both.",
+    "On two replicas with unequal numbers of rows, the loss after a batch is the mean over the "
+    "rows of both.",
     _UNEVEN,
     Known(("3.0.0", "3.2.1"), [2.0, 3.0, _NAN], defect="replicas-summed-in-batch-logs"),
     Known(("3.3.0", "3.6.0"), [1.0, 1.5, _NAN], defect="replicas-counted-alike-in-batch-logs"),
@@ -134,7 +136,7 @@ def replicas_of_unequal_rows_batch_loss() -> Any:
 
 
 @fact(
-    "On two replicas, a loss that is not reduced is logged as the mean over the rows of both.",
+    "On two replicas, an unreduced loss is logged as the mean over the rows of both.",
     _epochs(MEAN),
     Known(
         ("3.0.0", "3.6.0"),
@@ -154,7 +156,8 @@ def replicas_reduction_none() -> Any:
 
 
 @fact(
-    "On two replicas, sums of batches are those over the rows of both, averaged weighted by rows.",
+    "On two replicas, batch sums are sums over the rows of both, and are averaged weighted by "
+    "rows.",
     _epochs(so_far(_SUMS, ROWS)[-1]),
     *_of_first(_FIRST_SUMS),
     Known(
@@ -167,7 +170,7 @@ def replicas_reduction_sum() -> Any:
 
 
 def main() -> None:
-    """Play the scenarios, and print what they log."""
+    """Run the scenarios on replicas, and print their logs as JSON."""
     from lossaudit.testing.scenarios import SCENARIOS, use_two_replicas
 
     use_two_replicas()

@@ -1,4 +1,4 @@
-"""Facts about a `train_step` of one's own: what is logged of what it returns."""
+"""Facts about your own `train_step`: which of its returned numbers are logged, and how."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ _HISTORY = "keras-team/keras#19529, keras-team/keras-core#485"
 
 
 @fact(
-    "What `train_step` returns is what callbacks get after a batch.", LOSSES, backend="tensorflow"
+    "After a batch, callbacks get the numbers that `train_step` returns.",
+    LOSSES,
+    backend="tensorflow",
 )
 def raw_loss_after_a_batch() -> Any:
     hooks = Hooks()
@@ -24,7 +26,7 @@ def raw_loss_after_a_batch() -> Any:
 
 
 @fact(
-    "Of a raw loss that `train_step` returns, the mean over the rows is the loss of the epoch.",
+    "If `train_step` returns a raw loss, the loss of the epoch is its mean over the rows.",
     [MEAN] * 2,
     Known(("3.0.0", None), [0.0] * 2, "", _HISTORY, "untouched-tracker-shown-as-epoch"),
     backend="tensorflow",
@@ -34,18 +36,19 @@ def raw_loss_of_an_epoch() -> Any:
 
 
 @fact(
-    "The same where `train_step` returns other keys, too.",
+    "If `train_step` returns a raw loss and other keys, the loss of the epoch is the mean over "
+    "the rows.",
     [MEAN] * 2,
     Known(("3.0.0", "3.2.1"), [0.0] * 2, "", _HISTORY, "untouched-tracker-shown-as-epoch"),
     Known(("3.3.0", None), [LOSSES[-1]] * 2, "", _HISTORY, "last-step-shown-as-epoch"),
     backend="tensorflow",
 )
-def raw_loss_beside_other_keys() -> Any:
+def raw_loss_with_other_keys() -> Any:
     return played("raw_train_step_with_more_keys")["loss"]
 
 
 class OwnMean(RawStep):
-    """A `train_step` that returns a mean of its own, which is not told the rows."""
+    """Has a `train_step` that returns its own mean, updated without the number of rows."""
 
     mean: Any
 
@@ -56,19 +59,18 @@ class OwnMean(RawStep):
 
 
 class ListedMean(OwnMean):
-    """The same, and lists its mean in `metrics`."""
+    """Also lists its mean in `metrics`."""
 
     @property
     def metrics(self) -> list[Any]:
-        """Only the mean."""
+        """The list with the mean alone."""
         return [self.mean[0]]
 
 
 def _of_own_mean(kind: type) -> dict[str, Any]:
     hooks, model = Hooks(), frozen(kind)
-    object.__setattr__(
-        model, "mean", (keras.metrics.Mean(name="loss"),)
-    )  # as Keras would not track it
+    # Keras tracks metrics that are set as attributes; this one must stay untracked.
+    object.__setattr__(model, "mean", (keras.metrics.Mean(name="loss"),))
     fitted(model, [hooks])
     return {
         "batches": [float(one) for one in hooks.losses],
@@ -77,7 +79,7 @@ def _of_own_mean(kind: type) -> dict[str, Any]:
 
 
 @fact(
-    "A mean of one's own that is not told the rows counts each batch alike.",
+    "Your own mean counts each batch alike if it is updated without the number of rows.",
     {"batches": ALIKE_SO_FAR * 2, "epochs": [ALIKE] * 2},
     backend="tensorflow",
 )
@@ -89,7 +91,7 @@ _TWO_EPOCHS = so_far(LOSSES * 2, [1] * 6)
 
 
 @fact(
-    "A mean of one's own that is not in `metrics` is never reset.",
+    "Your own mean is never reset if it is not in `metrics`.",
     _TWO_EPOCHS,
     backend="tensorflow",
 )

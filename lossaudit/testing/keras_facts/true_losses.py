@@ -1,6 +1,6 @@
-"""The independent loop: what the losses of the probe are, in plain Python, in exact arithmetic.
+"""The independent loop: computes the losses of the probe in plain Python, with exact arithmetic.
 
-Nothing here is of Keras or of lossaudit. The probe's output is 0, so the loss of a row is its
+It uses neither Keras nor lossaudit. The output of the probe is 0, so the loss of a row is its
 target.
 """
 
@@ -10,16 +10,16 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 TARGETS = (0.5, 0.5, 1.5, 1.5, 1.5, 1.5, 2.5, 2.5, 8.0, 10.0)
-"""Of ten rows; in batches of four their mean losses are 1, 2 and 9."""
+"""The targets of the ten rows; in batches of four their mean losses are 1, 2 and 9."""
 
 
 def batches(rows: Sequence[float] = TARGETS, size: int = 4) -> list[Sequence[float]]:
-    """Rows in batches; the last one may be short."""
+    """Split rows into batches; the last one may be short."""
     return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
 def losses(rows: Sequence[float] = TARGETS, size: int = 4) -> list[float]:
-    """The mean loss of each batch.
+    """Return the mean loss of each batch.
 
     >>> losses()
     [1.0, 2.0, 9.0]
@@ -28,7 +28,7 @@ def losses(rows: Sequence[float] = TARGETS, size: int = 4) -> list[float]:
 
 
 def so_far(values: Sequence[float], weights: Sequence[float]) -> list[float]:
-    """The weighted mean of the first k values, for each k.
+    """Return the weighted mean of the first k values, for each k.
 
     >>> so_far([1.0, 2.0, 9.0], [4, 4, 2]), so_far([1.0, 2.0, 9.0], [1, 1, 1])
     ([1.0, 1.5, 3.0], [1.0, 1.5, 4.0])
@@ -44,7 +44,7 @@ def so_far(values: Sequence[float], weights: Sequence[float]) -> list[float]:
 def older_multiplied(
     values: Sequence[float], weights: Sequence[float], factor: int
 ) -> list[float]:
-    """The same where everything before is multiplied at each update.
+    """Return such means if each update first multiplies all older updates by a factor.
 
     >>> older_multiplied([1.0, 2.0], [4, 4], 2)
     [1.0, 1.3333333333333333]
@@ -66,4 +66,4 @@ SO_FAR = so_far(LOSSES, ROWS)
 MEAN = SO_FAR[-1]
 ALIKE_SO_FAR = so_far(LOSSES, [1, 1, 1])
 ALIKE = ALIKE_SO_FAR[-1]
-"""The mean of the batch losses, in which a short last batch counts as much as a full one."""
+"""The unweighted mean of the batch losses."""

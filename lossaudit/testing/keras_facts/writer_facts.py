@@ -1,4 +1,4 @@
-"""Facts about writers: the rows, scalars and lists in which Keras leaves the loss."""
+"""Facts about writers: the losses in event files, the progress bar, CSV files and History."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ _EACH = list(range(1, 7))
 
 @cache
 def _tensorboard(update_freq: Any, epochs: int) -> dict[str, Any]:
-    """What TensorBoard's callback writes of two fits, by folder and tag: steps and values."""
+    """Return what TensorBoard writes, by folder and tag: steps and values.
+
+    With `update_freq="batch"` a second fit of one epoch follows the first.
+    """
     with folder() as path:
         writer = keras.callbacks.TensorBoard(path, update_freq=update_freq, write_graph=False)
         model = frozen()
@@ -58,8 +61,8 @@ def tensorboard_batch_loss() -> Any:
 
 
 @fact(
-    "TensorBoard's `batch_loss` is at steps that count from 1, across epochs, and from 1 "
-    "again in the next `fit`.",
+    "The steps of TensorBoard's `batch_loss` count from 1 across epochs, and from 1 again in the "
+    "next `fit`.",
     [*_EACH, 1, 2, 3],
     Known(
         ("3.0.0", "3.6.0"), [0] * 9, "All batches are written at step 0.", "keras-team/keras#20461"
@@ -71,7 +74,7 @@ def tensorboard_batch_steps() -> Any:
 
 
 @fact(
-    "TensorBoard's `epoch_loss` is the mean over the rows, at the number of the epoch from 0.",
+    "TensorBoard's `epoch_loss` is the mean over the rows; its steps are the epochs, from 0.",
     [[0, MEAN], [1, MEAN], [0, MEAN]],
     counted_alike([[0, ALIKE], [1, ALIKE], [0, ALIKE]]),
     needs=_NEEDS,
@@ -81,7 +84,7 @@ def tensorboard_epoch_loss() -> Any:
 
 
 @fact(
-    'TensorBoard\'s `val_loss` is `epoch_loss` in the folder "validation".',
+    'TensorBoard writes `val_loss` as `epoch_loss` in the folder "validation".',
     [[0, MEAN], [1, MEAN], [0, MEAN]],
     counted_alike([[0, ALIKE], [1, ALIKE], [0, ALIKE]]),
     needs=_NEEDS,
@@ -91,8 +94,8 @@ def tensorboard_validation_loss() -> Any:
 
 
 @fact(
-    "TensorBoard's `evaluation_loss_vs_iterations` is at the number of steps of the "
-    "optimizer, across fits.",
+    "The steps of TensorBoard's `evaluation_loss_vs_iterations` are those of the optimizer, "
+    "across fits.",
     [3, 6, 9],
     needs=_NEEDS,
 )
@@ -121,7 +124,7 @@ def tensorboard_update_freq() -> Any:
     return _steps(2, 4, "train", "batch_loss")
 
 
-_GATED = "Where `update_freq` does not divide the batches so far, the epoch is not written."
+_GATED = "An epoch is written only if `update_freq` divides the number of batches so far."
 
 
 @fact(
@@ -135,7 +138,7 @@ def tensorboard_update_freq_of_epochs() -> Any:
 
 
 class Pauses(keras.callbacks.Callback):
-    """Waits after each batch, for the progress bar shows at most twenty numbers a second."""
+    """Waits after each batch, because the progress bar is updated at most 20 times a second."""
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Wait."""
@@ -144,7 +147,7 @@ class Pauses(keras.callbacks.Callback):
 
 @cache
 def _progress_bar() -> list[float]:
-    """The losses that the progress bar of one epoch shows: after each batch, and at the end."""
+    """Return the losses that the progress bar shows after each batch and at the epoch end."""
     before, shown = keras.config.is_interactive_logging_enabled(), StringIO()
     keras.config.enable_interactive_logging()
     with redirect_stdout(shown):
@@ -154,7 +157,7 @@ def _progress_bar() -> list[float]:
     return [float(one) for one in re.findall(r"loss: ([\d.]+)", shown.getvalue())]
 
 
-_TWICE = "It averages what is a mean of the epoch so far already."
+_TWICE = "It averages numbers that already are means of the epoch so far."
 _BAR = "keras-team/keras#21301, keras-team/keras#23030"
 
 
@@ -169,7 +172,7 @@ def progress_bar_loss() -> Any:
 
 
 @fact(
-    "The progress bar ends an epoch with the mean over its rows.",
+    "At the end of an epoch, the progress bar shows the mean over its rows.",
     MEAN,
     Known(("3.0.0", "3.1.1"), 2.625, _TWICE, _BAR),
     Known(("3.2.0", "3.10.0"), 2.125, _TWICE, _BAR),
@@ -180,7 +183,7 @@ def progress_bar_epoch_loss() -> Any:
 
 @cache
 def _csv() -> list[dict[str, str]]:
-    """The rows of two fits of two epochs, appended."""
+    """Return the rows of two fits of two epochs each, appended to one file."""
     with folder() as path:
         file = Path(path) / "log.csv"
         for _ in range(2):
@@ -206,14 +209,14 @@ class AddsLater(Rewrites):
     """Adds a key to the logs of the second epoch."""
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Add it."""
+        """Add the key."""
         if epoch and logs is not None:
             logs["later"] = 1.0
 
 
 @fact(
-    "`CSVLogger` has the columns of its first epoch, once more with `val_`; what comes later "
-    "is left out.",
+    "`CSVLogger` has the columns of the first epoch, each also with `val_`; later keys are left "
+    "out.",
     [["epoch", "loss", "val_loss"]] * 2,
 )
 def csv_columns() -> Any:
@@ -224,7 +227,7 @@ def csv_columns() -> Any:
 
 
 @fact(
-    "Each `fit` returns another `History`, with only its own epochs.",
+    "Each `fit` returns a new `History` with only its own epochs.",
     {"epoch": [2], "loss": 1, "another": True},
 )
 def history_of_each_fit() -> Any:

@@ -1,1 +1,1 @@
-"""Conformance suites for callbacks, accumulators and loops that users wrote."""
+"""Property-based conformance suites for users' callbacks, accumulators and loops."""

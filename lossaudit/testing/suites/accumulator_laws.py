@@ -1,9 +1,10 @@
-"""What an accumulator is held to: its laws, the reference values, its state, NaN, and long runs."""
+"""The laws of an accumulator: reference values, reset, order, merging, saving, NaN, long runs."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -14,13 +15,14 @@ from lossaudit.arithmetic.accumulators import SumCount, WeightedMean
 from lossaudit.arithmetic.bounds import steady_bound, updating_bound
 from lossaudit.arithmetic.exact import ExactSum
 from lossaudit.auditing.audits import diagnose
+from lossaudit.predictions.mistakes import MISTAKES, Mistake, noticed
 from lossaudit.recording.series import Series
 from lossaudit.rules import aggregation
 from lossaudit.rules.aggregation import EPOCH, SO_FAR
 from lossaudit.rules.numbers import DIGITS, FINITE
 from lossaudit.testing.schedules import Updates
 from lossaudit.testing.suites.adapter import Accumulator
-from lossaudit.testing.suites.subject import Check, Held, Subject
+from lossaudit.testing.suites.subject import Check, Reduction, Subject
 from lossaudit.testing.suites.violation import Violation
 
 if TYPE_CHECKING:
@@ -29,25 +31,27 @@ if TYPE_CHECKING:
 Pairs = list[tuple[float, int]]
 
 LONG_RUN, LONG_RUN_VALUES = 10_000, (0.1, 0.7)
-"""Updates after which a float32 that only adds is off by hundreds of units of its last digit."""
+"""Updates after which a plain float32 sum is off by hundreds of units in the last place."""
 
-_REFERENCES: dict[Held, Callable[[], WeightedMean | SumCount | ExactSum]] = {
+_REFERENCES: dict[Reduction, Callable[[], WeightedMean | SumCount | ExactSum]] = {
     "weighted_mean": WeightedMean,
     "mean": SumCount,
     "sum": ExactSum,
 }
-_SAID: dict[Held, str] = {
+_REFERENCE_NAMES: dict[Reduction, str] = {
     "weighted_mean": "the mean weighted by rows",
     "mean": "the mean of the updates",
     "sum": "the sum weighted by rows",
 }
+_NOT_RESET = replace(
+    MISTAKES["state-not-reset"], remedy="Clear the whole state in the reset method: sum and count."
+)
 
 
 def check_reference_value(subject: Subject, updates: Updates) -> None:
-    """LA101: the result is the mean of the values by their weights."""
-    _compare(
-        subject, updates.pairs, Accumulator(subject).add(updates.pairs).result(), str(updates)
-    )
+    """LA101: the result is the mean of the values, weighted by their weights."""
+    result = Accumulator(subject).add(updates.pairs).result()
+    _require_reference(subject, updates.pairs, result, str(updates))
 
 
 def check_running_value(subject: Subject, updates: Updates) -> None:
@@ -55,76 +59,62 @@ def check_running_value(subject: Subject, updates: Updates) -> None:
     accumulator = Accumulator(subject)
     for number, (value, weight) in enumerate(updates.pairs, 1):
         accumulator.update(value, weight)
-        about = f"{updates}\nread after each update, here after {number} of {len(updates.pairs)}"
-        _compare(subject, updates.pairs[:number], accumulator.result(), about)
+        about = (
+            f"{updates}\nread after each update; this is update {number} of {len(updates.pairs)}"
+        )
+        _require_reference(subject, updates.pairs[:number], accumulator.result(), about)
 
 
 def check_reset(subject: Subject, updates: Updates) -> None:
-    """LA111: after reset it is as a new one."""
+    """LA111: after a reset an accumulator behaves like a new one."""
     new, used = Accumulator(subject).add(updates.pairs), Accumulator(subject)
     used.add((3 * value, weight) for value, weight in updates.pairs).result()
     used.reset()
-    about = f"{updates}\nadded to a new one, and after others, three times as large, and a reset"
-    _same(
-        about,
-        new.result(),
-        used.add(updates.pairs).result(),
-        ("new", "after reset"),
-        "state-not-reset",
-    )
+    results = new.result(), used.add(updates.pairs).result()
+    about = f"{updates}\nadded to a new accumulator, and to one that was reset after other updates"
+    _require_equal(about, *results, ("new", "after reset"), _NOT_RESET)
 
 
 def check_reading(subject: Subject, updates: Updates) -> None:
-    """LA112: reading twice gives the same, and reading on the way changes nothing in the end."""
+    """LA112: two readings are equal, and readings in between do not change the final result."""
     often, once = Accumulator(subject), Accumulator(subject)
     for pair in updates.pairs:
         first, second = often.add([pair]).result(), often.result()
-        _same(
-            f"{updates}\nread twice in a row", first, second, ("the first time", "the second time")
-        )
+        about = f"{updates}\nread twice in a row"
+        _require_equal(about, first, second, ("first reading", "second reading"))
     once.add(updates.pairs)
-    _same(
-        str(updates),
-        often.result(),
-        once.result(),
-        ("read after each update", "read once at the end"),
-    )
+    names = ("read after each update", "read once at the end")
+    _require_equal(str(updates), often.result(), once.result(), names)
 
 
 def check_order(subject: Subject, updates: Updates) -> None:
-    """LA113: the reversed updates give the same as far as rounding goes."""
+    """LA113: the reversed updates give the same result within rounding."""
     forth = Accumulator(subject).add(updates.pairs).result()
     back = Accumulator(subject).add(reversed(updates.pairs)).result()
     bound = 2 * _bound(subject, updates.pairs)
-    _near(str(updates), forth, back, ("in this order", "in reversed order"), bound)
+    _require_near(str(updates), forth, back, ("in this order", "in reversed order"), bound)
 
 
 def check_merge(subject: Subject, updates: Updates) -> None:
-    """LA114: merged parts are the whole, also with an empty one, and what is merged stays as it
-    is.
+    """LA114: merged parts give the result of the whole, and merging leaves the second unchanged.
+
+    One of the parts may be empty.
     """
-    whole, bound = (
-        Accumulator(subject).add(updates.pairs).result(),
-        2 * _bound(subject, updates.pairs),
-    )
-    for cut in sorted({0, len(updates.pairs) // 2, len(updates.pairs)}):
-        first, second = (
-            Accumulator(subject).add(part) for part in (updates.pairs[:cut], updates.pairs[cut:])
-        )
-        before = second.result() if updates.pairs[cut:] else None
-        about = f"{updates}\nmerged from the first {cut} and the other {len(updates.pairs) - cut}"
-        _near(about, whole, first.merged(second).result(), ("as a whole", "merged"), bound)
+    pairs, bound = updates.pairs, 2 * _bound(subject, updates.pairs)
+    whole = Accumulator(subject).add(pairs).result()
+    for cut in sorted({0, len(pairs) // 2, len(pairs)}):
+        first, second = (Accumulator(subject).add(part) for part in (pairs[:cut], pairs[cut:]))
+        # The result of an empty accumulator may be undefined.
+        before = second.result() if pairs[cut:] else None
+        about = f"{updates}\nthe first {cut} and the last {len(pairs) - cut} updates merged"
+        _require_near(about, whole, first.merged(second).result(), ("in one", "merged"), bound)
         if before is not None:
-            _same(
-                about,
-                before,
-                second.result(),
-                ("the second before it was merged", "after it was merged"),
-            )
+            names = ("second before merging", "second after merging")
+            _require_equal(about, before, second.result(), names)
 
 
 def check_weights(subject: Subject, updates: Updates) -> None:
-    """LA115: a weight of n counts as n updates, and one of 0 not at all."""
+    """LA115: an update of weight n counts as n updates, and one of weight 0 does not count."""
     weighted = Accumulator(subject).add(updates.pairs).result()
     bound = 2 * _bound(subject, updates.pairs)
     single = (
@@ -132,83 +122,72 @@ def check_weights(subject: Subject, updates: Updates) -> None:
         .add((value, 1) for value, weight in updates.pairs for _ in range(weight))
         .result()
     )
-    _near(str(updates), weighted, single, ("by weight", "as so many updates of weight 1"), bound)
+    _require_near(str(updates), weighted, single, ("weighted", "repeated with weight 1"), bound)
     more = Accumulator(subject).add([*updates.pairs, (1000.0, 0)]).result()
-    _near(str(updates), weighted, more, ("by weight", "and another update, of weight 0"), bound)
+    _require_near(str(updates), weighted, more, ("weighted", "with an update of weight 0"), bound)
 
 
 def check_instances(subject: Subject, updates: Updates) -> None:
-    """LA116: what one is given, another does not hold."""
+    """LA116: an update of one accumulator does not change another one."""
     alone = Accumulator(subject).add(updates.pairs).result()
     first, second = Accumulator(subject), Accumulator(subject)
     for value, weight in updates.pairs:
         first.update(value, weight)
         second.update(value + 1000, weight)
-    about = f"{updates}\ngiven to one, while a second one was given other values"
-    _same(
-        about, alone, first.result(), ("alone", "beside the second"), "state-shared-by-instances"
-    )
+    about = f"{updates}\nadded to one accumulator, while a second one received other values"
+    names = ("alone", "with a second one")
+    _require_equal(about, alone, first.result(), names, noticed.STATE_SHARED_BY_INSTANCES)
 
 
 def check_state(subject: Subject, updates: Updates) -> None:
-    """LA117: saved and restored, it goes on as if nothing had happened."""
+    """LA117: a saved and restored accumulator continues as if it had not been interrupted."""
     cut = len(updates.pairs) // 2
     through = Accumulator(subject).add(updates.pairs[:cut])
     saved = through.saved()
     through.add(updates.pairs[cut:])
     resumed = saved().add(updates.pairs[cut:])
     about = f"{updates}\nsaved after {cut} updates"
-    _same(
-        about,
-        through.result(),
-        resumed.result(),
-        ("without interruption", "saved, restored, and gone on"),
-    )
+    names = ("not interrupted", "saved and restored")
+    _require_equal(about, through.result(), resumed.result(), names)
 
 
 def check_nan(subject: Subject, updates: Updates) -> None:
-    """LA303: what is not finite is propagated, ignored or refused, as the accumulator says."""
+    """LA303: NaN and infinities are propagated, ignored or refused, as the accumulator claims."""
     accumulator = Accumulator(subject)
     finite: Pairs = []
     for value, weight in updates.pairs:
         refused = _refused(accumulator, value, weight)
         if refused != (subject.nan == "raise" and not math.isfinite(value)):
-            done = "refused" if refused else "took"
+            done = "refused" if refused else "accepted"
             raise Violation(f"{updates}\nnan={subject.nan!r}, but the update {done} {value}")
         finite += [(value, weight)] if math.isfinite(value) else []
+    about = f"{updates}\nnan={subject.nan!r}"
     if subject.nan != "propagate":
         if finite:
-            _compare(subject, finite, accumulator.result(), f"{updates}\nnan={subject.nan!r}")
+            _require_reference(subject, finite, accumulator.result(), about)
         return
+    # Finite values do not change what a sum becomes that has a NaN or an infinity in it.
     expected = float(np.sum([value for value, _ in updates.pairs if not math.isfinite(value)]))
-    _same(
-        f"{updates}\nnan='propagate'",
-        expected,
-        accumulator.result(),
-        ("as IEEE 754 says", "the result"),
-    )
+    _require_equal(about, expected, accumulator.result(), ("by IEEE 754", "the result"))
 
 
 def check_long_run(subject: Subject) -> None:
-    """LA302: after many updates the result is as near to the exact one as after few."""
+    """LA302: after many updates the result is as close to the exact one as after few."""
     values = [float(np.float32(value)) for value in LONG_RUN_VALUES]
     few, rounds = [(value, 32) for value in values], LONG_RUN // len(values)
     observed = Accumulator(subject).add_many(values * rounds, 32).result()
-    exact = _exact(subject, few) * (rounds if _held(subject) == "sum" else 1)
+    exact = _exact(subject, few) * (rounds if _reduction(subject) == "sum" else 1)
     bound = steady_bound(float(exact), subject.dtype)
     if _is_near(observed, exact, bound):
         return
-    about = f"{LONG_RUN} updates with {' and '.join(map(str, LONG_RUN_VALUES))} in turn, each of weight 32"
-    said = _two(about, float(exact), observed, ("exact", "the result"), bound)
+    about = f"{LONG_RUN} updates of weight 32, {' and '.join(map(str, LONG_RUN_VALUES))} in turn"
+    message = _side_by_side(about, float(exact), observed, ("exact", "the result"), bound)
     short = Accumulator(subject).add(few).result()
     if not _is_near(short, _exact(subject, few), _bound(subject, few)):
         raise Violation(
-            f"{said}\nIt is {short!r} after the first {len(few)} already, and so does not drift."
+            f"{message}\nIt is {short!r} after the first {len(few)} updates: this is not drift."
         )
-    advice = "Each addition to a sum that has grown large loses digits; add in float64, or use"
-    raise Violation(
-        f"{said}\n{advice} `lossaudit.keras.CompensatedMean`.", "float32-sum-stands-still"
-    )
+    raise Violation.by(noticed.ACCUMULATOR_DRIFTED, message)
 
 
 def _refused(accumulator: Accumulator, value: float, weight: int) -> bool:
@@ -220,12 +199,12 @@ def _refused(accumulator: Accumulator, value: float, weight: int) -> bool:
 
 
 @cache
-def _held(subject: Subject) -> Held:
+def _reduction(subject: Subject) -> Reduction:
     return subject.holds or ("weighted_mean" if Accumulator(subject).takes_weight else "mean")
 
 
 def _exact(subject: Subject, pairs: Iterable[tuple[float, float]]) -> Fraction:
-    reference = _REFERENCES[_held(subject)]()
+    reference = _REFERENCES[_reduction(subject)]()
     for value, weight in pairs:
         reference.update_state(value, weight)
     return reference.fraction()
@@ -234,64 +213,68 @@ def _exact(subject: Subject, pairs: Iterable[tuple[float, float]]) -> Fraction:
 def _bound(subject: Subject, pairs: Pairs) -> float:
     values = np.array([value for value, _ in pairs])
     terms = sum(weight for _, weight in pairs)
-    held = values * terms if _held(subject) == "sum" else values
-    return updating_bound(held, max(terms, len(pairs)), subject.dtype)
+    # A sum may be as large as all its terms together; a mean is not larger than its values.
+    magnitudes = values * terms if _reduction(subject) == "sum" else values
+    return updating_bound(magnitudes, max(terms, len(pairs)), subject.dtype)
 
 
 def _is_near(observed: float, exact: Fraction, bound: float) -> bool:
     return math.isfinite(observed) and abs(Fraction(observed) - exact) <= bound
 
 
-def _compare(subject: Subject, pairs: Pairs, observed: float, about: str) -> None:
-    """Refuse a result that rounding cannot explain, and say what it is instead."""
+def _require_reference(subject: Subject, pairs: Pairs, observed: float, about: str) -> None:
+    """Raise a violation if rounding cannot explain the difference from the reference value."""
     exact, bound = _exact(subject, pairs), _bound(subject, pairs)
     if _is_near(observed, exact, bound):
         return
-    said = _two(about, float(exact), observed, (_SAID[_held(subject)], "the result"), bound)
-    raise Violation(said, partial(_cause, subject, pairs, observed))
+    names = (_REFERENCE_NAMES[_reduction(subject)], "the result")
+    message = _side_by_side(about, float(exact), observed, names, bound)
+    raise Violation(message, partial(_causes, subject, pairs, observed))
 
 
-def _cause(subject: Subject, pairs: Pairs, observed: float) -> str | None:
-    """The mistake that gives this number for the mean of one epoch."""
-    if _held(subject) != "weighted_mean":
-        return None
+def _causes(subject: Subject, pairs: Pairs, observed: float) -> tuple[str, ...]:
+    """The simplest mistake that gives this number instead of the mean of one epoch."""
+    if _reduction(subject) != "weighted_mean":
+        return ()
     values, weights = zip(*pairs, strict=True)
     truth = Updates(values, weights).recording
-    found = diagnose(truth, Series([observed], covers="epoch"))
-    return found.causes[0] if found.causes else (found.quantity and f"it is the {found.quantity}")
+    return diagnose(truth, Series([observed], covers="epoch")).causes[:1]
 
 
-def _same(
-    about: str, first: float, second: float, names: tuple[str, str], cause: str | None = None
+def _require_equal(
+    about: str,
+    first: float,
+    second: float,
+    names: tuple[str, str],
+    mistake: Mistake | None = None,
 ) -> None:
     if first != second and not (math.isnan(first) and math.isnan(second)):
-        raise Violation(_two(about, first, second, names), cause)
+        message = _side_by_side(about, first, second, names)
+        raise Violation.by(mistake, message) if mistake else Violation(message)
 
 
-def _near(about: str, first: float, second: float, names: tuple[str, str], bound: float) -> None:
+def _require_near(
+    about: str, first: float, second: float, names: tuple[str, str], bound: float
+) -> None:
+    # Negated, because every comparison with NaN is false.
     if not abs(first - second) <= bound:
-        raise Violation(_two(about, first, second, names, bound))
+        raise Violation(_side_by_side(about, first, second, names, bound))
 
 
-def _two(
+def _side_by_side(
     about: str, first: float, second: float, names: tuple[str, str], bound: float | None = None
 ) -> str:
-    width = max(map(len, names))
-    lines = [
-        about,
-        *(
-            f"  {name:<{width}}  {value!r}"
-            for name, value in zip(names, (first, second), strict=True)
-        ),
-    ]
+    width = max(map(len, (*names, "difference")))
+    numbers = zip(names, (first, second), strict=True)
+    lines = [about, *(f"  {name:<{width}}  {value!r}" for name, value in numbers)]
     if bound is not None:
-        lines.append(f"  {'apart':<{width}}  {abs(first - second):.3g} (bound {bound:.2g})")
+        lines.append(f"  {'difference':<{width}}  {abs(first - second):.3g} (bound {bound:.2g})")
     return "\n".join(lines)
 
 
 def _lacks_weight(subject: Subject) -> str | None:
     if subject.holds == "mean":
-        return "a mean of its updates counts all alike"
+        return "a mean of updates ignores weights"
     return None if Accumulator(subject).takes_weight else f"{subject.update} takes no weight"
 
 
@@ -303,10 +286,10 @@ def _lacks(method: str, subject: Subject) -> str | None:
 def _lacks_state(subject: Subject) -> str | None:
     try:
         Accumulator(subject).saved()
-    except Exception as error:  # pickle raises whatever the object does
-        return (
-            f"it has no methods to save its state, and pickle says {type(error).__name__}: {error}"
-        )
+    # pickle passes on any error that the object raises.
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        return f"it has no methods that save its state, and pickle raised {reason}"
     return None
 
 
@@ -338,6 +321,6 @@ ACCUMULATOR_CHECKS = (
     ),
     _five(aggregation.INSTANCES, "shares_nothing", check_instances, _few),
     _five(aggregation.STATE, "survives_saving", check_state, _few, lacks=_lacks_state),
-    _five(FINITE, "keeps_its_word_on_nan", check_nan, partial(_updates, finite=False, most=6)),
+    _five(FINITE, "treats_nan_as_claimed", check_nan, partial(_updates, finite=False, most=6)),
     Check.by(DIGITS, "does_not_drift", check_long_run, None),
 )

@@ -1,4 +1,4 @@
-"""Accumulator: an object of a user, under the names that a Subject gives for its methods."""
+"""Accumulator: wraps a user's accumulator and calls its methods by the names in a Subject."""
 
 from __future__ import annotations
 
@@ -14,119 +14,119 @@ from lossaudit.testing.suites.subject import Subject
 from lossaudit.testing.suites.violation import Violation
 
 _STATES = (("to_json", "from_json"), ("state_dict", "load_state_dict"), ("get_state", "set_state"))
-"""Names under which an object saves its state and restores it; the first of a pair decides."""
+"""Usual names of the methods that save and restore a state."""
 
 
 class Accumulator:
-    """A new object of the user, or one that was restored.
+    """A user's accumulator.
 
     Args:
-        subject: what it claims, and what its methods are called.
-        held: the object; a new one if None.
+        subject: makes the object, and names its methods.
+        wrapped: an existing object; a new one is made if None.
     """
 
-    def __init__(self, subject: Subject, held: Any = None) -> None:
+    def __init__(self, subject: Subject, wrapped: Any = None) -> None:
         self.subject = subject
-        self.held = subject.factory() if held is None else held
+        self.wrapped = subject.factory() if wrapped is None else wrapped
 
     @cached_property
     def takes_weight(self) -> bool:
-        """Whether an update can be given a weight."""
+        """Whether the update method accepts a weight."""
         try:
-            parameters = list(
-                inspect.signature(getattr(self.held, self.subject.update)).parameters.values()
-            )
+            signature = inspect.signature(getattr(self.wrapped, self.subject.update))
+        # Built-in methods may have no signature; most accumulators accept a weight.
         except (TypeError, ValueError):
             return True
-        usual = [
-            one
-            for one in parameters
-            if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
-        ]
-        return len(usual) > 1 or any(one.kind is one.VAR_POSITIONAL for one in parameters)
+        kinds = [one.kind for one in signature.parameters.values()]
+        positional = (
+            inspect.Parameter.POSITIONAL_ONLY,
+            inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        )
+        number = sum(kind in positional for kind in kinds)
+        return number > 1 or inspect.Parameter.VAR_POSITIONAL in kinds
 
     def has(self, method: str) -> bool:
-        """Whether the object has a method or an attribute of this name."""
-        return hasattr(self.held, method)
+        """Whether the object has an attribute of this name."""
+        return hasattr(self.wrapped, method)
 
     def update(self, value: float, weight: float = 1) -> None:
         """Add a value and its weight."""
-        method = getattr(self.held, self.subject.update)
+        method = getattr(self.wrapped, self.subject.update)
         method(value, weight) if self.takes_weight else method(value)
 
     def add(self, pairs: Iterable[tuple[float, float]]) -> Self:
-        """Add values and their weights, one after the other."""
+        """Add values with their weights, one by one."""
         for value, weight in pairs:
             self.update(value, weight)
         return self
 
     def add_many(self, values: list[float], weight: float) -> Self:
-        """Add many values of one weight, one after the other; a metric of Keras in a graph, where
-        it is fast.
-        """
-        if hasattr(self.held, "stateless_update_state"):
-            _add_in_graph(self.held, values, weight)
+        """Add many values of equal weight, one by one."""
+        # Keras metrics: 10,000 eager updates take seconds, one compiled graph does not.
+        if hasattr(self.wrapped, "stateless_update_state"):
+            _add_in_graph(self.wrapped, values, weight)
             return self
         return self.add((value, weight) for value in values)
 
     def result(self) -> float:
         """The result, as a float."""
-        result = getattr(self.held, self.subject.result)
+        result = getattr(self.wrapped, self.subject.result)
         found = result() if callable(result) else result
         try:
             return float(found)
         except (TypeError, ValueError) as error:
             raise Violation(
-                f"{self.subject.result}() gave {found!r:.80}, which is no number"
+                f"{self.subject.result} gave {found!r:.80}, which is not a number"
             ) from error
 
     def reset(self) -> None:
-        """Forget everything."""
-        getattr(self.held, self.subject.reset)()
+        """Reset the object."""
+        getattr(self.wrapped, self.subject.reset)()
 
     def merged(self, other: Accumulator) -> Accumulator:
-        """This one with what another holds, in place or as what the method returns."""
-        returned = getattr(self.held, self.subject.merge)(other.held)
+        """Return this accumulator after merging another one into it."""
+        # A merge method may change the object in place or return a new one.
+        returned = getattr(self.wrapped, self.subject.merge)(other.wrapped)
         is_new = returned is not None and hasattr(returned, self.subject.result)
         return Accumulator(self.subject, returned) if is_new else self
 
     def saved(self) -> Callable[[], Accumulator]:
-        """What makes another one from the saved state of this one as it is now."""
+        """Save the current state; return a function that restores it into a new object."""
         names = self.state_methods
         if names is not None:
             return self._saved_by(*names)
         if self._is_variables:
-            values = [np.array(one.numpy()) for one in self.held.variables]
+            values = [np.array(one.numpy()) for one in self.wrapped.variables]
             return lambda: self._with_variables(values)
-        text = pickle.dumps(self.held)
+        text = pickle.dumps(self.wrapped)
         return lambda: Accumulator(self.subject, pickle.loads(text))
 
     @property
     def state_methods(self) -> tuple[str, str] | None:
-        """The methods that save and restore its state, if it has some."""
+        """Names of the methods that save and restore the state; None if it has none."""
         pairs = [self.subject.state] if self.subject.state else _STATES
         return next((pair for pair in pairs if self.has(pair[0]) and self.has(pair[1])), None)
 
     @property
     def _is_variables(self) -> bool:
-        """Whether its state is a list of variables, as that of a metric of Keras."""
+        """Whether its state is a list of variables, like that of a Keras metric."""
         return all(
-            hasattr(one, "assign") for one in getattr(self.held, "variables", None) or [None]
+            hasattr(one, "assign") for one in getattr(self.wrapped, "variables", None) or [None]
         )
 
     def _saved_by(self, save: str, restore: str) -> Callable[[], Accumulator]:
-        state = getattr(self.held, save)()
+        state = getattr(self.wrapped, save)()
 
         def restored() -> Accumulator:
             new = Accumulator(self.subject)
-            returned = getattr(new.held, restore)(state)
+            returned = getattr(new.wrapped, restore)(state)
             return new if returned is None else Accumulator(self.subject, returned)
 
         return restored
 
     def _with_variables(self, values: list[Any]) -> Accumulator:
         new = Accumulator(self.subject)
-        for variable, value in zip(new.held.variables, values, strict=True):
+        for variable, value in zip(new.wrapped.variables, values, strict=True):
             variable.assign(value)
         return new
 

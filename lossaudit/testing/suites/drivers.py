@@ -1,6 +1,4 @@
-"""Drivers: the ways in which a callback is called by a training: `fit`, `fit_loop`, and a bare
-list of callbacks.
-"""
+"""Drivers: train with callbacks by `fit`, by `fit_loop`, or call the hooks without a training."""
 
 from __future__ import annotations
 
@@ -18,39 +16,39 @@ from lossaudit.testing.schedules import Schedule, outcome
 from lossaudit.testing.suites.models import dataset, exact_model
 
 Driver = Callable[[Schedule, Any, Sequence[Any], int], None]
-"""Trains a model by a schedule with callbacks, beginning with an epoch."""
+"""Trains a model on a schedule with callbacks, from a given epoch on."""
 
 
 class Stop(keras.callbacks.Callback):
-    """Stops a training after a step."""
+    """Stops the training after a given step."""
 
     def __init__(self, step: int) -> None:
         super().__init__()
         self.step, self.seen = step, 0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Count, and stop."""
+        """Count the step, and stop at the given one."""
         if self.seen == self.step:
             self.model.stop_training = True
         self.seen += 1
 
 
 def by_fit(schedule: Schedule, model: Any, callbacks: Sequence[Any], first_epoch: int = 0) -> None:
-    """`model.fit`."""
+    """Train by `model.fit`."""
     _by(model.fit, schedule, callbacks, verbose=0, shuffle=False, initial_epoch=first_epoch)
 
 
 def by_fit_loop(
     schedule: Schedule, model: Any, callbacks: Sequence[Any], first_epoch: int = 0
 ) -> None:
-    """`lossaudit.keras.fit_loop`: hooks that a hand-written loop calls."""
+    """Train by `lossaudit.keras.fit_loop`, a hand-written loop that calls the hooks itself."""
     _by(partial(fit_loop, model), schedule, callbacks, initial_epoch=first_epoch)
 
 
 def by_callback_list(
     schedule: Schedule, model: Any, callbacks: Sequence[Any], first_epoch: int = 0
 ) -> None:
-    """`keras.callbacks.CallbackList` with the hooks and the logs of `fit`, and no training."""
+    """Call the hooks of `fit` with its logs through a `CallbackList`, without any training."""
     hooks = keras.callbacks.CallbackList(
         list(callbacks), model=model, epochs=schedule.epochs, steps=len(schedule.sizes), verbose=0
     )
@@ -72,7 +70,7 @@ def by_callback_list(
 def trained(
     driver: Driver, schedule: Schedule, callbacks: Sequence[Any], first_epoch: int = 0
 ) -> None:
-    """Train an untrained model by a schedule with callbacks."""
+    """Train a new model on a schedule with callbacks."""
     driver(schedule, exact_model(schedule.steps_per_execution), callbacks, first_epoch)
 
 
@@ -92,7 +90,7 @@ def _by(
 
 
 def _hooks_of_split(hooks: Any, name: str, truth: Recording, epoch: int) -> dict[str, float]:
-    """The batch hooks of an epoch, with the running mean as the logs; what they were given last."""
+    """Call the batch hooks of an epoch with running means as logs; return the last logs."""
     series = truth.find(split="train" if name == "train" else "validation")
     assert series.weights is not None
     assert series.epochs is not None

@@ -1,4 +1,4 @@
-"""What a training loop is held to: true reports, and the weights and the hooks that `fit` gives."""
+"""The laws of a training loop: it reports the truth, and trains and calls hooks like `fit`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lossaudit.predictions.mistakes import Mistake, noticed
 from lossaudit.recording.recording import Recording
 from lossaudit.rules import callbacks
 from lossaudit.rules.numbers import FINITE
@@ -14,7 +15,7 @@ from lossaudit.rules.steps import FOUNDED
 from lossaudit.testing.schedules import Schedule, outcome
 from lossaudit.testing.suites.callback_laws import claimed_rule, drawn_schedules
 from lossaudit.testing.suites.drivers import Stop
-from lossaudit.testing.suites.hooks import Witness, first_apart
+from lossaudit.testing.suites.hooks import HookRecorder, first_difference
 from lossaudit.testing.suites.models import dataset, exact_model, numbers_of
 from lossaudit.testing.suites.recorded import recorded
 from lossaudit.testing.suites.subject import Check, Subject, takes
@@ -22,28 +23,23 @@ from lossaudit.testing.suites.violation import Violation, judged
 
 
 def check_reports(subject: Subject, schedule: Schedule) -> None:
-    """What the loop reports is what was true."""
+    """The losses that the loop reports are the true ones."""
     reported = subject.factory(exact_model(), dataset(schedule), schedule.epochs)
-    _hold(subject, reported, schedule, outcome(schedule).recording, str(schedule))
+    _require_truth(subject, reported, schedule, outcome(schedule).recording, str(schedule))
 
 
 def check_second_training(subject: Subject, schedule: Schedule) -> None:
-    """LA203: the same loop on the same model reports its second training like the first."""
+    """LA203: the loop reports a second training of the same model like the first."""
     model, data = exact_model(), dataset(schedule)
     subject.factory(model, data, schedule.epochs)
     again = subject.factory(model, data, schedule.epochs)
     second = outcome(schedule, outcome(schedule).weight)
-    _hold(
-        subject,
-        again,
-        schedule,
-        second.recording,
-        f"{schedule}\nand the same loop again on the same model",
-    )
+    about = f"{schedule}\nand a second training of the same model"
+    _require_truth(subject, again, schedule, second.recording, about)
 
 
 def check_weights(subject: Subject, schedule: Schedule) -> None:
-    """LA414: the model has the weights that `fit` gives it."""
+    """LA414: the loop gives the model the same weights as `fit`."""
     model, data = exact_model(), dataset(schedule)
     model.fit(data, epochs=schedule.epochs, shuffle=False, verbose=0)
     names = [weight.path for weight in model.weights]
@@ -56,44 +52,47 @@ def check_weights(subject: Subject, schedule: Schedule) -> None:
         if not np.array_equal(one, two)
     ]
     if lines:
-        said = "\n".join(
-            [str(schedule), f"weights after {outcome(schedule).steps} steps:", *lines]
-        )
-        cause = _cause(schedule, by_fit, by_loop)
-        raise Violation(said, cause)
+        heading = f"weights after {outcome(schedule).steps} steps:"
+        message = "\n".join([str(schedule), heading, *lines])
+        mistake = _mistake(schedule, by_loop)
+        raise Violation.by(mistake, message) if mistake else Violation(message)
 
 
-def _cause(schedule: Schedule, by_fit: list[Any], by_loop: list[Any]) -> str | None:
-    """What the weight and the number of calls in training mode say; the steps of the schedule are
-    all different.
+def _mistake(schedule: Schedule, weights: list[Any]) -> Mistake | None:
+    """The mistake of a loop, by its final weight and its number of calls in training mode.
+
+    Args:
+        schedule: what was trained.
+        weights: the weight of the model, shape (1,), and the counted calls, shape (1,).
     """
     steps = outcome(schedule).steps
-    calls = int(by_loop[1][0])
+    weight, calls = weights[0][0], int(weights[1][0])
     if calls == 0:
-        return "called-without-training"
+        return noticed.CALLED_WITHOUT_TRAINING
     if calls != steps:
-        return "steps-missing" if calls < steps else "steps-repeated"
-    if by_loop[0][0] == 0:
-        return "weights-never-updated"
-    without = outcome(schedule, penalised=False).weight
-    return "regularizers-left-out" if by_loop[0][0] == without else None
+        return noticed.STEPS_MISSING if calls < steps else noticed.STEPS_REPEATED
+    if weight == 0:
+        return noticed.WEIGHTS_NEVER_UPDATED
+    # Every number of a schedule is a float32 exactly, so that equality is a proof.
+    unpenalised = outcome(schedule, penalised=False).weight
+    return noticed.REGULARIZERS_LEFT_OUT if weight == unpenalised else None
 
 
 def check_hooks(subject: Subject, schedule: Schedule) -> None:
-    """LA415: callbacks see the hooks and the logs that `fit` shows them."""
-    by_fit, by_loop, data = Witness(), Witness(), dataset(schedule)
+    """LA415: the loop calls the same hooks with the same logs as `fit`."""
+    by_fit, by_loop, data = HookRecorder(), HookRecorder(), dataset(schedule)
     stop = [] if schedule.stop is None else [Stop(schedule.stop)]
     exact_model().fit(
         data, epochs=schedule.epochs, shuffle=False, verbose=0, callbacks=[by_fit, *stop]
     )
     stop = [] if schedule.stop is None else [Stop(schedule.stop)]
     subject.factory(exact_model(), data, schedule.epochs, callbacks=[by_loop, *stop])
-    apart = first_apart(by_fit, by_loop, ("by fit", "by the loop"))
-    if apart:
-        raise Violation(f"{schedule}\n{apart}", "hooks-unlike-fit")
+    difference = first_difference(by_fit, by_loop, ("by fit", "by the loop"))
+    if difference:
+        raise Violation.by(noticed.HOOKS_UNLIKE_FIT, f"{schedule}\n{difference}")
 
 
-def _hold(
+def _require_truth(
     subject: Subject, reported: Any, schedule: Schedule, truth: Recording, about: str
 ) -> None:
     wrong = judged(truth, recorded(subject, reported, truth, schedule), about)
@@ -102,7 +101,7 @@ def _hold(
 
 
 def _lacks_callbacks(subject: Subject) -> str | None:
-    return None if takes(subject.factory, "callbacks") else "it takes no callbacks="
+    return None if takes(subject.factory, "callbacks") else "it does not accept callbacks="
 
 
 _several = partial(drawn_schedules, epochs=(2, 3))
@@ -111,23 +110,23 @@ LOOP_CHECKS = (
     Check(
         "reports_the_truth",
         claimed_rule,
-        "What the loop reports is what was true.",
+        "The losses that the loop reports are the true ones.",
         check_reports,
         _several,
     ),
     _four(
         FINITE,
-        "reports_what_is_not_finite",
+        "reports_nan_and_infinity",
         check_reports,
         partial(_several, odd=True),
-        "What the loop reports with a loss that is not finite is what was true.",
+        "The loop reports a loss that is NaN or infinite as it is.",
     ),
     _four(
         FOUNDED,
         "reports_a_second_training",
         check_second_training,
         _several,
-        "What the loop reports of a second training of the same model is what was true.",
+        "The loop reports a second training of the same model like the first.",
     ),
     _four(callbacks.LOOP, "trains_as_fit", check_weights, _several),
     _four(

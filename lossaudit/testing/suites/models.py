@@ -1,4 +1,4 @@
-"""Model: a compiled Keras model with one weight, which trains as `schedules` computes by itself."""
+"""The models that suites train: one with exactly known losses, one that is easily disturbed."""
 
 from __future__ import annotations
 
@@ -15,16 +15,14 @@ from lossaudit.testing.schedules import LEARNING_RATE, PENALTY, TRAINING_OFFSET,
 
 
 class Offset(keras.layers.Layer):
-    """Adds one to its input in training, and counts how often: what a layer does that heeds
-    `training`.
-    """
+    """Adds 1 to its input in training mode, and counts the calls in training mode."""
 
     def __init__(self) -> None:
         super().__init__()
         self.calls = self.add_weight(shape=(), initializer="zeros", trainable=False, name="calls")
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        """The input, and one more in training."""
+        """Return the input; in training mode, the input plus 1."""
         if not training:
             return inputs
         self.calls.assign_add(1.0)
@@ -32,9 +30,7 @@ class Offset(keras.layers.Layer):
 
 
 class Noisy(keras.layers.Layer):
-    """A dense layer, batch normalisation and dropout: state and random numbers that a callback can
-    disturb.
-    """
+    """Dense layer, batch normalisation, dropout: state and random numbers to disturb."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,25 +41,27 @@ class Noisy(keras.layers.Layer):
         ]
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        """The output of the three layers."""
+        """Return the output of the three layers."""
         outputs = self.inner[0](inputs)
         return self.inner[2](self.inner[1](outputs, training=training), training=training)
 
 
 def exact_model(steps_per_execution: int = 1) -> Any:
-    """The model whose losses `schedules.outcome` knows, untrained; the same one each time, unless
-    it was changed.
+    """Return the untrained model whose losses `schedules.outcome` computes.
+
+    It is the same object each time, with its initial state, unless somebody changed more than
+    its state.
     """
     return _as_new(_exact_model, steps_per_execution)
 
 
 def disturbable_model() -> Any:
-    """A model with batch statistics, dropout and an optimizer with state, untrained."""
+    """Return an untrained model with batch statistics, dropout and a stateful optimizer."""
     return _as_new(_disturbable_model, 1)
 
 
 def dataset(schedule: Schedule, split: Split = "train") -> tf.data.Dataset:
-    """The batches of a split as `(x, y)`, or `(x, y, sample_weight)`; all inputs are 1."""
+    """Return the batches of a split, `(x, y)` or `(x, y, sample_weight)`; every input is 1."""
     targets, weights = schedule.rows_of(split)
     arrays = [
         np.ones((len(targets), 1)),
@@ -75,18 +73,24 @@ def dataset(schedule: Schedule, split: Split = "train") -> tf.data.Dataset:
 
 
 def state_of(model: Any) -> list[Any]:
-    """Every number that a training moves: weights, batch statistics, the optimizer's, seeds."""
+    """Return all numbers that a training changes: weights, statistics, optimizer, seeds."""
+    return numbers_of(_state_variables(model))
+
+
+def numbers_of(variables: Iterable[Any]) -> list[Any]:
+    """Return the values of Keras variables as arrays."""
+    # `np.array(variable)` warns: Keras 3.15 does not implement numpy 2's `copy` argument.
+    return [np.array(one.value.numpy()) for one in variables]
+
+
+def _state_variables(model: Any) -> list[Any]:
+    # Keras does not list the seeds of nested layers among the variables of a model.
     seeds = [
         one.state
         for layer in model._flatten_layers()
         for one in getattr(layer, "_seed_generators", [])
     ]
-    return numbers_of([*model.variables, *model.optimizer.variables, *seeds])
-
-
-def numbers_of(variables: Iterable[Any]) -> list[Any]:
-    """The numbers of variables of Keras, as arrays."""
-    return [np.array(one.value.numpy()) for one in variables]  # Keras' own way warns with numpy 2
+    return [*model.variables, *model.optimizer.variables, *seeds]
 
 
 @cache
@@ -119,9 +123,8 @@ def _compiled(
 
 
 def _as_new(make: Any, steps_per_execution: int) -> Any:
-    """The cached model with the state it began with; another one if somebody changed more than its
-    state.
-    """
+    """Return the cached model with its initial state, or a new one if its parts were replaced."""
+    # Compiling a model takes far longer than resetting its variables.
     model, tracker, state = make(steps_per_execution)
     is_same = getattr(model, "_loss_tracker", None) is tracker and len(state_of(model)) == len(
         state
@@ -129,14 +132,7 @@ def _as_new(make: Any, steps_per_execution: int) -> Any:
     if not is_same:
         make.cache_clear()
         model, _, state = make(steps_per_execution)
-    seeds = [
-        one.state
-        for layer in model._flatten_layers()
-        for one in getattr(layer, "_seed_generators", [])
-    ]
-    for variable, value in zip(
-        [*model.variables, *model.optimizer.variables, *seeds], state, strict=True
-    ):
+    for variable, value in zip(_state_variables(model), state, strict=True):
         variable.assign(value)
     model.stop_training = False
     return model

@@ -1,4 +1,4 @@
-"""Reading: what a callback or a loop says that it recorded, as series."""
+"""The losses that a callback recorded or a loop reported, as series."""
 
 from __future__ import annotations
 
@@ -17,33 +17,38 @@ from lossaudit.testing.suites.violation import Violation
 
 
 def recorded(subject: Subject, source: Any, truth: Recording, schedule: Schedule) -> list[Series]:
-    """What was recorded of the loss, as series of those splits that were trained.
+    """Return the recorded losses as series, one for each split of the truth.
 
     Args:
-        subject: what reads it, and says what it covers.
-        source: the callback, or what a loop returned.
+        subject: reads the numbers, and says what each covers.
+        source: the callback, or the return value of a loop.
         truth: the true losses.
         schedule: what was trained.
 
     Raises:
-        Violation: there is no loss, or it is no list of numbers.
+        Violation: there is no loss, or it is not a list of numbers.
     """
-    held = source if subject.read is None else subject.read(source)
-    held = getattr(held, "history", held)  # a loop may return a History
+    found = source if subject.read is None else subject.read(source)
+    # A loop may return a History, as `fit` does.
+    found = getattr(found, "history", found)
     splits = {one.split for one in truth.series}
-    found = list(held.series) if isinstance(held, Recording) else _named(subject, held, schedule)
+    series = (
+        list(found.series) if isinstance(found, Recording) else _named(subject, found, schedule)
+    )
     claims = [
-        replace(one, covers=subject.covers or one.covers) for one in found if one.tag == keys.LOSS
+        replace(one, covers=subject.covers or one.covers) for one in series if one.tag == keys.LOSS
     ]
     return [_at_hooks(one, schedule) for one in claims if one.split in splits]
 
 
-def _named(subject: Subject, held: Any, schedule: Schedule) -> list[Series]:
-    named = dict(held) if isinstance(held, Mapping) else {"loss": held}
-    found = [_series(subject, name, named[name]) for name in ("loss", "val_loss") if name in named]
-    if not found:
-        raise Violation(f"{schedule}\n{held!r:.80} was read, in which there is no 'loss'")
-    return found
+def _named(subject: Subject, found: Any, schedule: Schedule) -> list[Series]:
+    named = dict(found) if isinstance(found, Mapping) else {"loss": found}
+    series = [
+        _series(subject, name, named[name]) for name in ("loss", "val_loss") if name in named
+    ]
+    if not series:
+        raise Violation(f"{schedule}\nread {found!r:.80}, which has no 'loss'")
+    return series
 
 
 def _series(subject: Subject, name: str, values: Any) -> Series:
@@ -53,7 +58,7 @@ def _series(subject: Subject, name: str, values: Any) -> Series:
         numbers = [float("nan") if value is None else float(value) for value in values]
     except (TypeError, ValueError) as error:
         raise Violation(
-            f"{values!r:.80} was read as {name!r}, which are no numbers: {error}"
+            f"read {values!r:.80} as {name!r}, which is not a list of numbers: {error}"
         ) from error
     return Series(
         numbers,
@@ -63,7 +68,7 @@ def _series(subject: Subject, name: str, values: Any) -> Series:
 
 
 def _at_hooks(series: Series, schedule: Schedule) -> Series:
-    """Running means say nothing of the batches for which no hook was called."""
+    """Give running means the steps at which Keras called a hook: the end of each execution."""
     hooks, steps = schedule.executions, len(schedule.sizes)
     if (
         series.covers != "epoch_so_far"

@@ -1,4 +1,4 @@
-"""Subject: what is tested, and what it claims; Check: one expectation of it."""
+"""Subject: the tested program with its claims. Check: one expectation of a subject."""
 
 from __future__ import annotations
 
@@ -15,40 +15,42 @@ if TYPE_CHECKING:
 
 Kind = Literal["callback", "accumulator", "loop"]
 NanPolicy = Literal["propagate", "ignore", "raise"]
-Held = Literal["weighted_mean", "mean", "sum"]
+Reduction = Literal["weighted_mean", "mean", "sum"]
 
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A callback, an accumulator or a loop, and what it claims.
+    """A callback, an accumulator or a loop, with its claims.
 
     Args:
         factory: makes a new callback or accumulator; or the loop itself, `loop(model, data,
-            epochs)`, which returns what it reports, and takes `callbacks=` if it calls any.
-        kind: which of the three.
-        read: of a callback, or of what a loop returns, the numbers that were recorded: a list, a
-            Series, a Recording, or a mapping as `History.history` is.
-        covers: what each number speaks of: a `"batch"`, the `"epoch_so_far"`, or an `"epoch"`;
-            None where `read` gives Series that say so themselves.
-        xfail: checks that are known to fail, with the reason of each.
-        budget: seconds that the hooks of a callback may take for a batch.
+            epochs)`, which returns the losses it reports, and accepts `callbacks=` if it calls
+            any.
+        kind: `"callback"`, `"accumulator"` or `"loop"`.
+        read: takes the callback, or the return value of the loop, and returns the recorded
+            numbers: a list, a Series, a Recording, or a mapping like `History.history`.
+        covers: what each number covers: a `"batch"`, the `"epoch_so_far"`, or an `"epoch"`;
+            None if `read` returns Series, which say so themselves.
+        xfail: names of checks that are known to fail, each with its reason.
+        budget: seconds that the hooks of a callback may take for each batch.
         adds: keys that a callback adds to the logs on purpose.
-        holds: what an accumulator holds: the `"weighted_mean"`, the `"mean"` of its updates, or
-            the weighted `"sum"`; None for the weighted mean, or the mean where its update takes no
-            weight.
-        nan: what an accumulator makes of NaN and infinities: `"propagate"`, `"ignore"` or
+        holds: the result of an accumulator: the `"weighted_mean"`, the `"mean"` of its updates,
+            or the weighted `"sum"`; None means the weighted mean, or the mean if its update
+            accepts no weight.
+        nan: how an accumulator treats NaN and infinities: `"propagate"`, `"ignore"` or
             `"raise"`.
         dtype: the float type whose accuracy an accumulator claims.
-        update: name of the method that adds a value and its weight.
-        result: name of the method, or the attribute, that gives the result.
-        reset: name of the method that forgets everything.
-        merge: name of the method that adds what another accumulator holds.
-        state: names of the methods that save and restore; None to look for usual ones, and to
-            pickle.
+        update: name of the method that adds a value with its weight.
+        result: name of the method or attribute that gives the result.
+        reset: name of the method that resets the accumulator.
+        merge: name of the method that merges another accumulator into this one.
+        state: names of the methods that save and restore the state; None tries the usual names,
+            then pickle.
 
     Raises:
-        ValueError: a name is not one of those above, or `covers` is given without `read`.
-        TypeError: `factory` cannot be called.
+        ValueError: an argument is not one of the allowed names, or `covers` is given without
+            `read`.
+        TypeError: `factory` is not callable.
     """
 
     factory: Callable[..., Any]
@@ -58,7 +60,7 @@ class Subject:
     xfail: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     budget: float | None = field(default=None, kw_only=True)
     adds: tuple[str, ...] = field(default=(), kw_only=True)
-    holds: Held | None = field(default=None, kw_only=True)
+    holds: Reduction | None = field(default=None, kw_only=True)
     nan: NanPolicy = field(default="propagate", kw_only=True)
     dtype: str = field(default="float32", kw_only=True)
     update: str = field(default="update_state", kw_only=True)
@@ -74,20 +76,20 @@ class Subject:
             ("kind", Kind),
             ("nan", NanPolicy),
             ("covers", Covers),
-            ("holds", Held),
+            ("holds", Reduction),
         ):
             value, names = getattr(self, name), get_args(allowed)
             if value not in names and not (value is None and name in ("covers", "holds")):
                 raise ValueError(f"{name}={value!r} must be one of {', '.join(map(repr, names))}")
         if self.kind == "callback" and self.covers is not None and self.read is None:
             raise ValueError(
-                f"covers={self.covers!r} needs read=, a function of the callback that gives its "
-                "numbers"
+                f"covers={self.covers!r} needs read=, a function that returns the numbers of the "
+                "callback"
             )
 
     @property
     def name(self) -> str:
-        """What is tested, as its author calls it."""
+        """The name of the factory."""
         return str(getattr(self.factory, "__name__", type(self.factory).__name__))
 
 
@@ -96,14 +98,14 @@ class Check:
     """One expectation of a subject.
 
     Args:
-        name: what is expected, as the name of a test.
-        code: the rule that it holds the subject to; a function of the subject where that depends
-            on its claim.
+        name: the name of the test.
+        code: code of the rule that it checks; a function of the subject if the code depends on
+            its claims.
         expects: the expectation as a sentence.
-        judge: raises Violation where the expectation is broken; given the subject and what was
-            drawn.
-        draws: makes the strategy of what is drawn; None where nothing is.
-        lacks: why a subject cannot be held to it; None where it can.
+        judge: takes the subject and the drawn example; raises Violation if the expectation is
+            broken.
+        draws: makes the Hypothesis strategy of the examples; None if the check needs none.
+        lacks: returns why a subject cannot be checked; None if it can.
         examples: how many examples are tried.
     """
 
@@ -125,15 +127,15 @@ class Check:
         expects: str = "",
         **others: Any,
     ) -> Self:
-        """A check by a rule, which expects what the rule does unless something else is said."""
+        """Make a check of a rule; its expectation is that of the rule unless one is given."""
         return cls(name, rule.code, expects or rule.expects, judge, draws, **others)
 
     def code_for(self, subject: Subject) -> str:
-        """The rule that the subject is held to."""
+        """The code of the rule that is checked."""
         return self.code if isinstance(self.code, str) else self.code(subject)
 
 
 def takes(function: Callable[..., Any], name: str) -> bool:
-    """Whether a function takes an argument of this name."""
+    """Whether a function accepts an argument of this name."""
     parameters = inspect.signature(function).parameters.values()
     return any(one.name == name or one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters)

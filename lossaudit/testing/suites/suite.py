@@ -1,6 +1,4 @@
-"""conformance, parametrize_with_checks, run_checks: a property-based test suite for what a user
-wrote.
-"""
+"""conformance, parametrize_with_checks, run_checks: test suites for a user's own code."""
 
 from __future__ import annotations
 
@@ -21,9 +19,9 @@ from lossaudit.testing.suites.subject import Check, Kind, Subject
 from lossaudit.testing.suites.violation import Violation
 
 EXAMPLES = "LOSSAUDIT_MAX_EXAMPLES"
-"""The environment variable that says how many examples each check tries."""
+"""The environment variable with the number of examples for each check."""
 SHRINKING = 40
-"""Examples that are tried in search of a simpler one that fails."""
+"""Examples that are tried after a failure to find a simpler one."""
 
 
 def conformance(
@@ -33,19 +31,19 @@ def conformance(
     xfail: Mapping[str, str] | None = None,
     **claims: Any,
 ) -> type:
-    """A class of tests for pytest, one for each check.
+    """Make a class of pytest tests, one for each check.
 
     Args:
         factory: makes a new callback or accumulator; or the loop itself, `loop(model, data,
             epochs)`.
         kind: `"callback"`, `"accumulator"` or `"loop"`.
-        xfail: checks that are known to fail, each with the reason; one that passes then fails.
-        claims: what it claims, in the words of `Subject`: `read`, `covers`, `budget`, `nan`,
-            `holds`, …
+        xfail: checks that are known to fail, each with its reason; if one passes, its test
+            fails.
+        claims: further arguments of `Subject`: `read`, `covers`, `budget`, `nan`, `holds`, …
 
     Raises:
-        ValueError: a claim or a check is not one that there is.
-        TypeError: `factory` cannot be called, or there is no such claim.
+        ValueError: the value of a claim or the name of a check is unknown.
+        TypeError: `factory` is not callable, or the name of a claim is unknown.
 
     >>> import lossaudit
     >>> TestMine = conformance(lossaudit.WeightedMean, kind="accumulator")
@@ -54,18 +52,19 @@ def conformance(
     """
     subject = Subject(factory, kind=kind, xfail=dict(xfail or {}), **claims)
     tests = {f"test_{check.name}": _method(subject, check) for check in checks_of(subject)}
-    about = f"Whether {subject.name} is a right {kind}."
+    about = f"Conformance tests of the {kind} {subject.name}."
     name = f"Test{subject.name[:1].upper()}{subject.name[1:]}"
     shown = {"__doc__": about, "__module__": __name__, "__repr__": lambda self: f"{name}()"}
     return type(name, (), {**shown, **tests})
 
 
 def parametrize_with_checks(subjects: Sequence[Subject]) -> Any:
-    """A decorator that runs `test(subject, check)` for each check of each subject; the test calls
-    `check(subject)`.
+    """Return a decorator that runs `test(subject, check)` for each check of each subject.
+
+    The test calls `check(subject)`.
 
     Args:
-        subjects: what is tested, each with its claims.
+        subjects: the tested programs with their claims.
     """
     import pytest
 
@@ -91,32 +90,33 @@ def run_checks(
     seed: int | None = None,
     **claims: Any,
 ) -> Report:
-    """The checks without pytest.
+    """Run the checks without pytest.
 
     Args:
         factory: as in `conformance`.
         kind: as in `conformance`.
-        select: names of checks, or beginnings of rule codes, to try; all if empty.
-        ignore: names of checks, or beginnings of rule codes, to leave out.
-        seed: with what the examples are drawn; None for others each time.
-        claims: as in `conformance`, `xfail` included.
+        select: names of checks, or prefixes of rule codes, to run; all if empty.
+        ignore: names of checks, or prefixes of rule codes, to skip.
+        seed: seed of the examples; None for different examples in each run.
+        claims: as in `conformance`, including `xfail`.
 
     Returns:
-        A Report with a verdict for each check that was tried, and a finding for each that failed;
-        what was expected to fail, and what could not be tried, is said in `explanations`.
+        A Report with a verdict for each check that ran and a finding for each that failed. Its
+        `explanations` name the expected failures and the checks that could not run.
 
     Raises:
-        ValueError: what `select` or `ignore` names is neither a check of that kind nor the
-            beginning of a rule code.
+        ValueError: a name in `select` or `ignore` is neither a check of that kind nor a prefix of
+            a rule code.
 
     >>> import lossaudit
-    >>> run_checks(lossaudit.SumCount, kind="accumulator", select=["LA101"], seed=0).findings[0].cause
+    >>> report = run_checks(lossaudit.SumCount, kind="accumulator", select=["LA101"], seed=0)
+    >>> report.findings[0].cause
     'short-last-batch-counted-as-full'
     """
     subject = Subject(factory, kind=kind, **{"xfail": {}, **claims})
     wanted, unwanted = _names_of(subject, select), _names_of(subject, ignore)
-    tried = [one for one in checks_of(subject) if not wanted or _named(subject, one, wanted)]
-    parts = [_tried(subject, one, seed) for one in tried if not _named(subject, one, unwanted)]
+    chosen = [one for one in checks_of(subject) if not wanted or _is_named(subject, one, wanted)]
+    parts = [_ran(subject, one, seed) for one in chosen if not _is_named(subject, one, unwanted)]
     return Report(
         tuple(one for part in parts for one in part.verdicts),
         tuple(one for part in parts for one in part.findings),
@@ -125,17 +125,17 @@ def run_checks(
 
 
 def checks_of(subject: Subject) -> tuple[Check, ...]:
-    """The checks of a kind.
+    """Return the checks for the kind of a subject.
 
     Raises:
-        ValueError: one that is expected to fail is not among them.
+        ValueError: `xfail` of the subject names an unknown check.
     """
     checks = _checks(subject.kind)
     unknown = subject.xfail.keys() - {check.name for check in checks}
     if unknown:
         names = ", ".join(check.name for check in checks)
         raise ValueError(
-            f"xfail={sorted(unknown)[0]!r} is no check of kind={subject.kind!r}; there are {names}"
+            f"xfail={sorted(unknown)[0]!r} is not a check of kind={subject.kind!r}; use {names}"
         )
     return checks
 
@@ -156,7 +156,8 @@ def _checks(kind: Kind) -> tuple[Check, ...]:
 
 
 def _method(subject: Subject, check: Check) -> Any:
-    """The test of a check, as a method with its marks."""
+    """The test of a check as a method, with its pytest marks."""
+    # Each instance has its own test, because the test remembers the examples that it tried.
     tests = WeakKeyDictionary[Any, Callable[..., None]]()
 
     def method(self: Any, **drawn: Any) -> None:
@@ -166,13 +167,13 @@ def _method(subject: Subject, check: Check) -> Any:
 
 
 def _test(subject: Subject, check: Check) -> Callable[..., None]:
-    """What tries a check on one example.
+    """Return a function that tries a check on one example.
 
-    After the first failure it tries so many others, by which Hypothesis looks for a simpler one;
-    the rest it takes for right, because each is a training. What it has tried it knows, so that
-    the same example always fares the same.
+    After the first failure it tries at most `SHRINKING` further examples, which Hypothesis draws
+    to find a simpler one, and passes all others untried, because each example is a training.
     """
-    known: dict[str, tuple[Exception, TracebackType | None] | None] = {}
+    # Hypothesis requires that an example always has the same outcome, so outcomes are kept.
+    outcomes: dict[str, tuple[Exception, TracebackType | None] | None] = {}
     left = SHRINKING
 
     def test(**drawn: Any) -> None:
@@ -181,11 +182,11 @@ def _test(subject: Subject, check: Check) -> Callable[..., None]:
         if reason is not None:
             raise unittest.SkipTest(reason)
         example = repr(drawn)
-        if example not in known:
-            failed = any(known.values())
-            known[example] = _outcome(subject, check, drawn) if left or not failed else None
+        if example not in outcomes:
+            failed = any(outcomes.values())
+            outcomes[example] = _outcome(subject, check, drawn) if left or not failed else None
             left -= failed
-        failure = known[example]
+        failure = outcomes[example]
         if failure is not None:
             raise failure[0].with_traceback(failure[1])
 
@@ -195,7 +196,7 @@ def _test(subject: Subject, check: Check) -> Callable[..., None]:
 def _outcome(
     subject: Subject, check: Check, drawn: Mapping[str, Any]
 ) -> tuple[Exception, TracebackType | None] | None:
-    """What a check raises on an example, and where."""
+    """The error of a check on an example, with its traceback; None if it passes."""
     try:
         check.judge(subject, *drawn.values())
     except Violation as violation:
@@ -214,9 +215,7 @@ def _reason(subject: Subject, check: Check) -> str | None:
 def _given(
     function: Callable[..., None], subject: Subject, check: Check, seed: int | None = None
 ) -> Any:
-    """The function with what it draws, by settings that do not depend on how long a training
-    takes.
-    """
+    """Turn a function into a Hypothesis test that draws the examples of a check."""
     function.__name__ = function.__qualname__ = f"test_{check.name}"
     function.__doc__ = f"{check.code_for(subject)}: {check.expects}"
     if check.draws is None:
@@ -227,8 +226,8 @@ def _given(
     test = hypothesis.settings(
         max_examples=_examples(check),
         deadline=None,
-        phases=set(hypothesis.Phase)
-        - {hypothesis.Phase.explain},  # which tries as many trainings again
+        # The phase `explain` would repeat as many trainings.
+        phases=set(hypothesis.Phase) - {hypothesis.Phase.explain},
         report_multiple_bugs=False,
         suppress_health_check=list(hypothesis.HealthCheck),
         **({} if seed is None else {"database": None}),
@@ -260,33 +259,31 @@ def _runner(check: Check) -> Callable[[Subject], None]:
 
 
 def _names_of(subject: Subject, names: str | Iterable[str]) -> tuple[str, ...]:
-    """Names of checks and beginnings of rule codes, as they were given; a string is one."""
+    """Validate names of checks and prefixes of rule codes; a string is one name."""
     several = (names,) if isinstance(names, str) else tuple(names)
     checks = {check.name for check in checks_of(subject)}
     return tuple(part for one in several for part in ((one,) if one in checks else codes_of(one)))
 
 
-def _named(subject: Subject, check: Check, names: tuple[str, ...]) -> bool:
+def _is_named(subject: Subject, check: Check, names: tuple[str, ...]) -> bool:
     return bool(names) and (check.name in names or check.code_for(subject).startswith(names))
 
 
-def _tried(subject: Subject, check: Check, seed: int | None) -> Report:
-    """The outcome of one check."""
+def _ran(subject: Subject, check: Check, seed: int | None) -> Report:
+    """Run one check and report its outcome."""
     code = check.code_for(subject)
     reason = _reason(subject, check)
     if reason is not None:
-        return Report(explanations=(f"{code} {check.name} was not tried: {reason}.",))
+        return Report(explanations=(f"{code} {check.name} was not run: {reason}.",))
     try:
         _given(_test(subject, check), subject, check, seed)()
     except Violation as violation:
-        said, causes = str(violation).removeprefix(f"{code} "), violation.causes
+        message = violation.summary.removeprefix(f"{code} ")
+        causes, remedy = violation.causes, violation.remedy
     except Exception as error:
-        said, causes = _raised(subject, check, error), ()
+        message, causes, remedy = _raised(subject, check, error), (), ""
     else:
-        if check.name in subject.xfail:
-            message = f"{subject.name} {check.name} was expected to fail ({subject.xfail[check.name]}), and holds."
-            return Report(findings=(Finding(code, Verdict.WRONG, message, origin=check.name),))
-        return Report((_judgement(subject, check, Verdict.CONSISTENT),))
+        return _passed(subject, check)
     if check.name in subject.xfail:
         return Report(
             explanations=(f"{code} {check.name} fails as expected: {subject.xfail[check.name]}.",)
@@ -294,12 +291,22 @@ def _tried(subject: Subject, check: Check, seed: int | None) -> Report:
     finding = Finding(
         code,
         Verdict.WRONG,
-        said,
+        message,
         cause=", ".join(causes) or None,
         causes=causes,
+        remedy=remedy,
         origin=check.name,
     )
     return Report((_judgement(subject, check, Verdict.WRONG),), (finding,))
+
+
+def _passed(subject: Subject, check: Check) -> Report:
+    reason = subject.xfail.get(check.name)
+    if reason is None:
+        return Report((_judgement(subject, check, Verdict.CONSISTENT),))
+    message = f"{subject.name} {check.name} was expected to fail ({reason}), but passed."
+    finding = Finding(check.code_for(subject), Verdict.WRONG, message, origin=check.name)
+    return Report(findings=(finding,))
 
 
 def _judgement(subject: Subject, check: Check, verdict: Verdict) -> Judgement:
@@ -307,12 +314,10 @@ def _judgement(subject: Subject, check: Check, verdict: Verdict) -> Judgement:
 
 
 def _examples(check: Check) -> int:
-    """How many examples are tried, at most: what the option says, or the environment, or the check
-    itself.
-    """
+    """The number of examples: from the pytest option, the environment, or the check."""
     suite = session.running()
-    asked = suite.max_examples if suite is not None else None
-    return 1 if check.draws is None else asked or int(os.environ.get(EXAMPLES) or check.examples)
+    option = suite.max_examples if suite is not None else None
+    return 1 if check.draws is None else option or int(os.environ.get(EXAMPLES) or check.examples)
 
 
 def _raised(subject: Subject, check: Check, error: Exception) -> str:

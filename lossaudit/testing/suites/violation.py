@@ -1,17 +1,18 @@
-"""Violation: what a check says when it fails, with the numbers side by side and the named cause."""
+"""Violation: a failed check, with the recorded and the true numbers, the cause and the remedy."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import zip_longest
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from lossaudit.auditing.alignment import NOWHERE, agreeing, side_by_side
 from lossaudit.auditing.audits import report_on
 from lossaudit.auditing.claims import Claim
+from lossaudit.predictions.mistakes.mistake import Mistake
 from lossaudit.predictions.prediction import Prediction
 from lossaudit.predictions.quantities import expected_of
 from lossaudit.predictions.truth import truth_about
@@ -22,58 +23,76 @@ from lossaudit.report.report import Report
 from lossaudit.report.verdict import Verdict
 
 _SHOWN = 12
-"""Numbers that are shown side by side, around the first that differs."""
-_HELD = (Verdict.EXACT, Verdict.CONSISTENT, Verdict.SUSPECT)
+"""How many rows a table shows, around the first number that differs."""
+_RIGHT = (Verdict.EXACT, Verdict.CONSISTENT, Verdict.SUSPECT)
 
 
-class Violation(AssertionError):  # noqa: N818 - it is read as what it says, not as an error of the program
-    """A check of the conformance suite does not hold.
+class Violation(AssertionError):  # noqa: N818 - it states a broken expectation, not a program error
+    """A failed check of a conformance suite.
 
     Args:
-        said: what is wrong, with the numbers.
-        causes: the mistakes that were recognised, or one of them; or what looks for one, when
-            somebody asks.
+        message: what is wrong, with the numbers.
+        causes: names of the recognised mistakes; or a function that finds them, which is called
+            when the causes are first read.
+        remedy: what to do; empty if the message says it or no mistake was recognised.
     """
 
     def __init__(
-        self, said: str, causes: str | Sequence[str] | Callable[[], str | None] | None = ()
+        self,
+        message: str,
+        causes: Sequence[str] | Callable[[], Sequence[str]] = (),
+        remedy: str = "",
     ) -> None:
-        super().__init__(said)
+        super().__init__(message)
         self._causes = causes
+        self.remedy = remedy
+
+    @classmethod
+    def by(cls, mistake: Mistake, message: str) -> Self:
+        """A violation with the name and the remedy of a mistake."""
+        return cls(message, (mistake.name,), mistake.remedy)
 
     @property
     def causes(self) -> tuple[str, ...]:
-        """The mistakes that were recognised."""
+        """Names of the recognised mistakes."""
+        # Hypothesis raises many violations while it simplifies an example and shows only one, so
+        # the search for the causes waits until somebody asks.
         if callable(self._causes):
             self._causes = self._causes()
-        return (self._causes,) if isinstance(self._causes, str) else tuple(self._causes or ())
+        return tuple(self._causes)
 
     @property
-    def lossaudit_says(self) -> str:
-        """All that a reader needs, with the example that Hypothesis noted; the pytest plugin shows
-        this alone.
+    def summary(self) -> str:
+        """The message and the cause, without the remedy."""
+        return f"{self.args[0]}\nCause: {', '.join(self.causes) or 'unexplained'}"
+
+    @property
+    def lossaudit_message(self) -> str:
+        """The whole message, with the example that Hypothesis noted.
+
+        The pytest plugin shows it instead of a traceback.
         """
         return "\n".join([str(self), *getattr(self, "__notes__", ())])
 
     def __str__(self) -> str:
-        return f"{self.args[0]}\nCause: {', '.join(self.causes) or 'unexplained'}"
+        return self.summary + (f"\nRemedy: {self.remedy}" if self.remedy else "")
 
     def headed(self, heading: str) -> Violation:
-        """The same below a line that says which expectation is broken."""
-        return Violation(f"{heading}\n{self.args[0]}", self._causes)
+        """The same violation below a line that names the broken expectation."""
+        return Violation(f"{heading}\n{self.args[0]}", self._causes, self.remedy)
 
 
 def judged(truth: Recording, claims: Iterable[Series], about: object) -> Violation | None:
-    """What is wrong with recorded numbers beside the truth; None where all of them are right.
+    """Compare recorded numbers with the truth; return a violation, or None if all are right.
 
     Args:
         truth: the true batch losses.
-        claims: what was recorded, of which each says what it covers.
-        about: the schedule that was trained, as it is shown.
+        claims: the recorded series; each says what it covers.
+        about: the schedule that was trained, as the message shows it.
     """
     claims = list(claims)
     report = report_on(truth, [Claim(series, series.covers) for series in claims])
-    if report.verdicts and all(judgement.verdict in _HELD for judgement in report.verdicts):
+    if report.verdicts and all(judgement.verdict in _RIGHT for judgement in report.verdicts):
         return None
     parts = [str(about), *(table(truth, series) for series in claims), _reasons(report)]
     causes = [finding.cause for finding in report.findings if finding.cause]
@@ -81,14 +100,14 @@ def judged(truth: Recording, claims: Iterable[Series], about: object) -> Violati
 
 
 def _reasons(report: Report) -> str:
-    found: list[Finding] = sorted(report.findings, key=lambda finding: finding.severity)
+    findings: list[Finding] = sorted(report.findings, key=lambda finding: finding.severity)
     if not report.verdicts:
         return "nothing was recorded that could be judged"
-    return "\n".join(map(str, found))
+    return "\n".join(map(str, findings))
 
 
 def table(truth: Recording, series: Series) -> str:
-    """The recorded numbers beside the true ones, around the first that differs."""
+    """The recorded and the true numbers side by side, around the first that differs."""
     about = truth_about(truth, series.tag, series.split, series.dtype)
     expected = None if about is None else expected_of(about, series.covers)
     if expected is None:
@@ -106,7 +125,7 @@ def table(truth: Recording, series: Series) -> str:
 
 
 class _Row(NamedTuple):
-    """A recorded number and the true one beside it; None where there is none."""
+    """One row of the table: step or epoch, recorded number, true number; None if there is none."""
 
     place: int | None
     recorded: float | None
@@ -115,18 +134,11 @@ class _Row(NamedTuple):
 
 
 def _rows(series: Series, expected: Prediction) -> list[_Row]:
-    """Both side by side, in the order of their steps or epochs; by position where the series does
-    not say which.
-    """
+    """The rows of the table, in the order of their steps or epochs."""
     rows = side_by_side(series, expected)
     places = (expected.epochs if expected.per == "epoch" else expected.steps).tolist()
     if rows is None:
-        shared = np.arange(min(len(series), len(expected)))
-        right = agreeing(series.take(shared), expected, shared)
-        columns = zip_longest(places, series.values, expected.values, right)
-        return [
-            _Row(place, recorded, true, bool(holds)) for place, recorded, true, holds in columns
-        ]
+        return _rows_by_position(series, expected, places)
     own = series.epochs if expected.per == "epoch" else series.steps
     where = [places[row] for row in rows] if own is None else own.tolist()
     true = [None if row == NOWHERE else expected.values[row] for row in rows]
@@ -138,6 +150,14 @@ def _rows(series: Series, expected: Prediction) -> list[_Row]:
     missing = np.setdiff1d(np.arange(len(expected)), rows)
     found += [(places[row], _Row(places[row], None, expected.values[row])) for row in missing]
     return [row for _, row in sorted(found, key=itemgetter(0))]
+
+
+def _rows_by_position(series: Series, expected: Prediction, places: list[int]) -> list[_Row]:
+    """The rows of a series without steps or epochs whose length is not that of the truth."""
+    shared = np.arange(min(len(series), len(expected)))
+    right = agreeing(series.take(shared), expected, shared)
+    columns = zip_longest(places, series.values, expected.values, right)
+    return [_Row(place, recorded, true, bool(equal)) for place, recorded, true, equal in columns]
 
 
 def _number(value: float | None) -> str:
