@@ -13,7 +13,7 @@ from lossaudit.arithmetic.arrays import Floats, Ints
 from lossaudit.predictions.mistakes import places
 from lossaudit.predictions.mistakes.mistake import Mistake
 from lossaudit.predictions.prediction import Prediction
-from lossaudit.recording.series import Series
+from lossaudit.recording.series import Series, epoch_ends, epoch_starts
 
 NOWHERE = -1
 
@@ -95,7 +95,7 @@ def shifted(claim: Series, expected: Prediction) -> Iterator[Alignment]:
                 offset == -1
                 and len(claim) > 2
                 and expected.per == "batch"
-                and np.all(np.diff(expected.epochs) != 0)
+                and np.all(epoch_starts(expected.epochs))
             ):
                 yield _after_update(rows)
 
@@ -182,7 +182,7 @@ def _other_steps(logged: Ints, true: Ints, expected: Prediction) -> Iterator[Ali
 
 def _miscounted(logged: Ints, expected: Prediction) -> Mistake:
     """The mistake in an axis that is in order but is not that of the truth."""
-    begins = np.append(True, np.diff(expected.epochs) != 0)
+    begins = epoch_starts(expected.epochs)
     starts, epoch = np.flatnonzero(begins), np.cumsum(begins) - 1
     of_epoch = logged[starts]
     lengths = np.diff(of_epoch)
@@ -218,8 +218,7 @@ def _executions(logged: Ints, expected: Prediction) -> Iterator[Alignment]:
 def _repetitions(length: int, expected: Prediction) -> Iterator[Ints]:
     """Yield the regular ways in which programs log numbers twice."""
     rows = np.arange(len(expected))
-    last = np.append(np.diff(expected.epochs) != 0, True)
-    first = np.append(True, last[:-1])
+    first, last = epoch_starts(expected.epochs), epoch_ends(expected.epochs)
     times = length // len(rows)
     patterns = [np.repeat(rows, times), np.tile(rows, times)]
     patterns += [np.sort(np.append(rows, rows[some])) for some in (last, first, last | first)]
@@ -263,8 +262,7 @@ def _holds_no_number(values: Floats) -> bool:
 def _patterns(expected: Prediction, length: int) -> Iterator[tuple[str, Ints]]:
     """Yield the regular ways in which programs lose numbers, if they leave that many."""
     rows = np.arange(len(expected))
-    first = np.diff(expected.epochs, prepend=expected.epochs[:1] - 1) != 0
-    last = np.append(first[1:], True)
+    first, last = epoch_starts(expected.epochs), epoch_ends(expected.epochs)
     batch = rows - np.maximum.accumulate(np.where(first, rows, 0))
     patterns = [
         ("the last ones", rows < length),

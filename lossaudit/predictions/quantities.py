@@ -28,6 +28,7 @@ from lossaudit.predictions.prediction import Per, Prediction, of_truth_and_log
 from lossaudit.predictions.smoothing import exponential_averages, window_averages
 from lossaudit.predictions.truth import Batches, Truth, cached
 from lossaudit.recording.names import Covers
+from lossaudit.recording.series import epoch_ends
 
 Quantity = Callable[[Truth, Floats], Iterator[Prediction]]
 
@@ -296,7 +297,7 @@ def _or_one(counts: Floats) -> Floats:
 def _last_of_each_epoch(epochs: Ints, ours: NDArray[np.bool_]) -> Ints:
     """Index of the last batch of the claim's own split in each epoch."""
     rows = np.flatnonzero(ours)
-    return rows[np.append(np.flatnonzero(np.diff(epochs[rows])), len(rows) - 1)]
+    return rows[epoch_ends(epochs[rows])]
 
 
 PER: dict[Covers, Per] = {"batch": "batch", "epoch_so_far": "batch", "epoch": "epoch"}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lossaudit.arithmetic.arrays import Floats, Ints
 from lossaudit.recording.recording import Recording
-from lossaudit.recording.series import Series
+from lossaudit.recording.series import Series, epoch_starts
 
 _Found = TypeVar("_Found")
 
@@ -74,10 +74,8 @@ class Batches:
 
         An epoch that was begun again after a resume counts as an epoch of its own.
         """
-        begins = np.diff(self.epochs, prepend=self.epochs[:1] - 1) != 0
-        return np.flatnonzero(
-            begins | (np.diff(self.sessions, prepend=self.sessions[:1]) != 0)
-        ).astype(np.int64)
+        begins = epoch_starts(self.epochs) | epoch_starts(self.sessions)
+        return np.flatnonzero(begins).astype(np.int64)
 
     @cached_property
     def ends(self) -> Ints:

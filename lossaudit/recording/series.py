@@ -164,6 +164,32 @@ class Series:
         return replace(parts[0], **whole)
 
 
+def epoch_starts(epochs: Ints) -> NDArray[np.bool_]:
+    """Mask of the first number of each epoch, shape (n,).
+
+    Args:
+        epochs: epoch of each number, in the order of logging, shape (n,).
+
+    >>> epoch_starts(np.array([0, 0, 1, 1, 0])).tolist()
+    [True, False, True, False, True]
+    """
+    starts = np.ones(len(epochs), np.bool_)
+    starts[1:] = epochs[1:] != epochs[:-1]
+    return starts
+
+
+def epoch_ends(epochs: Ints) -> NDArray[np.bool_]:
+    """Mask of the last number of each epoch, shape (n,).
+
+    Args:
+        epochs: epoch of each number, in the order of logging, shape (n,).
+
+    >>> epoch_ends(np.array([0, 0, 1, 1, 0])).tolist()
+    [False, True, False, True, True]
+    """
+    return epoch_starts(epochs[::-1])[::-1]
+
+
 def _column(
     name: str, values: object, kind: type[np.generic], length: int | None = None
 ) -> NDArray[Any]:

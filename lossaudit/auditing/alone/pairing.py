@@ -12,7 +12,7 @@ from lossaudit.arithmetic.arrays import Ints
 from lossaudit.auditing.alone.axis import distances
 from lossaudit.auditing.alone.pair import NOWHERE, Pair
 from lossaudit.recording.recording import Recording
-from lossaudit.recording.series import Series
+from lossaudit.recording.series import Series, epoch_ends, epoch_starts
 
 
 def pairs_by_index(recording: Recording) -> dict[tuple[int, int], tuple[Pair, ...]]:
@@ -88,8 +88,8 @@ def _pair(batches: Series, epochs: Series, starts: Ints, ends: Ints, *, complete
 def _by_epoch(batches: Series, epochs: Series) -> Iterator[Pair]:
     """The log says which epoch each batch value is from."""
     assert batches.epochs is not None
-    starts = np.flatnonzero(np.diff(batches.epochs, prepend=batches.epochs[:1] - 1) != 0)
-    ends = np.append(starts[1:], len(batches)) - 1
+    starts = np.flatnonzero(epoch_starts(batches.epochs))
+    ends = np.flatnonzero(epoch_ends(batches.epochs))
     labels, axis = batches.epochs[starts], epochs.axis
     if axis is None and len(starts) != len(epochs):
         return

@@ -10,7 +10,7 @@ import numpy as np
 
 from lossaudit.arithmetic.arrays import Floats
 from lossaudit.arithmetic.inversion import invert_running_mean
-from lossaudit.recording.series import Series
+from lossaudit.recording.series import Series, epoch_starts
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,9 +45,7 @@ def recovered(running: Series, *, batches: int | None = None) -> Recovery:
     array([1., 2., 9.])
     """
     epochs = _epochs_of(running, batches)
-    edges = np.flatnonzero(
-        np.diff(epochs, prepend=epochs[:1] - 1, append=epochs[-1:] + 1)
-    ).tolist()
+    edges = [*np.flatnonzero(epoch_starts(epochs)).tolist(), len(epochs)]
     values, errors = np.empty(len(running)), np.empty(len(running))
     for start, end in pairwise(edges):
         part = running.take(slice(start, end))

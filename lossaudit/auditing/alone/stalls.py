@@ -12,7 +12,7 @@ from lossaudit.auditing.alone.axis import finding_about, place_of
 from lossaudit.auditing.alone.log import Log
 from lossaudit.auditing.alone.log_check import log_check
 from lossaudit.predictions.mistakes import noticed
-from lossaudit.recording.series import Series
+from lossaudit.recording.series import Series, epoch_starts
 from lossaudit.report.findings import Finding
 from lossaudit.report.verdict import Verdict
 from lossaudit.rules.log_files import STALLED
@@ -99,9 +99,7 @@ def check_stalled_means(log: Log) -> Iterator[Finding]:
 def _longest_epoch(series: Series) -> Series:
     if series.epochs is None:
         return series
-    edges = np.flatnonzero(
-        np.diff(series.epochs, prepend=series.epochs[0] - 1, append=series.epochs[-1] + 1)
-    )
+    edges = np.append(np.flatnonzero(epoch_starts(series.epochs)), len(series))
     at = int(np.argmax(np.diff(edges)))
     return series.take(slice(edges[at], edges[at + 1]))
 
