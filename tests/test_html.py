@@ -102,7 +102,7 @@ def test_the_verdict_is_at_the_top_and_every_finding_has_a_card_with_a_plot(page
 
 
 def test_a_plot_names_its_curves_and_lays_the_prediction_over_the_log(page):
-    assert "what short-last-batch-counted-as-full logs" in page
+    assert "predicted by short-last-batch-counted-as-full" in page
     assert "stroke: var(--predicted)" in page
     assert "stroke: var(--logged)" in page
     assert "fill: var(--band)" in page

@@ -64,7 +64,7 @@ def _environment() -> Environment:
 
 
 def coded(text: str) -> Markup:
-    """The escaped text, with code elements for what is between backticks.
+    """The escaped text, with code elements for text between backticks.
 
     >>> coded("call `f(<x>)`")
     Markup('call <code>f(&lt;x&gt;)</code>')

@@ -35,11 +35,11 @@ PAPER: Palette = {
 
 KEYS = {
     "true": "true loss of each batch",
-    "expected": "what the log should hold",
+    "expected": "expected",
     "band": "proven bound",
     "logged": "logged",
-    "predicted": "what {mistake} logs",
-    "odd": "NaN (below) or infinite (above)",
+    "predicted": "predicted by {mistake}",
+    "odd": "NaN (bottom) or infinite (top)",
 }
 """The label of each curve."""
 
@@ -109,7 +109,7 @@ def keys(evidence: Evidence) -> dict[str, str]:
         if one is not None
     }
     if evidence.band is not None and not _shows(evidence.band, evidence):
-        found["band"] += ", above thinner than a line"
+        found["band"] += ", in the upper plot thinner than a line"
         if not _has_rest(evidence):
             del found["band"]
     return found
@@ -228,7 +228,7 @@ def _rest(axes: Axes, evidence: Evidence, palette: Palette) -> None:
         **look,
     )
     axes.set_title(
-        f"logged minus {'what the mistake logs' if evidence.mistake else 'what it should be'}",
+        f"logged minus {'predicted by the mistake' if evidence.mistake else 'expected'}",
         loc="left",
     )
     axes.set_ylabel("difference")

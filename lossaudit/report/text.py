@@ -109,7 +109,7 @@ def verdict_table(report: Contents) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("claim", overflow="fold")
     table.add_column("split")
-    table.add_column("holds", overflow="fold")
+    table.add_column("quantity", overflow="fold")
     table.add_column("numbers", justify="right")
     table.add_column("verdict")
     for one in report.verdicts:

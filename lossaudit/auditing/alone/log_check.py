@@ -1,4 +1,8 @@
-"""Checks of logs without a truth: each is one function, registered with its rules."""
+"""Checks of logs without a truth: each is one function, registered with its rules.
+
+To add a rule, write a `Rule` in `rules/log_files.py` and a function with `@log_check(THE_RULE)` in
+a module of this package that `judging` imports. Then run `python docs/write_rules.py`.
+"""
 
 from __future__ import annotations
 

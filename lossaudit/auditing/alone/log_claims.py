@@ -21,10 +21,10 @@ def claims_of_log(logged: Series | Recording | Mapping[str, Any]) -> list[Claim]
         TypeError: `logged` is of none of these kinds.
     """
     claims = _named(logged) if isinstance(logged, Mapping) else claims_of(logged, Recording([]))
-    return _told_apart(claims)
+    return _with_unique_names(claims)
 
 
-def _told_apart(claims: Sequence[Claim]) -> list[Claim]:
+def _with_unique_names(claims: Sequence[Claim]) -> list[Claim]:
     """The claims; if several share name and origin, what they cover and a number are added."""
     names, seen = Counter((claim.origin, claim.series.name) for claim in claims), Counter[str]()
     distinct = []

@@ -15,7 +15,7 @@ class Proof:
     """What a series is, because batch and epoch values agree.
 
     Args:
-        quantity: the name of the quantity that it holds.
+        quantity: the name of its quantity.
         condition: what else must be true, as a clause; empty if nothing.
     """
 

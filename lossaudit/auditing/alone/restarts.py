@@ -104,7 +104,7 @@ def _cause_of_restart(column: SharedAxis, anew: bool) -> str:
 
 
 def _repetitions(axis: Ints) -> tuple[Ints, Ints]:
-    """Indices of what is on the axis twice, and of where it is again."""
+    """Indices of the first and of the second place of every number that repeats."""
     order = np.argsort(axis, kind="stable")
     same = np.flatnonzero(np.diff(axis[order]) == 0)
     first, again = order[same], order[same + 1]

@@ -1,4 +1,4 @@
-"""Sums that stopped growing at a power of two, where rounding loses what is added: LA508."""
+"""Sums that stopped growing at a power of two, where rounding loses every addition: LA508."""
 
 from __future__ import annotations
 
