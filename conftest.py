@@ -1,4 +1,4 @@
-"""Root configuration of the test suite: plugins and the profiles of Hypothesis; no fixtures."""
+"""Root configuration of the test suite: plugins, profiles, what runs when; no fixtures."""
 
 from __future__ import annotations
 
@@ -8,12 +8,54 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["lossaudit.pytest_plugin", "pytester"]
+
+NIGHTLY = os.environ.get("LOSSAUDIT_NIGHTLY") == "1"
+MOST_WORKERS = 8
+"""Each of them imports TensorFlow, which takes seconds and half a gigabyte."""
 
 settings.register_profile(
     "default", deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("thorough", parent=settings.get_profile("default"), max_examples=500)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "thorough" if NIGHTLY else "default"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Run the whole suite in parallel, unless -n says how; what is named on the command line runs
+    in one process.
+    """
+    is_whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    is_worker = hasattr(config, "workerinput")
+    if is_whole and not is_worker and config.getoption("numprocesses", 0) is None:
+        config.option.numprocesses = "auto"
+        config.option.maxprocesses = config.option.maxprocesses or MOST_WORKERS
+        config.option.dist = "loadgroup"
+
+
+def pytest_report_header() -> str:
+    if NIGHTLY:
+        return "nightly: sweeps included, with 500 examples of each property"
+    return "nightly: sweeps left out; LOSSAUDIT_NIGHTLY=1 includes them"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the sweeps to the night, and begin with what is slow, so that no worker waits for
+    another at the end.
+    """
+    for item in items:
+        if item.path.name == "test_facts.py":  # of the package, which knows of no xdist
+            item.add_marker(pytest.mark.xdist_group("keras facts"))
+    left_out = [] if NIGHTLY else [item for item in items if item.get_closest_marker("nightly")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+    items[:] = sorted((item for item in items if item not in left_out), key=_is_quick)
+
+
+def _is_quick(item: pytest.Item) -> bool:
+    return item.get_closest_marker("slow") is None

@@ -14,8 +14,10 @@ import pytest
 import lossaudit
 from lossaudit import Recorder, Recording, Series
 from lossaudit.cli.commands import main
+from tests.forks import forked
 from tests.terminals import on_a_terminal
 
+pytestmark = pytest.mark.xdist_group("audit command")  # all read what one training left behind
 SCRIPT = """
 import json
 import keras
@@ -46,8 +48,7 @@ def trained(tmp_path_factory) -> Path:
     recorded.
     """
     folder = tmp_path_factory.mktemp("trained")
-    (folder / "train.py").write_text(SCRIPT)
-    subprocess.run([sys.executable, "train.py"], cwd=folder, check=True, capture_output=True)
+    forked(f"import os; os.chdir({str(folder)!r})\n{SCRIPT}").check_returncode()
     return folder
 
 

@@ -5,6 +5,7 @@ are unexplained.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from tests.runs import (
     runs,
 )
 
+pytestmark = pytest.mark.xdist_group("causes")  # each planted mistake is audited once
 RUNS = {
     "plain": run(epochs=4),
     "of parts": run_with_parts(1, rows=437, batch_size=34),
@@ -70,15 +72,21 @@ def epochs(recording: Recording, report: Callable[[np.ndarray, np.ndarray], floa
     )
 
 
+@cache
+def audited(fault: str, name: str) -> Report:
+    """The audit of a planted mistake."""
+    log = FAULTS[fault].plant(RUNS[name])
+    assert log is not None
+    return audit(RUNS[name], log)
+
+
 def named(report: Report) -> set[str]:
     return {name for finding in report.findings for name in finding.causes}
 
 
 @pytest.mark.parametrize(("fault", "name"), PLANTED)
 def test_a_planted_mistake_is_found_and_named(fault: str, name: str) -> None:
-    log = FAULTS[fault].plant(RUNS[name])
-    assert log is not None
-    report = audit(RUNS[name], log)
+    report = audited(fault, name)
     assert not report.ok
     assert set(FAULTS[fault].causes) <= named(report), report
 
@@ -93,7 +101,7 @@ def test_a_planted_mistake_is_found_at_the_first_number_that_it_makes_wrong(
     assert log is not None
     expected = expected_of(truth_about(RUNS[name], "loss", log.split, "float32"), log.covers)
     first = int(np.argmin(expected.matches(log.values)))
-    for finding in audit(RUNS[name], log).findings:
+    for finding in audited(fault, name).findings:
         assert finding.epoch == expected.epochs[first]
         assert finding.step == (None if log.covers == "epoch" else expected.steps[first])
 
@@ -104,10 +112,7 @@ def test_every_cause_has_a_planted_mistake_that_is_planted_here() -> None:
 
 
 def test_most_planted_mistakes_are_named_alone() -> None:
-    alone = [
-        named(audit(RUNS[name], FAULTS[fault].plant(RUNS[name]))) == set(FAULTS[fault].causes)
-        for fault, name in PLANTED
-    ]
+    alone = [named(audited(fault, name)) == set(FAULTS[fault].causes) for fault, name in PLANTED]
     assert np.mean(alone) > 0.75
 
 

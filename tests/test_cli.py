@@ -1,10 +1,13 @@
-"""The command as a user runs it, in a process of its own."""
+"""The command as a user runs it, in a process of its own; what is no matter of a process, by its
+function.
+"""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ import lossaudit
 from lossaudit.cli.commands import main
 from lossaudit.rules.catalogue import RULES
 from tests.terminals import on_a_terminal
+from tests.test_costs import overhead as measured
 
 SCRIPT = """
 import os
@@ -66,34 +70,40 @@ def test_a_script_with_a_wrong_list_is_told_so_and_keeps_its_own_output(script):
 
 
 def test_a_script_without_findings_exits_0_and_json_goes_to_a_file(script, tmp_path):
-    done = command("run", "--format", "json", "-o", tmp_path / "report.json", script)
-    assert done.returncode == 0
+    assert main(["run", "--format", "json", "-o", str(tmp_path / "report.json"), str(script)]) == 0
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["ok"]
     assert [one["origin"] for one in report["verdicts"]] == ["History.history['loss']"]
 
 
-@pytest.mark.parametrize("way", ["fail", "exit"])
-def test_a_script_that_fails_exits_2_with_its_own_traceback_and_what_was_audited(script, way):
-    done = command("run", script, "wrong", way)
+def test_a_script_that_fails_exits_2_with_its_own_traceback_and_what_was_audited(script):
+    done = command("run", script, "wrong", "fail")
     assert done.returncode == 2
     assert "LA102" in done.stderr
-    if way == "fail":
-        assert 'train.py", line' in done.stderr
-        assert "RuntimeError: the script's own error" in done.stderr
-        assert "runpy" not in done.stderr
+    assert 'train.py", line' in done.stderr
+    assert "RuntimeError: the script's own error" in done.stderr
+    assert "runpy" not in done.stderr
 
 
-def test_a_script_that_trains_nothing_cannot_be_judged(tmp_path):
+def test_a_script_that_exits_with_a_status_of_its_own_exits_2_and_what_was_audited_is_said(
+    script, capsys
+):
+    assert main(["run", str(script), "wrong", "exit"]) == 2
+    assert "LA102" in capsys.readouterr().err
+
+
+def test_a_script_that_trains_nothing_cannot_be_judged(tmp_path, capsys):
     (tmp_path / "idle.py").write_text("print('hello')")
-    done = command("run", tmp_path / "idle.py")
-    assert (done.returncode, done.stdout) == (2, "hello\n")
-    assert "nothing to audit" in done.stderr
+    assert main(["run", str(tmp_path / "idle.py")]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == "hello\n"
+    assert "nothing to audit" in printed.err
 
 
 def test_select_and_ignore_choose_rules(script):
-    assert command("run", "--ignore", "LA102", script, "wrong").returncode == 0
-    assert command("run", "--select", "LA3,LA4", script, "wrong").returncode == 0
+    assert main(["run", str(script), "wrong"]) == 1
+    assert main(["run", "--ignore", "LA102", str(script), "wrong"]) == 0
+    assert main(["run", "--select", "LA3,LA4", str(script), "wrong"]) == 0
 
 
 def test_a_script_that_is_not_there_is_named(capsys):
@@ -136,8 +146,19 @@ def test_the_version_is_that_of_the_package(capsys):
     assert capsys.readouterr().out == f"lossaudit {lossaudit.__version__}\n"
 
 
-def test_the_demo_names_every_planted_mistake_and_calls_every_correction_right(tmp_path):
-    done = command("demo", "--format", "json", "--out", tmp_path / "demo")
+@pytest.fixture(scope="module")
+def demo(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[subprocess.CompletedProcess[str], Path]:
+    """The demo that prints JSON into a pipe, and the folder that it filled."""
+    folder = tmp_path_factory.mktemp("demo") / "made"
+    return command("demo", "--format", "json", "--out", folder), folder
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("demo")
+def test_the_demo_names_every_planted_mistake_and_calls_every_correction_right(demo):
+    done, folder = demo
     assert done.returncode == 0, done.stderr
     examples = json.loads(done.stdout)
     assert all(example["as_planted"] for example in examples)
@@ -151,28 +172,28 @@ def test_the_demo_names_every_planted_mistake_and_calls_every_correction_right(t
             else verdict in ("exact", "consistent")
         )
     for name in ("fit", "loop"):
-        assert (
-            len(lossaudit.read(tmp_path / "demo" / f"{name}.lossaudit").find(split="train")) == 33
-        )
-    assert json.loads((tmp_path / "demo" / "reports.json").read_text()) == examples
+        assert len(lossaudit.read(folder / f"{name}.lossaudit").find(split="train")) == 33
+    assert json.loads((folder / "reports.json").read_text()) == examples
 
 
-def test_the_demo_prints_truth_log_verdict_and_cause_side_by_side_in_80_columns():
-    done = command("demo")
-    assert done.returncode == 0, done.stderr
-    table = [line for line in done.stdout.splitlines() if line.startswith(("│", "┃"))]
+def test_the_demo_prints_truth_log_verdict_and_cause_side_by_side_in_80_columns(capsys):
+    assert main(["demo"]) == 0
+    printed = capsys.readouterr().out
+    table = [line for line in printed.splitlines() if line.startswith(("│", "┃"))]
     assert all(len(line) <= 80 for line in table)
     assert table[0].replace("┃", " ").split()[-3:] == ["truth", "log", "verdict"]
-    assert "8 of 8 planted mistakes named, 6 of 6 corrections called correct" in done.stdout
+    assert "8 of 8 planted mistakes named, 6 of 6 corrections called correct" in printed
 
 
-def test_the_demo_shows_its_progress_on_a_terminal_and_nothing_of_it_in_a_pipe():
+@pytest.mark.slow
+@pytest.mark.xdist_group("demo")
+def test_the_demo_shows_its_progress_on_a_terminal_and_nothing_of_it_in_a_pipe(demo):
     status, shown = on_a_terminal(
         [sys.executable, "-m", "lossaudit.cli", "demo", "--format", "json"]
     )
     assert status == 0
     assert "Training, and auditing what was logged" in shown
-    assert "Training, and auditing" not in command("demo", "--format", "json").stderr
+    assert "Training, and auditing" not in demo[0].stderr
 
 
 OWN = """
@@ -215,33 +236,41 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_bench_tells_a_callback_that_is_over_its_budget_and_writes_json(own):
+@pytest.mark.slow
+def test_bench_tells_a_callback_that_is_over_its_budget_and_writes_json_to_a_standard_output_of_its_own(
+    own,
+):
+    names = ["own:Slow", "own:Talking"]
     done = command(
-        "bench", "--budget=1.05", "--rounds=6", "--format=json", "own:Slow", "--model=own:training"
+        "bench", "--budget=1.05", "--rounds=6", "--format=json", *names, "--model=own:training"
     )
     assert done.returncode in (1, 2), done.stderr  # 2 where the machine is too noisy even for this
+    assert "what a callback prints" in done.stderr
     content = json.loads(done.stdout)
     assert content["status"] == done.returncode
-    (slow,) = content["callbacks"]
+    slow, talking = content["callbacks"]
+    assert talking["name"] == "own:Talking"
     assert slow["name"] == "own:Slow"
     assert slow["judged"] == ("over" if done.returncode == 1 else "undecided")
     assert slow["hooks"]["median"] >= 0.01
     assert slow["ratio"] > 1.2
 
 
-def test_bench_keeps_standard_output_to_itself_and_writes_a_file(own):
-    done = command(
-        "bench",
-        "--budget=9",
-        "--rounds=6",
-        "-o",
-        "costs.txt",
-        "--model=own:training",
-        "own:Talking",
+def test_bench_writes_a_file_and_nothing_to_standard_output(own, monkeypatch, capsys):
+    from lossaudit.overhead import trial
+
+    def compare(candidates, *_, **__):
+        print("what a callback prints")
+        return [replace(measured(0.99, 1.01), name=name) for name in candidates]
+
+    monkeypatch.setattr(trial, "compare", compare)
+    assert (
+        main(["bench", "--budget=9", "-o", "costs.txt", "--model=own:training", "own:Talking"])
+        == 0
     )
-    assert done.returncode in (0, 2), done.stderr
-    assert done.stdout == ""
-    assert "what a callback prints" in done.stderr
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "what a callback prints" in printed.err
     assert "own:Talking" in (own / "costs.txt").read_text("utf-8")
 
 

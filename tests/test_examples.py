@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.forks import forked
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SAID = {
@@ -18,21 +18,23 @@ SAID = {
     "callbacks_in_a_loop": ["The rate was lowered: True", "History is right: True"],
 }
 
+WITHOUT_A_WARNING = """
+import runpy, sys, warnings
+warnings.simplefilter("error", UserWarning)
+del sys.argv[0]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
 
 def test_every_example_is_run():
     assert sorted(path.stem for path in EXAMPLES.glob("*.py")) == sorted(SAID)
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("forks")
 @pytest.mark.parametrize("name", SAID)
 def test_an_example_runs_without_a_warning_and_says_what_it_should(name, tmp_path):
-    script = [
-        sys.executable,
-        "-W",
-        "error::UserWarning",
-        str(EXAMPLES / f"{name}.py"),
-        str(tmp_path),
-    ]
-    run = subprocess.run(script, capture_output=True, text=True, check=False)
+    run = forked(WITHOUT_A_WARNING, EXAMPLES / f"{name}.py", tmp_path)
     assert run.returncode == 0, run.stderr[-3000:]
     for line in SAID[name]:
         assert line in run.stdout

@@ -723,6 +723,7 @@ def pytest_8_4(tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_these_tests_pass_with_pytest_8_4(pytest_8_4):
     path = os.pathsep.join([str(pytest_8_4), str(ROOT), os.environ.get("PYTHONPATH", "")])
     here = [

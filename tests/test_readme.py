@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from pathlib import Path
+
+import pytest
+
+from tests.forks import forked
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -28,11 +31,11 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("forks")
 def test_every_python_block_runs_and_prints_what_its_comments_say():
     program = SETTING + "\n".join(blocks("python"))
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False
-    )
+    done = forked(program)
     assert done.returncode == 0, done.stderr
     promised = ["False", *re.findall(r"print\(.*\)  # (\S+)", README)]
     assert [line for line in done.stdout.splitlines() if line in promised] == promised

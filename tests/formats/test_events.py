@@ -230,9 +230,10 @@ def test_the_size_of_a_batch_of_records_does_not_matter(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_million_points_are_read_in_seconds_and_twice_as_many_in_twice_the_time(tmp_path):
+@pytest.mark.parametrize("most", [200_000, pytest.param(1_000_000, marks=pytest.mark.nightly)])
+def test_a_million_points_are_read_in_seconds_and_twice_as_many_in_twice_the_time(tmp_path, most):
     seconds = {}
-    for points in (500_000, 1_000_000):
+    for points in (most // 2, most):
         path = tmp_path / f"events.out.tfevents.{points}.host"
         value = tf.compat.v1.Summary.Value(tag="loss", tensor=tf.make_tensor_proto(0.1))
         event = tf.compat.v1.Event(
@@ -246,4 +247,4 @@ def test_a_million_points_are_read_in_seconds_and_twice_as_many_in_twice_the_tim
         assert len(lossaudit.read(path).find()) == points
         seconds[points] = time.perf_counter() - start
     print(f"points in an event file: seconds {seconds}")
-    assert seconds[1_000_000] < 10 * 2 * seconds[500_000]
+    assert seconds[most] < 10 * 2 * seconds[most // 2]

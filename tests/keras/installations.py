@@ -6,13 +6,27 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import pytest
 
 ROOT = Path(__file__).parents[2]
 BESIDE = Path(tempfile.gettempdir()) / "lossaudit-keras"
+
+
+def by_day_and_night(versions: Sequence[str]) -> list[Any]:
+    """Versions of Keras as parameters of a test: that of this environment is tried by day, the
+    others by night.
+    """
+    every = dict.fromkeys([*versions, keras.__version__])
+    nightly = pytest.mark.nightly
+    return [
+        pytest.param(version, marks=() if version == keras.__version__ else nightly)
+        for version in every
+    ]
 
 
 def installed(version: str) -> Path | None:

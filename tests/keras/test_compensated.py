@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -13,6 +11,7 @@ import tensorflow as tf
 
 from lossaudit import WeightedMean
 from lossaudit.keras import CompensatedMean
+from tests.forks import forked
 
 COMPILED = pytest.mark.parametrize("compiled", [None, False, True], ids=["eager", "graph", "xla"])
 
@@ -162,10 +161,10 @@ print(json.dumps([float(mean.result()), float(losses.mean(dtype=np.float64))]))
 """
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("forks")
 def test_two_replicas_are_merged():
-    run = subprocess.run(
-        [sys.executable, "-c", REPLICAS], capture_output=True, text=True, check=False
-    )
+    run = forked(REPLICAS)
     assert run.returncode == 0, run.stderr[-3000:]
     mean, exact = json.loads(run.stdout.splitlines()[-1])
     assert ulps(mean, exact) <= 3  # the sum over replicas is rounded once more

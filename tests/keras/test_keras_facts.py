@@ -10,6 +10,7 @@ from pathlib import Path
 import keras
 import pytest
 
+from lossaudit.cli.commands import main
 from lossaudit.predictions.mistakes.mistake import MISTAKES
 from lossaudit.testing.keras_facts import FACTS, Fact, Known, Outcome, true_losses
 from lossaudit.testing.keras_facts.fact import DIFFERS, HOLDS, KNOWN, SKIPPED, judged, names
@@ -27,6 +28,9 @@ from tests.keras.installations import ROOT, ran_with
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="this is about Keras on TensorFlow"
 )
+SHARED = pytest.mark.xdist_group(
+    "keras facts"
+)  # what a fact is seen in is trained once in a process
 THREE = Known(("3.2.0", "3.8.0"), 4.0, "It counts batches alike.", "keras-team/keras#1")
 
 
@@ -42,17 +46,34 @@ def a_fact(*known, seen=3.0, **arguments):
     )
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("version", dict.fromkeys([*VERSIONS, keras.__version__]))
-def test_the_table_of_each_version_is_that_of_the_facts(version):
-    if version not in VERSIONS:
-        pytest.skip(f"nothing is known of Keras {version}: add it to tests/keras/facts.py")
-    run = ran_with(version, "lossaudit.cli", "verify", "--format", "json")
-    found = json.loads(run.stdout.splitlines()[-1])
+def assert_just_the_known_defects(version, status, printed):
+    """That `lossaudit verify --format json` says of a version what the table says of it, and exits
+    with 0.
+    """
+    found = json.loads(printed.splitlines()[-1])
     assert found["versions"]["keras"] == version
     expected = {name: KNOWN if version in KNOWN_DEFECTS.get(name, ()) else HOLDS for name in FACTS}
     assert {one["fact"]: one["status"] for one in found["facts"]} == expected
-    assert (found["status"], run.returncode) == (0, 0)
+    assert (found["status"], status) == (0, 0)
+
+
+@pytest.mark.slow
+@pytest.mark.nightly
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_table_of_each_version_is_that_of_the_facts(version):
+    run = ran_with(version, "lossaudit.cli", "verify", "--format", "json")
+    assert_just_the_known_defects(version, run.returncode, run.stdout)
+
+
+@pytest.mark.slow
+@SHARED
+def test_the_table_of_the_installed_version_is_that_of_the_facts(capsys):
+    if keras.__version__ not in VERSIONS:
+        pytest.skip(
+            f"nothing is known of Keras {keras.__version__}: add it to tests/keras/facts.py"
+        )
+    status = main(["verify", "--format", "json"])
+    assert_just_the_known_defects(keras.__version__, status, capsys.readouterr().out)
 
 
 def test_every_fact_of_the_table_is_one():
@@ -220,16 +241,16 @@ def test_without_keras_nothing_can_be_verified(tmp_path: Path):
 
 
 @pytest.mark.slow
-def test_the_facts_run_as_a_suite_of_the_installed_package_and_print_their_table(tmp_path: Path):
-    options = ["-p", "no:cacheprovider", "--pyargs", "lossaudit.testing.keras_facts"]
-    program = f"import sys; sys.path.insert(0, {str(ROOT)!r})\nimport pytest\n"
-    program += f"sys.exit(pytest.main({options!r}))"
-    run = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=False
+@SHARED
+def test_the_facts_run_as_a_suite_of_the_installed_package_and_print_their_table(
+    pytester: pytest.Pytester,
+):
+    run = pytester.runpytest_inprocess(
+        "-p", "no:cacheprovider", "--pyargs", "lossaudit.testing.keras_facts"
     )
-    assert run.returncode == 0, run.stdout[-4000:]
     known = sum(
         one.known_of(keras.__version__, "tensorflow") is not None for one in FACTS.values()
     )
-    assert f"{len(FACTS) - known} passed, {known} xfailed" in run.stdout
-    assert f"{len(FACTS) - known} hold, {known} known defects, 0 differ, 0 skipped" in run.stdout
+    run.assert_outcomes(passed=len(FACTS) - known, xfailed=known)
+    said = f"{len(FACTS) - known} hold, {known} known defects, 0 differ, 0 skipped"
+    assert said in run.stdout.str()

@@ -11,6 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.forks import forked
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("forks")]
 PAGE = (Path(__file__).parents[2] / "docs" / "capture.md").read_text("utf-8")
 
 TRAINING = """
@@ -51,8 +54,7 @@ def columns(recording):
 
 def ran(replicas, program):
     """The JSON that a program prints in a process with this many replicas."""
-    arguments = [sys.executable, "-c", TRAINING + program, str(replicas)]
-    run = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    run = forked(TRAINING + program, replicas)
     assert run.returncode == 0, run.stderr[-4000:]
     return json.loads(run.stdout.splitlines()[-1])
 
@@ -85,8 +87,7 @@ print(json.dumps(found))
 """
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("replicas", [2, 4])
+@pytest.mark.parametrize("replicas", [2, pytest.param(4, marks=pytest.mark.nightly)])
 def test_a_fit_on_replicas_is_captured_and_not_changed(replicas):
     for rows, found in ran(replicas, FIT).items():
         values, weights = found["columns"]["loss train"]
@@ -131,7 +132,6 @@ print(json.dumps([series.values.tolist(), series.weights.tolist(), by_hand]))
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("replicas", [2, 4])
 def test_a_loop_on_replicas_is_captured_by_a_recording_mean(replicas):
     values, weights, by_hand = ran(replicas, LOOP)
@@ -147,7 +147,6 @@ REFUSED = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_keras_refuses_on_replicas_it_refuses_without_the_recorder_too(case):
     program = f"""
@@ -176,7 +175,6 @@ print(json.dumps([weights, [str(one) for one in report.findings]]))
 """
 
 
-@pytest.mark.slow
 def test_batches_of_a_generator_that_replicas_lose_are_noticed():
     weights, findings = ran(2, GENERATOR)
     assert sum(weights) < 80
@@ -205,7 +203,6 @@ os._exit(0)
 """
 
 
-@pytest.mark.slow
 def test_several_workers_are_refused_with_a_way_out():
     with socket.socket() as one, socket.socket() as other:
         for free in (one, other):

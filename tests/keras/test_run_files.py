@@ -269,14 +269,15 @@ for path in sys.stdin:
 
 
 @pytest.mark.slow
-def test_kill_9_at_any_moment_loses_nothing_that_was_acknowledged(tmp_path):
+@pytest.mark.parametrize("trainings", [8, pytest.param(50, marks=pytest.mark.nightly)])
+def test_kill_9_at_any_moment_loses_nothing_that_was_acknowledged(tmp_path, trainings):
     programs = os.path.dirname(__file__)
     arguments = [sys.executable, "-c", VICTIMS, programs]
     chance, killed = random.Random(0), 0
     with subprocess.Popen(
         arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as victims:
-        for number in range(50):
+        for number in range(trainings):
             path = tmp_path / str(number)
             victims.stdin.write(f"{path}\n")
             victims.stdin.flush()
@@ -301,7 +302,7 @@ def test_kill_9_at_any_moment_loses_nothing_that_was_acknowledged(tmp_path):
             assert json.dumps(dict(lossaudit.read(path).metadata))
             killed += 1
         victims.stdin.close()
-    assert killed == 50
+    assert killed == trainings
 
 
 def test_a_recording_is_exported_to_csv_parquet_and_pandas(tmp_path):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections import defaultdict
 
 import keras
@@ -11,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from lossaudit.keras import LossRecorder, Summaries
+from tests.forks import forked
 from tests.keras.programs import data, fit, model
 
 
@@ -72,6 +71,7 @@ def test_a_failure_loses_nothing_either_where_another_recorder_captures_for_both
     assert [step for step, _ in scalars(tmp_path / "train")["batch_loss"]] == [0, 1, 2, 3]
 
 
+@pytest.mark.xdist_group("forks")
 def test_a_program_that_dies_of_an_exception_has_its_summaries(tmp_path):
     program = f"""
 from lossaudit.keras import Summaries
@@ -81,7 +81,7 @@ for loss in (1.0, 2.0):
     summaries.batch(split="validation", loss=2 * loss)
 raise SystemExit("broken")
 """
-    subprocess.run([sys.executable, "-c", program], check=False, capture_output=True)
+    forked(program)
     assert scalars(tmp_path / "train") == {"batch_loss": [(0, 1.0), (1, 2.0)]}
     assert scalars(tmp_path / "validation") == {"batch_loss": [(0, 2.0), (1, 4.0)]}
 

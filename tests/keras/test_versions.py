@@ -8,7 +8,7 @@ import keras
 import pytest
 
 from lossaudit.testing.scenarios import SCENARIOS
-from tests.keras.installations import ran_with
+from tests.keras.installations import by_day_and_night, ran_with
 from tests.keras.versions import EXPECTED, VERSIONS
 
 
@@ -16,7 +16,7 @@ from tests.keras.versions import EXPECTED, VERSIONS
 @pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="this is about Keras on TensorFlow"
 )
-@pytest.mark.parametrize("version", dict.fromkeys([*VERSIONS, keras.__version__]))
+@pytest.mark.parametrize("version", by_day_and_night(VERSIONS))
 def test_each_version_of_keras_gives_just_its_own_findings(version):
     if version not in VERSIONS:
         pytest.skip(f"nothing is known of Keras {version}: add it to tests/keras/versions.py")
