@@ -369,7 +369,9 @@ def test_accumulators_of_two_threads_do_not_disturb_each_other():
 
 def test_integers_that_numpy_would_round_in_a_list_are_refused():
     for values in ([2**53 + 1, 0.5], [2**63 + 1, -1], [np.float32(1.5), 2**53 + 1]):
-        with pytest.raises(TypeError, match=r"values holds [0-9]+, which numpy makes a float of"):
+        with pytest.raises(
+            TypeError, match=r"values has the integer [0-9]+, which numpy would round to a float"
+        ):
             summed(values)
     with pytest.raises(TypeError, match="sample_weight holds 9007199254740993"):
         summed([1.0, 0.0], [2**53 + 1, 0.5])

@@ -63,7 +63,7 @@ def test_find_names_what_there_is_if_it_finds_none_or_several():
     assert recording.find(covers="epoch").values.tolist() == [2.0]
     for arguments in ({"tag": "kl"}, {"split": "train"}):
         with pytest.raises(
-            LookupError, match="the recording holds loss of train by batch, loss of train by epoch"
+            LookupError, match="the recording has loss of train by batch, loss of train by epoch"
         ):
             recording.find(**arguments)
 

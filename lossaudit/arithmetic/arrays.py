@@ -1,4 +1,4 @@
-"""The numpy array types that columns of numbers have."""
+"""Types of the numpy arrays that hold columns of numbers."""
 
 from __future__ import annotations
 

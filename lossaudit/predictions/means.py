@@ -16,7 +16,7 @@ from lossaudit.arithmetic.bounds import (
     half_ulp,
     mean_bounds,
 )
-from lossaudit.arithmetic.replay import PRECISIONS, replay_keras_mean
+from lossaudit.arithmetic.replay import PRECISIONS, replay_keras_mean, rounded_to
 from lossaudit.predictions.prediction import Prediction, Way
 from lossaudit.predictions.truth import Batches, Truth, remembered
 
@@ -40,7 +40,7 @@ def each_batch(batches: Batches, dtype: str) -> Prediction:
     """
     values, weights, slack = batches.values, batches.weights, _slack(batches)
     divisors = np.where(weights > 0, weights, 1.0)
-    alone = _rounded(_rounded(values * weights, batches.dtype) / divisors, batches.dtype)
+    alone = _stored(_stored(values * weights, batches.dtype) / divisors, batches.dtype)
     rewritten = REWRITTEN * 2.0 ** -PRECISIONS[batches.dtype] * np.abs(values)
     rounding = (
         half_ulp(values, dtype) + half_ulp(values * weights, dtype) / divisors + rewritten + slack
@@ -68,7 +68,7 @@ def means_so_far(batches: Batches, dtype: str) -> Prediction:
             columns[name][rows] = column
     means = columns["values"]
     plain, fused = (cache(partial(_replayed, batches, fused)) for fused in (False, True))
-    ways = (plain, lambda: _rounded(means, dtype), fused)
+    ways = (plain, lambda: _stored(means, dtype), fused)
     bounds, slack, bands = columns["bounds"], columns["slack"], partial(_bands, batches, dtype)
     return Prediction(
         "running_mean",
@@ -95,7 +95,7 @@ def means_of_epochs(batches: Batches, dtype: str) -> Prediction:
 
     loops = tuple(partial(_row, by_loops, number) for number in range(6))
     exact = cache(partial(_exact_means, batches))
-    rounded: tuple[Way, ...] = (exact, lambda: _rounded(exact(), dtype))
+    rounded: tuple[Way, ...] = (exact, lambda: _stored(exact(), dtype))
     return replace(so_far, quantity="epoch_mean", ways=(*rounded, *loops, *so_far.ways))
 
 
@@ -147,11 +147,18 @@ def _means_side_by_side(batches: Batches, dtype: str) -> dict[str, Floats]:
     }
 
 
+def _stored(values: Floats, dtype: str) -> Floats:
+    """The numbers as a program in numpy stores them."""
+    # Real rounding to bfloat16 changes verdicts: logs that a program rounded to bfloat16 would
+    # become "exact" that are "consistent" or "undecidable" now.
+    return rounded_to(values, dtype, as_numpy=True)
+
+
 def _storing(values: Floats, dtype: str) -> Floats:
     """How far the losses of a batch, or of one before it, are from what a float type keeps of
     them.
     """
-    stored = np.where(_rounded(values, dtype) == values, 0.0, half_ulp(values, dtype))
+    stored = np.where(_stored(values, dtype) == values, 0.0, half_ulp(values, dtype))
     return np.maximum.accumulate(stored, axis=-1)
 
 
@@ -219,11 +226,3 @@ def _means_of_loops(batches: Batches) -> list[float]:
             float(added if alike else double),
             float((single * rows).astype(np.float64).sum() / weights.sum()),
         ]
-
-
-def _rounded(values: Floats, dtype: str) -> Floats:
-    """The values rounded to a float type, as float64; bfloat16, which numpy lacks, leaves them as
-    they are.
-    """
-    with np.errstate(over="ignore"):
-        return values if dtype == "bfloat16" else values.astype(dtype).astype(np.float64)
