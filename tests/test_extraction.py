@@ -249,7 +249,8 @@ import numpy as np
 from lossaudit import WeightedMean
 def part_of(seed):
     mean, generator = WeightedMean(), np.random.default_rng(seed)
-    for value, weight in zip(generator.normal(size=3000).tolist(), generator.integers(1, 65, 3000), strict=True):
+    values, weights = generator.normal(size=3000).tolist(), generator.integers(1, 65, 3000)
+    for value, weight in zip(values, weights, strict=True):
         mean.update_state(value, sample_weight=weight)
     return mean.to_json()
 """

@@ -81,7 +81,7 @@ def test_a_printed_log_tells_something_of_the_first_batches_only_and_says_of_how
     assert invert_running_mean([0.0], decimals=0).recovered == 0
 
 
-def test_an_unweighted_batch_and_a_mean_that_is_not_finite_are_unknown_and_do_not_spoil_what_came_before():
+def test_an_unweighted_batch_and_a_mean_that_is_not_finite_leave_the_batches_before_as_they_are():
     inversion = invert_running_mean([1.0, 1.0, np.nan, 2.0], [4, 0, 4, 4])
     assert np.isnan(inversion.values).tolist() == [False, True, True, True]
     assert np.isinf(inversion.errors).tolist() == [False, True, True, True]

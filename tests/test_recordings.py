@@ -69,7 +69,7 @@ def test_find_names_what_there_is_if_it_finds_none_or_several():
 
 
 def test_a_recording_holds_series_only():
-    with pytest.raises(TypeError, match="series must hold Series, not list"):
+    with pytest.raises(TypeError, match="every item of series must be a Series, not list"):
         Recording([[1.0]])
 
 

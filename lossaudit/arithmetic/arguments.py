@@ -94,7 +94,8 @@ def _scalar(name: str, number: Any) -> int | float | None:
 def _numbers(name: str, numbers: Any) -> Array:
     if isinstance(numbers, np.ma.MaskedArray):
         raise TypeError(
-            f"{name} is a masked array, and its mask would be lost: give masked numbers the weight 0"
+            f"{name} is a masked array, and its mask would be lost: give masked numbers the "
+            "weight 0"
         )
     is_array = hasattr(numbers, "__array__") and not isinstance(numbers, type)
     # `__array__` of TensorFlow's bfloat16 scalars returns a scalar, and numpy refuses that.

@@ -1,4 +1,4 @@
-"""Types of the numpy arrays that hold columns of numbers."""
+"""Types of numpy arrays: columns of floats and of integers."""
 
 from __future__ import annotations
 

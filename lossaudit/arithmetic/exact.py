@@ -115,7 +115,7 @@ class Total:
                 self.add((n * numerator, e + exponent))
 
     def add_array(self, values: Array, weights: Array) -> None:
-        """Add Σ w·x of arrays of one shape, or with one weight; an error leaves the total as it was."""
+        """Add Σ w·x of arrays of one shape, or with one weight; an error changes nothing."""
         parts = Total()
         for part in exact_sums(values, weights):
             parts.add(part)
@@ -190,7 +190,7 @@ class Exact(Stored):
 
         Raises:
             ValueError: a weight is negative or not finite, or the shapes do not fit.
-            TypeError: one of them holds no numbers.
+            TypeError: one of them has no numbers.
             PrecisionError: the thread flushes subnormal numbers to zero, and there are some.
         """
         if type(values) is float:

@@ -102,7 +102,7 @@ def points_of(
 
 
 def _roles(columns: Columns, source: str | Path, roles: Roles) -> dict[str, str]:
-    """The column of each role, as the user named it or as guessed; roles without one are absent."""
+    """The column of each role, named by the user or guessed; other roles are absent."""
     given = roles.given()
     for role, name in given.items():
         if name not in columns:

@@ -179,7 +179,7 @@ class Name:
 
     @cached_property
     def _series(self) -> str:
-        """The metric in `evaluation_METRIC_vs_iterations`, which Keras' TensorBoard callback writes."""
+        """The metric in `evaluation_METRIC_vs_iterations`, a tag of Keras' TensorBoard."""
         found = re.match(r"^evaluation_(.+)_vs_iterations$", self.text)
         return found[1] if found else ""
 
@@ -194,7 +194,7 @@ class Name:
 
 
 def of_keras(key: str) -> tuple[Split, str]:
-    """The split and the tag of a key of Keras' logs, in which only the prefix `val_` has a meaning.
+    """The split and the tag of a key of Keras' logs; only the prefix `val_` has a meaning.
 
     >>> of_keras("val_train_acc")
     ('validation', 'train_acc')

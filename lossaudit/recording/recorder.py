@@ -57,7 +57,7 @@ class Recorder:
         """Record one batch.
 
         Args:
-            loss: the mean loss of the batch: a float, or a scalar tensor, which is read immediately.
+            loss: the mean loss of the batch: a float, or a scalar tensor, which is read at once.
             weight: number of rows of the batch.
             split: `"train"`, `"validation"` or `"test"`.
             tag: the tag of the loss.

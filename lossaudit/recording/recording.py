@@ -26,7 +26,8 @@ class Recording:
         run: the name of the run, if it has one.
         metadata: versions and set-up as JSON-like values; `keys` lists the names.
 
-    >>> Recording([Series([1.0]), Series([2.0], split="validation")]).find(split="validation").values
+    >>> recording = Recording([Series([1.0]), Series([2.0], split="validation")])
+    >>> recording.find(split="validation").values
     array([2.])
     """
 
@@ -48,7 +49,9 @@ class Recording:
         series = tuple(self.series)
         for one in series:
             if not isinstance(one, Series):
-                raise TypeError(f"series must hold Series, not {type(one).__name__}: {one!r}")
+                raise TypeError(
+                    f"every item of series must be a Series, not {type(one).__name__}: {one!r}"
+                )
         object.__setattr__(self, "series", series)
         object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata or {})))
 

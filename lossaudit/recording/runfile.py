@@ -21,7 +21,9 @@ _COLUMNS = {"values": "<f8", "weights": "<f8", "epochs": "<i8", "steps": "<i8"}
 _SCHEMA = """
 CREATE TABLE file (format TEXT NOT NULL);
 CREATE TABLE sessions (id INTEGER PRIMARY KEY, run TEXT, metadata TEXT NOT NULL);
-CREATE TABLE series (id INTEGER PRIMARY KEY, session INTEGER NOT NULL REFERENCES sessions, attributes TEXT NOT NULL);
+CREATE TABLE series (
+    id INTEGER PRIMARY KEY, session INTEGER NOT NULL REFERENCES sessions, attributes TEXT NOT NULL
+);
 CREATE TABLE chunks (
     id INTEGER PRIMARY KEY, series INTEGER NOT NULL REFERENCES series,
     "values" BLOB NOT NULL, weights BLOB, epochs BLOB, steps BLOB

@@ -36,7 +36,7 @@ with mlflow.start_run(run_name="without metrics"):
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory):
-    """A database of three runs; in a process of its own, as MLflow warns of much that is not ours."""
+    """A database of three runs, written by another process because MLflow warns a lot."""
     path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
     subprocess.run([sys.executable, "-c", PROGRAM, str(path)], check=True, capture_output=True)
     return path

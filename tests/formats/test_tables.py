@@ -305,7 +305,8 @@ def _through_a_file(table, form):
 # github.com issues and
 # scripts that read "playful-sun-1763 - train/loss__MIN": an axis, and three columns for each
 # metric of each run.
-EXPORT = """"Step","calm-sea-1 - train/loss","calm-sea-1 - train/loss__MIN","calm-sea-1 - train/loss__MAX"
+EXPORT = """\
+"Step","sea-1 - train/loss","sea-1 - train/loss__MIN","sea-1 - train/loss__MAX"
 "0","2.5","2.5","2.5"
 "50","1.25","1.0","1.5"
 """
@@ -313,7 +314,7 @@ EXPORT = """"Step","calm-sea-1 - train/loss","calm-sea-1 - train/loss__MIN","cal
 
 def test_an_exported_chart_of_one_run_is_read_and_its_averages_are_said(written):
     recording = lossaudit.read(written(EXPORT))
-    assert (recording.metadata["format"], recording.run) == ("wandb-csv", "calm-sea-1")
+    assert (recording.metadata["format"], recording.run) == ("wandb-csv", "sea-1")
     series = recording.find(tag="loss", split="train")
     assert (series.values.tolist(), series.steps.tolist()) == ([2.5, 1.25], [0, 50])
     assert "train/loss: 1 numbers differ from their MIN: they are averages" in notes(recording)
