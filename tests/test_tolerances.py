@@ -1,4 +1,4 @@
-"""Bounds that are proven are never exceeded, and are not idle."""
+"""Proven bounds are never exceeded, and are not larger than needed."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_no_way_of_accumulating_in_float32_exceeds_the_proven_bound(seed):
 
 
 @pytest.mark.parametrize("seed", range(16))
-def test_the_bound_is_of_the_size_of_the_terms_and_not_idle(seed):
+def test_the_bound_is_not_larger_than_the_terms_need(seed):
     values, weights = streams(seed)
     bound = mean_bound(values, weights).proven
     scale = np.cumsum(np.abs(values) * weights) / np.cumsum(weights)
@@ -124,8 +124,10 @@ STREAMS = 2000
 
 
 def checked_alarms(seed):
-    """How many means of one random stream of up to 10⁵ updates lie beyond the bound of their
-    order, of how many.
+    """Means beyond the bound of their order in one random series of up to 10⁵ updates.
+
+    Returns:
+        The number of means beyond their bound, and the number of checked means.
     """
     random = np.random.default_rng(seed)
     n = int(10 ** random.uniform(1, 5))
@@ -172,7 +174,7 @@ def test_the_bound_of_a_known_order_is_the_tighter_one(seed):
     assert len(values) < 200 or bounds["sequential"][-1] < 0.95 * bounds["any"][-1]
 
 
-def test_values_that_were_means_of_rows_have_a_wider_bound_that_holds():
+def test_values_that_were_means_of_rows_have_a_wider_bound():
     random = np.random.default_rng(0)
     rows = random.lognormal(size=(300, 50)).astype(np.float32)
     exact = WeightedMean()
@@ -192,7 +194,7 @@ def test_an_unknown_order_is_refused():
 @pytest.mark.parametrize(
     ("dtype", "n"), [("bfloat16", 300), ("float16", 5000), ("float32", 2**24 + 2**10)]
 )
-def test_a_count_that_stood_still_is_part_of_the_bound(dtype, n):
+def test_a_count_that_stopped_growing_is_part_of_the_bound(dtype, n):
     values, weights = np.full(n, 0.5), np.ones(n)
     logged = replay_keras_mean(values, weights, dtype=dtype).mean
     proven = mean_bound(values, weights, order="sequential", dtype=dtype).proven
@@ -229,7 +231,7 @@ def test_bad_pairs_are_refused(values, weights, options, message):
 @pytest.mark.parametrize(
     ("dtype", "rounded", "as_numpy"),
     [
-        # The first number is no float of these types, the second is subnormal in all but float64.
+        # 0.1 has no exact float of any type; 1e-40 is subnormal in bfloat16 and float32.
         ("float16", [0.0999755859375, 0.0], [0.0999755859375, 0.0]),
         ("bfloat16", [0.10009765625, 0.0], [0.1, 1e-40]),
         ("float32", [0.10000000149011612, 0.0], [0.10000000149011612, 9.99994610111476e-41]),

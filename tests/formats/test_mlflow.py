@@ -42,7 +42,7 @@ def database(tmp_path_factory):
     return path
 
 
-def test_what_is_not_finite_comes_back_as_it_was_logged(database):
+def test_nan_and_infinities_are_read_as_they_were_logged(database):
     recording = lossaudit.read(database, run="first")
     assert (recording.metadata["format"], recording.run) == ("mlflow", "first")
     loss = recording.find(split="train", tag="loss")
