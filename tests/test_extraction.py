@@ -1,4 +1,4 @@
-"""Exact sums of arrays against rational arithmetic: 10,000 cases of each family of hard numbers."""
+"""Exact sums of arrays against rational arithmetic: 10,000 cases of each hard family."""
 
 from __future__ import annotations
 

@@ -212,7 +212,8 @@ class KerasMean(Stored):
         mean._total, mean._count = float.fromhex(state["total"]), float.fromhex(state["count"])
         mean._updates = int(state["updates"])
         rounding = rounding_to(mean.dtype)
-        held = all(rounding(one) == one or one != one for one in (mean._total, mean._count))
-        if not held or mean.state() != state or mean._updates < 0 or mean._count < 0:
+        # A state is valid if rounding to the float type does not change it; NaN is never equal.
+        is_rounded = all(rounding(one) == one or one != one for one in (mean._total, mean._count))
+        if not is_rounded or mean.state() != state or mean._updates < 0 or mean._count < 0:
             raise ValueError("not the state of a KerasMean")
         return mean

@@ -193,6 +193,8 @@ class Exact(Stored):
             TypeError: one of them has no numbers.
             PrecisionError: the thread flushes subnormal numbers to zero, and there are some.
         """
+        # A loop adds floats with few different weights, so this path is kept short: it makes an
+        # update about as cheap as `s += w * x`. Weights in the queue are checked already.
         if type(values) is float:
             try:
                 waiting = self._waiting[sample_weight]
@@ -219,6 +221,7 @@ class Exact(Stored):
 
     def _settle(self) -> None:
         """Add the queue: weight by weight, or as one array if there are many weights."""
+        # Everything goes to a new accumulator first, so that an error leaves the queue as it was.
         weights = [1 if weight is None else weight for weight in self._waiting]
         groups, added = self._waiting.values(), type(self)()
         for numbers in (weights, *groups):

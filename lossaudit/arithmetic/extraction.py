@@ -126,6 +126,7 @@ def _of_products(x: Array, w: Array, scratch: Array) -> Iterator[Dyadic | float]
 def _sums_of_products(x: Array, w: Array, span: Span, scratch: Array) -> Iterator[Dyadic]:
     products = np.multiply(x, w, out=scratch[2, : len(x)], dtype=np.float64)
     yield from _sums(products, span, scratch)
+    # Up to 53 bits the products are exact; longer ones need their rounding errors as well.
     if span.bits > 53:
         yield from _sums(_rounding_errors(x, w, products), span, scratch)
 

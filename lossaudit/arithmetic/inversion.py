@@ -78,6 +78,7 @@ def invert_running_mean(
         )
         if source == "keras" and dtype == "float32":
             totals, radii = _snapped(totals, radii)
+        # Differences of totals cancel all rounding errors of earlier updates.
         before, radii_before = np.append(0.0, totals[:-1]), np.append(0.0, radii[:-1])
         change, errors = totals - before, radii + radii_before
         if source == "keras":

@@ -117,6 +117,7 @@ def _roles(columns: Columns, source: str | Path, roles: Roles) -> dict[str, str]
         for word in reversed(words)
         if word in by_name
     }
+    # A column called "set" or "mode" may be anything; its words decide.
     if "split" not in given and _words_for_splits(columns, guessed.get("split")) is None:
         guessed.pop("split", None)
     return {**guessed, **given}

@@ -75,6 +75,7 @@ class RunFile:
             RunFileError: the file cannot be opened.
         """
         try:
+            # Calls never overlap, but they may come from another thread than this one.
             self._database = sqlite3.connect(self.path, timeout=60, check_same_thread=False)
         except sqlite3.Error as error:
             raise self._refusal(error) from error

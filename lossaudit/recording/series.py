@@ -200,6 +200,7 @@ def _column(
         raise ValueError(f"{name} has {len(array)} entries, but there are {length} values")
     if kind is np.int64 and array.dtype.kind == "f" and not np.array_equal(array, np.trunc(array)):
         raise ValueError(f"{name} must be whole numbers: {values!r:.80}")
+    # A copy, so that the caller's array can neither change the series nor become read-only.
     column = array.astype(kind, copy=True)
     column.flags.writeable = False
     return column

@@ -201,7 +201,7 @@ def test_train_and_validation_of_equal_length_are_by_epoch_unless_the_user_says_
     assert [(one.covers, one.epochs.tolist()) for one in recording.series] == [
         ("epoch", [0, 1])
     ] * 2
-    assert "loss: taken as one number for each epoch, by shape; covers=… says otherwise" in notes(
+    assert "loss: taken as one number for each epoch, by shape; covers=… overrules this" in notes(
         recording
     )
     assert {one.covers for one in lossaudit.read(tmp_path, covers="batch").series} == {"batch"}

@@ -50,7 +50,7 @@ def test_columns_are_guessed_by_their_names_and_noted(written):
         in notes(recording)
     )
     assert (
-        "loss, accuracy: taken as one number for each batch, by default; covers=… says otherwise"
+        "loss, accuracy: taken as one number for each batch, by default; covers=… overrules this"
         in notes(recording)
     )
 
