@@ -1,4 +1,4 @@
-"""Exports: the names of a package, each imported from its module when it is first used (PEP 562)."""
+"""Lazy exports: a package imports each of its names at first use (PEP 562)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def exported(
     """`__getattr__` and `__dir__` of a package.
 
     Args:
-        package: its name.
-        homes: of each name that it exports, the module of the package that has it.
+        package: the name of the package.
+        homes: the module of each exported name, relative to the package.
 
     >>> get, names = exported("lossaudit", {"Recorder": "recording.recorder"})
     >>> get("Recorder").__module__, "Recorder" in names()
@@ -26,6 +26,7 @@ def exported(
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         value = getattr(importlib.import_module(f"{package}.{homes[name]}"), name)
+        # From now on the name is found without this function.
         setattr(sys.modules[package], name, value)
         return value
 

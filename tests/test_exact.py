@@ -37,12 +37,12 @@ def sums(stream):
 
 
 @given(stream=STREAMS)
-def test_a_sum_is_that_of_rational_arithmetic(stream):
+def test_a_sum_equals_the_one_in_rational_arithmetic(stream):
     assert filled(ExactSum, stream).fraction() == sums(stream)[0]
 
 
 @given(stream=STREAMS)
-def test_a_weighted_mean_is_that_of_rational_arithmetic_rounded_once(stream):
+def test_a_weighted_mean_equals_the_rational_one_rounded_once(stream):
     total, weight = sums(stream)
     mean = filled(WeightedMean, stream)
     if weight == 0:
@@ -58,7 +58,7 @@ def test_a_weighted_mean_is_that_of_rational_arithmetic_rounded_once(stream):
 
 
 @given(stream=STREAMS)
-def test_a_sum_count_is_the_mean_of_the_values_whatever_their_weights(stream):
+def test_a_sum_count_is_the_mean_of_the_values_for_any_weights(stream):
     assert filled(SumCount, stream).fraction() == sum(
         Fraction(value) for value, _ in stream
     ) / len(stream)
@@ -79,7 +79,7 @@ def test_any_split_and_any_order_give_the_same_bytes(kind, stream, cuts, seed):
 
 @pytest.mark.parametrize("kind", EXACT)
 @given(stream=STREAMS)
-def test_an_array_is_a_stream_of_its_values(kind, stream):
+def test_an_array_is_one_update_for_each_value(kind, stream):
     values, weights = (np.array(column, dtype=np.float64) for column in zip(*stream, strict=True))
     at_once = kind()
     at_once.update_state(values, sample_weight=weights)
@@ -115,7 +115,7 @@ def test_the_result_of_nothing_is_an_error_and_so_it_is_after_a_reset(kind):
 
 @pytest.mark.parametrize("kind", ALL)
 @pytest.mark.parametrize("weight", [-3, math.nan, math.inf])
-def test_a_weight_that_is_none_is_refused_by_name_and_value(kind, weight):
+def test_a_bad_weight_is_refused_by_name_and_value(kind, weight):
     with pytest.raises(
         ValueError, match=f"sample_weight={weight:g} must be finite and not negative"
     ):
@@ -123,7 +123,7 @@ def test_a_weight_that_is_none_is_refused_by_name_and_value(kind, weight):
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_weights_that_do_not_broadcast_and_values_that_are_no_numbers_are_refused(kind):
+def test_weights_that_do_not_broadcast_and_values_that_are_not_numbers_are_refused(kind):
     with pytest.raises(
         ValueError, match=r"shape \(2,\) does not broadcast to values of shape \(3,\)"
     ):
@@ -142,7 +142,7 @@ def test_weights_that_do_not_broadcast_and_values_that_are_no_numbers_are_refuse
         ([math.nan, 1.0], math.nan),
     ],
 )
-def test_what_is_not_finite_is_what_ieee_says(kind, values, result):
+def test_nan_and_infinities_follow_ieee_754(kind, values, result):
     accumulator = kind()
     accumulator.update_state(values)
     assert accumulator.result() == result or (
@@ -151,7 +151,7 @@ def test_what_is_not_finite_is_what_ieee_says(kind, values, result):
 
 
 @pytest.mark.parametrize("kind", [ExactSum, WeightedMean, KerasMean])
-def test_infinity_of_no_weight_is_nan(kind):
+def test_infinity_with_weight_zero_is_nan(kind):
     accumulator = kind()
     accumulator.update_state([math.inf, 1.0], sample_weight=[0.0, 1.0])
     assert math.isnan(accumulator.result())

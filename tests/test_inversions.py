@@ -1,4 +1,4 @@
-"""Batch losses recovered from running means lie within the error that comes with them."""
+"""Batch losses recovered from running means are within their errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def assert_recovered(inversion, values):
 
 @pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_loss_recovered_from_the_mean_of_keras_lies_within_its_error(seed, fused):
+def test_a_loss_recovered_from_the_mean_of_keras_is_within_its_error(seed, fused):
     values, weights = streams(seed)
     values, weights = values[:400], weights[:400]
     assert_recovered(
@@ -59,7 +59,7 @@ def test_a_loss_recovered_from_printed_decimals_lies_within_its_error(seed, deci
     assert_recovered(invert_running_mean(printed, weights, decimals=decimals), values)
 
 
-def test_the_errors_are_of_the_size_that_is_needed_and_not_idle():
+def test_the_errors_are_not_larger_than_needed():
     random = np.random.default_rng(0)
     values = random.lognormal(-1, 0.5, 10_000).astype(np.float32)
     weights = np.full(10_000, 32.0)
@@ -71,7 +71,7 @@ def test_the_errors_are_of_the_size_that_is_needed_and_not_idle():
     assert np.median(inversion.errors[9000:]) < 5e-4
 
 
-def test_a_printed_log_tells_something_of_the_first_batches_only_and_says_of_how_many():
+def test_a_printed_log_gives_the_first_batches_only_and_their_number():
     values = np.random.default_rng(0).lognormal(-1, 0.5, 30_000).astype(np.float32)
     means = replay_keras_mean(values, np.ones(30_000)).mean
     printed = invert_running_mean([float(f"{mean:.4f}") for mean in means], decimals=4)
@@ -81,7 +81,7 @@ def test_a_printed_log_tells_something_of_the_first_batches_only_and_says_of_how
     assert invert_running_mean([0.0], decimals=0).recovered == 0
 
 
-def test_an_unweighted_batch_and_a_mean_that_is_not_finite_are_unknown_and_do_not_spoil_what_came_before():
+def test_an_unweighted_batch_and_a_mean_that_is_not_finite_leave_the_batches_before_as_they_are():
     inversion = invert_running_mean([1.0, 1.0, np.nan, 2.0], [4, 0, 4, 4])
     assert np.isnan(inversion.values).tolist() == [False, True, True, True]
     assert np.isinf(inversion.errors).tolist() == [False, True, True, True]
@@ -100,7 +100,7 @@ def test_bad_input_is_refused_by_name_and_value():
         invert_running_mean([1.0], [-1])
 
 
-def test_losses_next_to_zero_lie_within_their_errors_where_keras_flushes_what_becomes_of_them():
+def test_losses_close_to_zero_are_within_their_errors_if_keras_flushes_products():
     random = np.random.default_rng(0)
     for _ in range(300):
         values = np.float32(

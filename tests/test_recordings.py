@@ -39,12 +39,12 @@ def test_a_bad_argument_is_refused_by_name_and_value(arguments, message):
 
 
 @pytest.mark.parametrize("values", [["a"], [[1.0]], [None], 3.0])
-def test_values_that_are_no_column_of_numbers_are_refused(values):
+def test_values_that_are_not_a_column_of_numbers_are_refused(values):
     with pytest.raises(ValueError, match="values must"):
         Series(values)
 
 
-def test_half_precision_types_are_held_exactly():
+def test_half_precision_types_are_kept_exactly():
     ml_dtypes = pytest.importorskip("ml_dtypes")
     half = np.array([0.1, 3.0], dtype=ml_dtypes.bfloat16)
     assert Series(half, dtype="bfloat16").values.tolist() == half.astype(np.float64).tolist()
@@ -58,18 +58,18 @@ def test_take_picks_the_same_rows_of_every_column():
     assert (series.epochs.tolist(), series.steps.tolist(), series.tag) == ([1, 0], [7, 5], "kl")
 
 
-def test_find_names_what_there_is_if_it_finds_none_or_several():
+def test_find_lists_all_series_if_none_or_several_match():
     recording = Recording([Series([1.0]), Series([2.0], covers="epoch")])
     assert recording.find(covers="epoch").values.tolist() == [2.0]
     for arguments in ({"tag": "kl"}, {"split": "train"}):
         with pytest.raises(
-            LookupError, match="the recording holds loss of train by batch, loss of train by epoch"
+            LookupError, match="the recording has loss of train by batch, loss of train by epoch"
         ):
             recording.find(**arguments)
 
 
-def test_a_recording_holds_series_only():
-    with pytest.raises(TypeError, match="series must hold Series, not list"):
+def test_a_recording_has_series_only():
+    with pytest.raises(TypeError, match="every item of series must be a Series, not list"):
         Recording([[1.0]])
 
 
@@ -139,7 +139,7 @@ def test_a_file_of_another_kind_is_refused_by_name(tmp_path, content, error, rea
         read(path)
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path):
+def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         read(tmp_path / "nowhere")
 
@@ -174,7 +174,7 @@ def test_a_recorder_refuses_a_bad_weight_with_the_place():
         recorder.batch(1.0)
 
 
-def test_a_recorder_without_weights_says_so():
+def test_a_recorder_without_weights_has_none():
     recorder = Recorder()
     recorder.batch(1.0)
     assert recorder.recording.find(tag="loss").weights is None

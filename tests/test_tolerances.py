@@ -1,4 +1,4 @@
-"""Bounds that are proven are never exceeded, and are not idle."""
+"""Proven bounds are never exceeded, and are not larger than needed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lossaudit import WeightedMean
 from lossaudit.arithmetic.bounds import decimals_bound, half_ulp, mean_bound
-from lossaudit.arithmetic.replay import replay_keras_mean
+from lossaudit.arithmetic.replay import replay_keras_mean, rounded_to
 
 TYPES = {"float16": np.float16, "float32": np.float32, "float64": np.float64}
 
@@ -83,7 +83,7 @@ def test_no_way_of_accumulating_in_float32_exceeds_the_proven_bound(seed):
 
 
 @pytest.mark.parametrize("seed", range(16))
-def test_the_bound_is_of_the_size_of_the_terms_and_not_idle(seed):
+def test_the_bound_is_not_larger_than_the_terms_need(seed):
     values, weights = streams(seed)
     bound = mean_bound(values, weights).proven
     scale = np.cumsum(np.abs(values) * weights) / np.cumsum(weights)
@@ -123,8 +123,10 @@ ROWS = {
 
 
 def checked_alarms(seed):
-    """How many means of one random stream of up to 10⁵ updates lie beyond the bound of their
-    order, of how many.
+    """Means beyond the bound of their order in one random series of up to 10⁵ updates.
+
+    Returns:
+        The number of means beyond their bound, and the number of checked means.
     """
     random = np.random.default_rng(seed)
     n = int(10 ** random.uniform(1, 5))
@@ -134,19 +136,18 @@ def checked_alarms(seed):
     fused = seed % 2 == 1 and n < 2000
     logged = replay_keras_mean(values, weights, fused=fused).mean
     bounds = {
-        order: mean_bound(values, weights, order=order).proven
-        for order in ("any", "sequential", "pairwise")
+        order: mean_bound(values, weights, order=order).proven for order in ("any", "sequential")
     }
     alarms = []
     for k in {n, n // 2, n // 7 + 1, min(n, 3)}:
         mean = WeightedMean()
         mean.update_state(values[:k], sample_weight=weights[:k])
-        pairwise = float(np.sum(values[:k] * weights[:k]) / np.sum(weights[:k]))
+        added_by_numpy = float(np.sum(values[:k] * weights[:k]) / np.sum(weights[:k]))
         shuffled = random.permutation(k)
         backward = replay_keras_mean(values[:k][shuffled], weights[:k][shuffled]).mean[-1]
         for order, found in (
             ("sequential", logged[k - 1]),
-            ("pairwise", pairwise),
+            ("any", added_by_numpy),
             ("any", backward),
         ):
             alarms.append(
@@ -167,16 +168,13 @@ def test_hundreds_and_thousands_of_correct_streams_raise_no_alarm(streams):
 def test_the_bound_of_a_known_order_is_the_tighter_one(seed):
     values, weights = streams(seed)
     bounds = {
-        order: mean_bound(values, weights, order=order).proven
-        for order in ("any", "sequential", "pairwise")
+        order: mean_bound(values, weights, order=order).proven for order in ("any", "sequential")
     }
     assert np.all(bounds["sequential"] <= bounds["any"])
-    assert np.all(bounds["pairwise"] <= bounds["any"])
-    assert len(values) < 200 or bounds["pairwise"][-1] < 0.5 * bounds["any"][-1]
     assert len(values) < 200 or bounds["sequential"][-1] < 0.95 * bounds["any"][-1]
 
 
-def test_values_that_were_means_of_rows_have_a_wider_bound_that_holds():
+def test_values_that_were_means_of_rows_have_a_wider_bound():
     random = np.random.default_rng(0)
     rows = random.lognormal(size=(300, 50)).astype(np.float32)
     exact = WeightedMean()
@@ -189,9 +187,7 @@ def test_values_that_were_means_of_rows_have_a_wider_bound_that_holds():
 
 
 def test_an_unknown_order_is_refused():
-    with pytest.raises(
-        ValueError, match="order='random' must be one of 'any', 'sequential', 'pairwise'"
-    ):
+    with pytest.raises(ValueError, match="order='random' must be one of 'any', 'sequential'"):
         mean_bound([1.0], [1.0], order="random")
 
 
@@ -203,7 +199,7 @@ def test_an_unknown_order_is_refused():
         pytest.param("float32", 2**24 + 2**10, marks=[pytest.mark.slow, pytest.mark.nightly]),
     ],
 )
-def test_a_count_that_stood_still_is_part_of_the_bound(dtype, n):
+def test_a_count_that_stopped_growing_is_part_of_the_bound(dtype, n):
     values, weights = np.full(n, 0.5), np.ones(n)
     logged = replay_keras_mean(values, weights, dtype=dtype).mean
     proven = mean_bound(values, weights, order="sequential", dtype=dtype).proven
@@ -228,10 +224,25 @@ def test_there_is_no_bound_where_a_sum_may_overflow():
         ),
         ([1.0, 2.0], [1.0, -2.0], {}, "weights=-2 must be finite and not negative"),
         ([1.0], [1.0], {"dtype": "int8"}, "dtype='int8' must be one of 'float16', 'bfloat16'"),
-        ([2**60 + 1], [1], {}, r"values holds integers beyond 2\^53"),
+        ([2**60 + 1], [1], {}, r"values has integers beyond 2\^53, which are not exact as floats"),
     ],
 )
 def test_bad_pairs_are_refused(values, weights, options, message):
     for function in (mean_bound, replay_keras_mean):
         with pytest.raises(ValueError, match=message):
             function(values, weights, **options)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "rounded", "as_numpy"),
+    [
+        # 0.1 has no exact float of any type; 1e-40 is subnormal in bfloat16 and float32.
+        ("float16", [0.0999755859375, 0.0], [0.0999755859375, 0.0]),
+        ("bfloat16", [0.10009765625, 0.0], [0.1, 1e-40]),
+        ("float32", [0.10000000149011612, 0.0], [0.10000000149011612, 9.99994610111476e-41]),
+        ("float64", [0.1, 1e-40], [0.1, 1e-40]),
+    ],
+)
+def test_the_two_roundings_differ_on_subnormals_and_bfloat16_only(dtype, rounded, as_numpy):
+    assert rounded_to([0.1, 1e-40], dtype).tolist() == rounded
+    assert rounded_to([0.1, 1e-40], dtype, as_numpy=True).tolist() == as_numpy

@@ -1,3 +1,1 @@
-"""Exact sums, accumulators, Keras' mean replayed bit for bit, proven bounds, and the inversion of
-running means.
-"""
+"""Exact sums, accumulators, a replay of Keras' mean, proven bounds, inversion of running means."""

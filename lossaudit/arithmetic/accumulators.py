@@ -1,8 +1,7 @@
-"""SumCount, WeightedMean and KerasMean: the three means that are in use, as reference
-implementations.
+"""SumCount, WeightedMean and KerasMean: reference implementations of the three usual means.
 
-All of them speak Keras: `update_state(values, sample_weight=None)`, `result()`, `reset_state()`,
-`merge_state(other)`. An array is a stream of numbers, one update for each.
+All have the methods of Keras: `update_state(values, sample_weight=None)`, `result()`,
+`reset_state()`, `merge_state(other)`. An array is one update for each of its numbers.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from lossaudit.errors import EmptyError
 
 
 class WeightedMean(Exact):
-    """Σ w·l / Σ w: the mean over all rows of batches of any size. Exact, rounded once.
+    """Σ w·l / Σ w: the mean over all rows, with batches of any size. Exact, rounded once.
 
     Laws: those of `ExactSum`; any split of the batches over epochs, threads or replicas merges to
         the same bytes.
@@ -37,7 +36,7 @@ class WeightedMean(Exact):
         self._total, self._weight = Total(), Total()
 
     def fraction(self) -> Fraction:
-        """The mean of the finite numbers, as it is.
+        """The exact mean of the finite numbers.
 
         Raises:
             EmptyError: the total weight is zero.
@@ -64,7 +63,7 @@ class WeightedMean(Exact):
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
-        """A mean with the state that `state` gave; refuses what it cannot have given."""
+        """A mean with a state that `state` returned; any other state raises ValueError."""
         mean = cls()
         mean._total, mean._weight = (Total.from_state(state[name]) for name in ("total", "weight"))
         if (
@@ -94,9 +93,9 @@ class WeightedMean(Exact):
 class SumCount(WeightedMean):
     """Σ of batch values / number of updates: the mean of batch means. Exact, rounded once.
 
-    It is what a loop reports that divides the sum of its batch losses by the number of batches:
-    right only if all batches have the same number of rows. Therefore `sample_weight` is checked,
-    and by definition does not count.
+    A loop that divides the sum of its batch losses by the number of batches reports this mean. It
+    equals the mean over the rows only if all batches have the same number of rows. `sample_weight`
+    is checked but does not count.
 
     >>> mean = SumCount()
     >>> mean.update_state([1.0, 2.0, 9.0], sample_weight=[4, 4, 2])
@@ -112,12 +111,12 @@ class SumCount(WeightedMean):
 
 
 class KerasMean(Stored):
-    """What `keras.metrics.Mean` holds after the same updates, bit for bit.
+    """The state of `keras.metrics.Mean` after the same updates, bit for bit.
 
-    total ← fl(total + fl(w·l)) and count ← fl(count + w) in the metric's float type; the result is
-    fl(total / count), and 0 where count is 0. An update with an array is one update for each of
-    its numbers: in which order Keras itself would add up an array is not specified. Subnormal
-    numbers are flushed to zero, but for those of float16, as TensorFlow does on a CPU.
+    total ← fl(total + fl(w·l)) and count ← fl(count + w) in the metric's float type. The result is
+    fl(total / count), or 0 if count is 0. An update with an array is one update for each of its
+    numbers, because Keras does not specify the order in which it adds an array. Subnormal numbers
+    become zero except in float16, as in TensorFlow on a CPU.
 
     Args:
         dtype: float type of the metric: "float32", "float64", "float16" or "bfloat16".
@@ -142,7 +141,7 @@ class KerasMean(Stored):
         self._updates = 0
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
-        """Add numbers as so many updates of the metric would.
+        """Add numbers, each as one update of the metric.
 
         Raises:
             ValueError: a weight is negative or not finite, or an integer is beyond 2^53.
@@ -151,7 +150,7 @@ class KerasMean(Stored):
             if any(isinstance(one, int) and abs(one) > WHOLE for one in pair):
                 raise ValueError(
                     f"values={pair[0]!r:.80}, sample_weight={pair[1]!r:.80}: integers beyond 2^53 "
-                    "are no floats"
+                    "are not exact as floats"
                 )
             self._total, self._count = self._step(self._total, self._count, *pair)
             self._updates += 1
@@ -166,8 +165,7 @@ class KerasMean(Stored):
             self._updates += len(chunk)
 
     def merge_state(self, other: KerasMean) -> None:
-        """Add total and count of another metric in the metric's float type, as a sum over two
-        replicas does.
+        """Add total and count of another metric in the float type, as for two replicas.
 
         Raises:
             ValueError: the other metric has another float type.
@@ -184,10 +182,10 @@ class KerasMean(Stored):
         self._updates += other._updates
 
     def result(self) -> float:
-        """The metric's result, as float64.
+        """The result of the metric as float64.
 
         Raises:
-            EmptyError: nothing was added; the metric of Keras gives 0 then.
+            EmptyError: nothing was added; Keras' metric gives 0 in that case.
         """
         if not self._updates:
             raise EmptyError("result() of nothing: call update_state() first")
@@ -209,12 +207,13 @@ class KerasMean(Stored):
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
-        """A metric with the state that `state` gave; refuses what it cannot have given."""
+        """A metric with a state that `state` returned; any other state raises ValueError."""
         mean = cls(state["dtype"], state["fused"])
         mean._total, mean._count = float.fromhex(state["total"]), float.fromhex(state["count"])
         mean._updates = int(state["updates"])
         rounding = rounding_to(mean.dtype)
-        held = all(rounding(one) == one or one != one for one in (mean._total, mean._count))
-        if not held or mean.state() != state or mean._updates < 0 or mean._count < 0:
+        # A state is valid if rounding to the float type does not change it; NaN is never equal.
+        is_rounded = all(rounding(one) == one or one != one for one in (mean._total, mean._count))
+        if not is_rounded or mean.state() != state or mean._updates < 0 or mean._count < 0:
             raise ValueError("not the state of a KerasMean")
         return mean

@@ -1,4 +1,4 @@
-"""What a user gives as values and weights: checked by name and value, and read in chunks."""
+"""Checks of the values and weights that users give, and their division into chunks."""
 
 from __future__ import annotations
 
@@ -11,28 +11,25 @@ import numpy as np
 from lossaudit.errors import PrecisionError
 
 CHUNK = 2**16
-"""Numbers that are worked on at once: few calls of numpy, and two rows of float64 still fit in a
-second-level cache.
-"""
+"""Numbers in a chunk: few calls of numpy, and two rows of float64 fit in a second-level cache."""
 
 WHOLE = 2**53
-"""Up to here float64 holds every integer."""
+"""Up to here every integer is a float64."""
 
 _LEAST = math.ulp(0.0)
 _SAFE: dict[str, Any] = {"f4": np.float32(2.0**-126), "f8": np.float64(2.0**-969)}
-"""From here on, neither a number nor any multiple of its last bit is subnormal in float64."""
+"""From here on, neither a number nor a multiple of its last bit is subnormal in float64."""
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def scalars(values: Any, sample_weight: Any) -> tuple[int | float, int | float] | None:
-    """A number and its weight as Python numbers, whatever type they came in; None where either is
-    an array.
+    """A number and its weight as Python numbers; None if one of them is an array.
 
     Raises:
         ValueError: the weight is negative or not finite.
-        TypeError: one of them is no number.
-        PrecisionError: the thread flushes subnormal numbers to zero, and one is next to zero.
+        TypeError: one of them is not a number.
+        PrecisionError: the thread flushes subnormal numbers to zero, and one is close to zero.
     """
     value = _scalar("values", values)
     weight = 1 if sample_weight is None else _scalar("sample_weight", sample_weight)
@@ -45,12 +42,12 @@ def scalars(values: Any, sample_weight: Any) -> tuple[int | float, int | float] 
 def columns(values: Any, sample_weight: Any) -> tuple[Array, Array]:
     """Values of any shape, and their weights: one number, or a view of the same shape.
 
-    A weight for each sample weighs all numbers of that sample, as in Keras: weights of shape (n,)
-    go with values of shape (n, …).
+    As in Keras, a weight applies to all numbers of its sample: weights of shape (n,) go with
+    values of shape (n, …).
 
     Raises:
         ValueError: a weight is negative or not finite, or the shapes do not fit.
-        TypeError: one of them holds no numbers.
+        TypeError: one of them has no numbers.
     """
     array = _numbers("values", values)
     weights = _numbers("sample_weight", 1 if sample_weight is None else sample_weight)
@@ -61,9 +58,7 @@ def columns(values: Any, sample_weight: Any) -> tuple[Array, Array]:
 
 
 def chunks(*arrays: Array) -> Iterator[tuple[Array, ...]]:
-    """The same places of arrays of one shape, in order, as native arrays of shape (n,) with n ≤
-    CHUNK.
-    """
+    """Chunks of arrays of one shape, in order: native arrays of shape (n,) with n ≤ CHUNK."""
     types = [
         np.dtype(np.float32) if _is_narrow(array.dtype) else array.dtype.newbyteorder("=")
         for array in arrays
@@ -99,11 +94,11 @@ def _scalar(name: str, number: Any) -> int | float | None:
 def _numbers(name: str, numbers: Any) -> Array:
     if isinstance(numbers, np.ma.MaskedArray):
         raise TypeError(
-            f"{name} is a masked array, of which the mask would be lost: give 0 as the weight of "
-            "what it hides"
+            f"{name} is a masked array, and its mask would be lost: give masked numbers the "
+            "weight 0"
         )
     is_array = hasattr(numbers, "__array__") and not isinstance(numbers, type)
-    # TensorFlow's bfloat16 scalars answer with a scalar, which numpy refuses.
+    # `__array__` of TensorFlow's bfloat16 scalars returns a scalar, and numpy refuses that.
     array = np.asarray(numbers.__array__() if is_array else numbers)
     if not (array.dtype.kind in "fiub" or _is_narrow(array.dtype)) or array.dtype.itemsize > 8:
         raise TypeError(
@@ -115,22 +110,22 @@ def _numbers(name: str, numbers: Any) -> Array:
 
 
 def _refuse_lost_integers(name: str, numbers: Any) -> None:
-    """Refuse a list of integers and floats in which numpy rounds an integer to a float."""
+    """Refuse a list of integers and floats if numpy would round an integer to a float."""
     for number in np.asarray(numbers, dtype=object).flat:
         if isinstance(number, (int, np.integer)) and abs(int(number)) > WHOLE:
             raise TypeError(
-                f"{name} holds {number}, which numpy makes a float of: give integers and floats "
-                "separately"
+                f"{name} has the integer {number}, which numpy would round to a float: give "
+                "integers and floats separately"
             )
 
 
 def _is_narrow(dtype: np.dtype[Any]) -> bool:
-    """float16, bfloat16 and their kin, which float32 holds."""
+    """Whether a type is float16, bfloat16 or another one that float32 represents."""
     return dtype.kind in "fV" and dtype.itemsize <= 2 and np.can_cast(dtype, np.float32)
 
 
 def _check_weights(least: int | float, most: int | float) -> None:
-    """Refuse weights by the least and the greatest of them; where one is NaN, both are."""
+    """Refuse weights by their least and greatest; both are NaN if one weight is."""
     if not least >= 0 or not most < math.inf:
         bad = least if not least >= 0 else most
         shown = str(bad) if isinstance(bad, int) else f"{bad:g}"
@@ -138,8 +133,9 @@ def _check_weights(least: int | float, most: int | float) -> None:
 
 
 def _broadcast(weights: Array, shape: tuple[int, ...]) -> Array:
-    """Weights for values of a shape, aligned from the first axis on (Keras'
-    `reduce_to_samplewise_values`).
+    """Weights broadcast to a shape from the first axis on, as Keras does.
+
+    Source: `reduce_to_samplewise_values` in keras/src/metrics/reduction_metrics.py.
     """
     fitting = (
         weights[..., 0] if weights.ndim == len(shape) + 1 and weights.shape[-1] == 1 else weights
@@ -154,16 +150,15 @@ def _broadcast(weights: Array, shape: tuple[int, ...]) -> Array:
 
 
 def flushes() -> bool:
-    """Whether this thread takes subnormal numbers for zero, as those of TensorFlow's executor do."""
+    """Whether this thread treats subnormal numbers as zero, as TensorFlow's own threads do."""
     return not _LEAST * 1.0
 
 
 def refuse_flushing(numbers: Any) -> None:
-    """Refuse numbers next to zero in a thread that takes them for zero, as those of TensorFlow's
-    executor do.
+    """Refuse numbers close to zero in a thread that treats subnormal numbers as zero.
 
     Raises:
-        PrecisionError: there is one.
+        PrecisionError: a number is too close to zero.
     """
     if not flushes():
         return
@@ -172,11 +167,11 @@ def refuse_flushing(numbers: Any) -> None:
     if safe is None:
         return
     unsigned = f"u{array.dtype.itemsize}"
+    # The bits are compared as integers: a comparison of floats would flush them as well.
     bits = np.abs(array).view(unsigned)
     if ((bits > 0) & (bits < safe.view(unsigned))).any():
         raise PrecisionError(
-            "this thread flushes subnormal numbers to zero, and there are numbers next to zero to "
-            "add: update the "
-            "accumulator outside tf.numpy_function, tf.py_function and Dataset.map, whose threads "
-            "do that"
+            "this thread flushes subnormal numbers to zero, and some numbers to add are close to "
+            "zero: update the accumulator outside tf.numpy_function, tf.py_function and "
+            "Dataset.map, whose threads do that"
         )

@@ -1,4 +1,4 @@
-"""The numpy array types that columns of numbers have."""
+"""Types of numpy arrays: columns of floats and of integers."""
 
 from __future__ import annotations
 

@@ -1,15 +1,12 @@
-"""Proven bounds of float accumulation: how far a correct program may be from the exact mean, and
-hardly ever is.
+"""Proven bounds of float accumulation: how far a correct program may be from the exact mean.
 
-u = 2^-p is the unit roundoff of a float type with p bits, h(x) half an ulp at |x|, φ the largest
-number that is flushed to zero. Nothing here is tuned; each bound follows from the number of terms
-and their magnitudes.
+u = 2^-p is the unit roundoff of a float type with p bits, and h(x) is half an ulp at |x|. No bound
+is tuned; each follows from the number of terms and their magnitudes.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,16 +18,17 @@ from lossaudit.arithmetic.replay import PRECISIONS, pairs, replay_keras_mean
 _LEAST_EXPONENT = {"float16": -14, "bfloat16": -126, "float32": -126, "float64": -1022}
 _MOST_EXPONENT = {"float16": 16, "bfloat16": 128, "float32": 128, "float64": 1024}
 _FAILURE = 1e-9
-"""Probability with which a probable bound may be exceeded if rounding errors are independent of
-one another.
-"""
+"""Probability that a probable bound is exceeded, if rounding errors are independent."""
 COINCIDENCE = 1e-4
-"""Probability above which equal numbers in two logs may be a coincidence, so that nothing follows
-from them.
-"""
+"""Probability above which equal numbers in two logs count as a coincidence and prove nothing."""
 REWRITTEN = 4
-"""Roundings by which the product of a batch's loss and rows may differ from what XLA makes of it:
-it folds the division by the rows into the product, as (Σ·1/n)·n = Σ, and so skips up to four."""
+"""Roundings by which XLA's product of a batch's loss and rows may differ from the plain product.
+
+XLA folds the division by the rows into the product, (Σ·1/n)·n = Σ, and so skips up to four.
+"""
+
+ORDERS = ("any", "sequential")
+"""Orders of addition that `mean_bound` knows."""
 
 Floats = NDArray[np.float64]
 
@@ -40,9 +38,10 @@ class Bound:
     """How far a computed mean may be from the exact one.
 
     Args:
-        proven: never exceeded, shape (n,), or (m, n) for m means side by side.
-        probable: exceeded with probability 1e-9 if rounding errors are mean-independent, shape
-            (n,); constant losses break that, so it may only warn.
+        proven: a bound that is never exceeded, shape (n,), or (m, n) for m means.
+        probable: a bound that is exceeded with probability 1e-9 if rounding errors are
+            mean-independent, shape (n,). Constant losses break that assumption, so exceeding it
+            only warns.
     """
 
     proven: Floats
@@ -50,30 +49,31 @@ class Bound:
 
 
 def half_ulp(x: ArrayLike, dtype: str = "float32") -> Floats:
-    """h(x): the most that rounding to a float type moves a number that lies as far from zero as x.
+    """h(x): the largest error of rounding a number of magnitude |x| to a float type.
 
-    Infinite beyond the largest number of the type.
+    It is infinite beyond the largest number of the type.
 
     >>> half_ulp([1.0, 0.75]).tolist() == [2**-24, 2**-25]
     True
     """
     sizes, least = np.abs(np.asarray(x, dtype=np.float64)), _LEAST_EXPONENT[dtype] + 1
     exponents = np.where(sizes == 0, least, np.maximum(np.frexp(sizes)[1], least))
+    # frexp gives x = m·2^e with 1/2 <= m < 1, so an ulp is 2^(e - p); subnormals share one ulp.
     half = np.ldexp(np.float64(0.5), exponents - PRECISIONS[dtype])
     return np.where(sizes <= _largest(dtype), half, np.float64(np.inf))
 
 
 def decimals_bound(decimals: int | None) -> float:
-    """Half of the last printed digit: the most that printing so many decimals moves a number, the
-    next float64 up.
+    """Half a unit of the last printed digit: the largest error of printing a number.
 
-    Zero for None: a number that was not printed.
+    It is zero for None, which means that the number was not printed.
 
     >>> decimals_bound(2) >= 0.005, decimals_bound(None)
     (True, 0.0)
     """
     if decimals is None:
         return 0.0
+    # 10^-decimals is rounded, possibly down; the next float64 is a safe bound.
     return math.nextafter(0.5 * 10.0**-decimals, math.inf)
 
 
@@ -87,31 +87,31 @@ def mean_bound(
 ) -> Bound:
     """How far Σ w·l / Σ w of the first k pairs may be from the exact mean, for each k.
 
-    With the rounding of each product, fused or not, the flushing of subnormals, the rounding of
-    the count unless all weights are integers that it holds exactly, and the rounding of the
-    quotient. How a sum of k terms p errs depends on the order in which they are added:
+    The bound includes the rounding of each product, fused or not, of the sum, of the quotient,
+    and of the count unless all weights are integers that the float type represents. It also
+    includes the flushing of subnormal numbers. The error of a sum of k terms p depends on the
+    order of the additions:
 
-    - "any": k·u·Σ|p|, whatever the order (Lange and Rump 2017, BIT 57; Rump 2012).
-    - "sequential": one after the other, as `keras.metrics.Mean` does: Σ h(|p_1 + … + p_i| + the
-        bound of any order).
-    - "pairwise": as `numpy.sum` does on contiguous numbers: d·u·Σ|p|, d additions deep.
+    - "any": k·u·Σ|p|, for every order (Lange and Rump 2017, BIT 57; Rump 2012).
+    - "sequential", one after the other, as `keras.metrics.Mean` adds: Σ h(|p_1 + … + p_i| + the
+        bound for any order).
 
-    The probable bound is Azuma and Hoeffding's for the sequential order.
+    The probable bound is the inequality of Azuma and Hoeffding for the sequential order.
 
     Args:
         values: batch losses, shape (n,).
         weights: their weights, shape (n,).
-        order: "any", "sequential" or "pairwise".
+        order: "any" or "sequential".
         dtype: the float type in which the program computed.
-        roundings: how often each value was rounded before; n where it was computed as a mean of n
+        roundings: how often each value was rounded before; n if it was computed as a mean of n
             terms of one sign.
 
     Raises:
-        ValueError: the order or the type is none of these, a weight is negative or not finite, or
-            the shapes differ.
+        ValueError: the order or the type is unknown, a weight is negative or not finite, or the
+            shapes differ.
     """
-    if order not in _DEPTHS:
-        raise ValueError(f"order={order!r} must be one of {', '.join(map(repr, _DEPTHS))}")
+    if order not in ORDERS:
+        raise ValueError(f"order={order!r} must be one of {', '.join(map(repr, ORDERS))}")
     columns = pairs(values, weights, dtype)
     return Bound(
         *(_bound(*columns, order, dtype, roundings, probable) for probable in (False, True))
@@ -126,8 +126,17 @@ def mean_bounds(
     roundings: int = 0,
     probable: bool = False,
 ) -> Floats:
-    """The proven or the probable bound of m means side by side, whatever the order: all arrays of
-    shape (m, n).
+    """The bound of m means at once, for any order of the additions.
+
+    Args:
+        values: batch losses, shape (m, n).
+        weights: their weights, shape (m, n).
+        dtype: the float type in which the program computed.
+        roundings: see `mean_bound`.
+        probable: whether to give the probable bound; else the proven one.
+
+    Returns:
+        The bound after each batch, shape (m, n).
     """
     return _bound(values, weights, "any", dtype, roundings, probable)
 
@@ -136,23 +145,27 @@ def _bound(
     values: Floats, weights: Floats, order: str, dtype: str, roundings: int, probable: bool
 ) -> Floats:
     u, terms = 2.0 ** -PRECISIONS[dtype], np.arange(1.0, values.shape[-1] + 1)
-    depths, so_far = _DEPTHS[order](terms), partial(np.cumsum, axis=-1)
+    so_far = partial(np.cumsum, axis=-1)
     with np.errstate(all="ignore"):
         products = values * weights
         sizes, totals, counts = so_far(np.abs(products)), so_far(products), so_far(weights)
+        # A product that underflows loses at most the smallest normal number.
         each = (roundings + 1) * u * np.abs(products) + 2.0 ** _LEAST_EXPONENT[dtype]
-        summing = (depths * u * sizes + so_far(each)) * _second_order(terms, u)
+        summing = (terms * u * sizes + so_far(each)) * _second_order(terms, u)
         if order == "sequential" or probable:
             steps = half_ulp(np.abs(totals) + summing, dtype)
         if order == "sequential":
+            # Errors of earlier steps change the later sums, so h is taken at the largest sum that
+            # the bound for any order allows.
             summing = np.minimum(summing, so_far(steps + each) * _second_order(terms, 0.0))
         likely = (
             math.sqrt(2 * math.log(2 / _FAILURE)) * np.sqrt(so_far(steps**2 + each**2))
             if probable
             else np.inf
         )
-        counting = _count_error(weights, counts, depths, u)
+        counting = _count_error(weights, counts, terms, u)
         if order == "sequential":
+            # A float32 count stops growing at 2^24 additions of 1; the replay knows it exactly.
             replayed = replay_keras_mean(np.zeros_like(weights), weights, dtype=dtype).count
             counting = np.minimum(counting, np.abs(replayed - counts) + terms * 2.0**-52 * counts)
         tail = np.abs(totals) * counting / (counts * (counts - counting))
@@ -164,24 +177,37 @@ def _bound(
 def smoothing_bound(
     values: Floats, decay: float, dtype: str = "float32", corrected: bool = False
 ) -> Floats:
-    """How far an exponential moving average of the first k values may be from the exact one, for
-    each k.
+    """How far an exponential moving average of the first k values may be from the exact one.
 
     One update v = β·v + (1 - β)·l, or v += (1 - β)·(l - v), rounds β and 1 - β, two products, and
-    one or two sums of numbers no larger than 2·max|l|: at most 12·u·max|l|, of which β is left
-    after each further update. The correction for a start at zero divides by 1 - β^k, whose power,
-    rounded k times, adds no more than as much again.
+    one or two sums of numbers up to 2·max|l|: at most 12·u·max|l|. Each further update multiplies
+    this error by β. The correction for a start at zero divides by 1 - β^k. The power is rounded k
+    times, which at most doubles the error.
+
+    Args:
+        values: the averaged numbers, shape (n,).
+        decay: β, between 0 and 1.
+        dtype: the float type in which the program computed.
+        corrected: whether the program corrects for a start at zero.
+
+    Returns:
+        The bound for each k, shape (n,).
     """
     sizes = np.maximum.accumulate(np.abs(values))
     each = 12 * 2.0 ** -PRECISIONS[dtype] * sizes + 2.0 ** _LEAST_EXPONENT[dtype]
     powers = decay ** np.arange(1.0, len(values) + 1)
+    # The last factor has room for evaluating this line in float64.
     error = each * (1 - powers) / (1 - decay) * (1 + 2.0**-10)
     return 2 * error / (1 - powers) if corrected else error
 
 
 def window_bound(sizes: Floats, lengths: Floats | int, dtype: str = "float32") -> Floats:
-    """How far the mean of k values, of magnitudes whose mean is `sizes`, may be from the exact
-    one, in any order.
+    """How far the mean of k values may be from the exact one, in any order of the additions.
+
+    Args:
+        sizes: mean magnitude of the values of each window, shape (n,).
+        lengths: k, one for all windows or one for each, shape (n,).
+        dtype: the float type in which the program computed.
     """
     u = 2.0 ** -PRECISIONS[dtype]
     return (lengths + 3) * u * sizes * _second_order(
@@ -190,12 +216,11 @@ def window_bound(sizes: Floats, lengths: Floats | int, dtype: str = "float32") -
 
 
 def updating_bound(values: Floats, updates: int, dtype: str = "float32") -> float:
-    """How far a mean that is updated number by number may be from the exact one, by any of the
-    usual formulas.
+    """How far a mean that is updated number by number may be from the exact one.
 
-    By sum and count, or by a correction of the mean, m += (l - m)·w/n, or by merging such means:
-    each update rounds at most eight times numbers no larger than 2·max|l|, weighs as much as its
-    weight, and never adds to an earlier error.
+    The bound is for every usual formula: sum and count, a correction m += (l - m)·w/n, or a merge
+    of such means. Each update rounds at most eight numbers of at most 2·max|l|. It never increases
+    an earlier error.
     """
     largest = float(np.max(np.abs(values), initial=0.0))
     errors = (
@@ -205,18 +230,14 @@ def updating_bound(values: Floats, updates: int, dtype: str = "float32") -> floa
 
 
 def elementary_bound(values: Floats, dtype: str = "float32") -> Floats:
-    """2 ulp: how far a product, root, logarithm or exponential of a numerical library may be from
-    the exact one.
-    """
+    """2 ulp: the largest error of a product, root, logarithm or exponential of a library."""
     return 4 * half_ulp(values, dtype)
 
 
 def regrouped_bound(sizes: Floats, dtype: str = "float32") -> Floats:
-    """How far two sums of the same parts, five at most, may be apart that were added in another
-    order.
+    """How far two sums of the same parts, at most five, in different orders may be apart.
 
-    Each of the four additions of either sum rounds by half an ulp of a number no larger than the
-    sum of the magnitudes.
+    Each of the four additions of either sum has an error of at most half an ulp of Σ|part|.
 
     Args:
         sizes: Σ|part|, shape (m,).
@@ -226,21 +247,20 @@ def regrouped_bound(sizes: Floats, dtype: str = "float32") -> Floats:
 
 
 def steady_bound(mean: float, dtype: str = "float32") -> float:
-    """2 ulp: how far a mean of numbers of one sign may be from the exact one after any number of
-    updates.
+    """2 ulp: the largest error of a compensated mean of numbers of one sign, after any updates.
 
-    It is kept by what adds in a wider type, or carries its rounding errors, and rounds the result.
+    A mean keeps this bound if it adds in a wider type or carries its rounding errors, and rounds
+    the result once.
     """
     return float(4 * half_ulp(mean, dtype))
 
 
 def group_mean_bound(sizes: ArrayLike, terms: ArrayLike, dtype: str = "float32") -> Floats:
-    """How far a computed mean of each of many groups may be from the exact one, in whatever order
-    it was added.
+    """How far the computed mean of a group may be from the exact one, in any order of additions.
 
-    With n terms, n·u·Σ|p| for the sum, as much for the count, once more for evaluating the exact
-    mean in float64, and eight roundings of products and quotient: (3n + 8)·u·Σ|p|/Σw, rounded once
-    more.
+    With n terms the error is n·u·Σ|p| for the sum, the same for the count, the same for evaluating
+    the exact mean in float64, and eight roundings of products and the quotient. Together it is
+    (3n + 8)·u·Σ|p|/Σw, rounded once more.
 
     Args:
         sizes: Σ|w·l| / Σw of each group, shape (m,).
@@ -255,38 +275,21 @@ def group_mean_bound(sizes: ArrayLike, terms: ArrayLike, dtype: str = "float32")
     return errors + half_ulp(sizes + errors, dtype)
 
 
-def _pairwise_depth(terms: Floats) -> Floats:
-    """Additions that a term goes through in `numpy.sum` of contiguous numbers.
-
-    A block of at most 128 is added in eight lanes, 15 deep, which 3 additions join and up to 7
-    leftovers follow; one more joins it to the start value, and one each level of a tree whose
-    halves differ by at most 16 terms.
-    """
-    return np.minimum(terms, 26 + np.ceil(np.log2(np.maximum(terms / 112, 1))))
-
-
-_DEPTHS: dict[str, Callable[[Floats], Floats]] = {
-    "any": lambda terms: terms,
-    "sequential": lambda terms: terms,
-    "pairwise": _pairwise_depth,
-}
-
-
 def _second_order(terms: Floats, u: float) -> Floats:
-    """Room for products of rounding errors, and for evaluating the bound itself in float64."""
+    """A factor for products of rounding errors and for evaluating the bound in float64."""
     return 1 + (terms + 4) * (max(u, 2.0**-53) * 2)
 
 
-def _count_error(weights: Floats, counts: Floats, depths: Floats, u: float) -> Floats:
-    """Error of the summed weights: none while they are integers that the float type holds."""
+def _count_error(weights: Floats, counts: Floats, terms: Floats, u: float) -> Floats:
+    """Error of the summed weights; zero while they are integers that the float type represents."""
     whole = np.logical_and.accumulate(weights == np.trunc(weights), axis=-1) & (counts * u <= 1)
-    return np.where(whole, 0.0, depths * u * counts)
+    return np.where(whole, 0.0, terms * u * counts)
 
 
 def _quotient(
     error: Floats, totals: Floats, counts: Floats, counting: Floats, tail: Floats, dtype: str
 ) -> Floats:
-    """The error of the quotient from those of total and count."""
+    """The error of the quotient, from the errors of total and count."""
     mean_error = error / (counts - counting) + tail
     bound = mean_error + half_ulp(np.abs(totals / counts) + mean_error, dtype)
     return np.where((counts == 0) | (counts > counting), bound, np.inf)

@@ -1,8 +1,7 @@
-"""ExactSum: sums of floats without rounding, whatever the order, the range, or the number of
-parts.
+"""ExactSum: sums of floats without rounding, in any order, range and number of parts.
 
-A finite float is an integer times a power of two, so a sum of weighted floats is one too. It is
-kept as Python integers and rounded once, when it is asked for.
+A finite float is an integer times a power of two, so a sum of weighted floats is one too. The sum
+is a Python integer and is rounded once, in `result`.
 """
 
 from __future__ import annotations
@@ -23,22 +22,21 @@ from lossaudit.errors import EmptyError, PrecisionError, StateError
 
 VERSION = 1
 _FULL = 1024
-"""Numbers of one weight that wait to be added together."""
+"""Most numbers of one weight in the queue; then the queue is added."""
 _MANY = 256
-"""Weights for which numbers wait."""
+"""Most weights in the queue; more are added as one array."""
+# A product of two floats has no bit below 2^-2148. A saved state with an exponent beyond 2^20
+# counts as damaged, because no sum of floats has so many bits.
 _LEAST_EXPONENT, _MOST_EXPONENT = -2 * 1074, 2**20
-"""Below the first no product of two floats has a bit; integers of more bits than the second are
-taken for damage.
-"""
 
 _LEAST_NORMAL = Fraction(2) ** -1022
 
 
 class Stored(ABC):
-    """An accumulator whose state is written as canonical JSON: equal states are equal bytes."""
+    """An accumulator that saves its state as canonical JSON: equal states give equal bytes."""
 
     def to_json(self) -> str:
-        """The state, with its class and version."""
+        """The state, class and version as JSON."""
         fields = {"class": type(self).__name__, "version": VERSION, **self.state()}
         return json.dumps(fields, sort_keys=True, separators=(",", ":"))
 
@@ -47,7 +45,7 @@ class Stored(ABC):
         """An accumulator with the state that `to_json` wrote.
 
         Raises:
-            StateError: the text is damaged, or of another class or version.
+            StateError: the text is damaged, or has another class or version.
         """
         try:
             state = json.loads(text)
@@ -55,7 +53,7 @@ class Stored(ABC):
             if found == (cls.__name__, VERSION):
                 restored = cls.from_state(state)
                 if restored.to_json() != text:
-                    raise ValueError("it is not written as to_json writes")
+                    raise ValueError("it is not canonical JSON, as to_json writes it")
                 return restored
         except (
             ValueError,
@@ -80,20 +78,18 @@ class Stored(ABC):
     @classmethod
     @abstractmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
-        """An accumulator with the state that `state` gave; refuses what it cannot have given."""
+        """An accumulator with a state that `state` returned; any other state raises ValueError."""
 
 
 class Total:
-    """Numerator · 2^exponent, the exact sum of what was added, and the number of NaN and
-    infinities among it.
-    """
+    """An exact sum, numerator · 2^exponent, and the counts of NaN and infinities in it."""
 
     def __init__(self) -> None:
         self.numerator, self.exponent = 0, 0
         self.nan = self.positive = self.negative = 0
 
     def add(self, part: Dyadic | float) -> None:
-        """Add a dyadic number, or a float of any kind."""
+        """Add a dyadic number, or a float that may be NaN or infinite."""
         if not isinstance(part, tuple):
             if not math.isfinite(part):
                 self.nan += math.isnan(part)
@@ -108,39 +104,36 @@ class Total:
         self.numerator += numerator << (exponent - self.exponent)
 
     def add_products(self, values: Iterable[int | float], weight: int | float) -> None:
-        """Add weight·x for each of some numbers."""
+        """Add weight·x for each x in `values`."""
         numerator, exponent = dyadic(weight)
         for value in values:
             if isinstance(value, float) and not math.isfinite(value):
+                # IEEE 754: infinity times 0 is NaN, and a positive weight keeps the sign.
                 self.add(value * bool(weight))
             else:
                 n, e = dyadic(value)
                 self.add((n * numerator, e + exponent))
 
     def add_array(self, values: Array, weights: Array) -> None:
-        """Add Σ w·x of arrays of one shape, or with one weight; all of it or, where that fails,
-        nothing.
-        """
+        """Add Σ w·x of arrays of one shape, or with one weight; an error changes nothing."""
         parts = Total()
         for part in exact_sums(values, weights):
             parts.add(part)
         self.merge(parts)
 
     def merge(self, other: Total) -> None:
-        """Add what another total holds, which stays as it is."""
+        """Add another total, which does not change."""
         self.add((other.numerator, other.exponent))
         self.nan += other.nan
         self.positive += other.positive
         self.negative += other.negative
 
     def fraction(self) -> Fraction:
-        """The sum of the finite numbers, as it is."""
+        """The exact sum of the finite numbers."""
         return self.numerator * Fraction(2) ** self.exponent
 
     def non_finite(self) -> float | None:
-        """What the NaN and the infinities among the numbers make of the sum; None where there are
-        none.
-        """
+        """The sum if NaN or infinities were added: NaN or an infinity; else None."""
         if self.nan or (self.positive and self.negative):
             return math.nan
         if self.positive or self.negative:
@@ -148,7 +141,8 @@ class Total:
         return None
 
     def state(self) -> dict[str, Any]:
-        """The state as JSON values, with an odd numerator, so that equal sums are equal states."""
+        """The state as JSON values; the numerator is odd, so that equal sums have equal states."""
+        # n & -n is the lowest set bit of n.
         zeros = (self.numerator & -self.numerator).bit_length() - 1 if self.numerator else 0
         return {
             "numerator": hex(self.numerator >> zeros),
@@ -160,7 +154,7 @@ class Total:
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
-        """A total with the state that `state` gave; refuses what it cannot have given."""
+        """A total with a state that `state` returned; any other state raises ValueError."""
         total = cls()
         total.numerator, total.exponent = int(state["numerator"], 16), int(state["exponent"])
         total.nan, total.positive, total.negative = (
@@ -177,9 +171,7 @@ class Total:
 
 
 class Exact(Stored):
-    """What the exact accumulators share: a number waits, with others of its weight, until they are
-    added together.
-    """
+    """Base of the exact accumulators: queues single numbers by weight and adds many at once."""
 
     def __init__(self) -> None:
         self.reset_state()
@@ -198,9 +190,11 @@ class Exact(Stored):
 
         Raises:
             ValueError: a weight is negative or not finite, or the shapes do not fit.
-            TypeError: one of them holds no numbers.
+            TypeError: one of them has no numbers.
             PrecisionError: the thread flushes subnormal numbers to zero, and there are some.
         """
+        # A loop adds floats with few different weights, so this path is kept short: it makes an
+        # update about as cheap as `s += w * x`. Weights in the queue are checked already.
         if type(values) is float:
             try:
                 waiting = self._waiting[sample_weight]
@@ -213,7 +207,7 @@ class Exact(Stored):
         self._update(values, sample_weight)
 
     def _update(self, values: Any, sample_weight: Any) -> None:
-        """Whatever is not a float with a weight that was seen before."""
+        """Add anything but a float whose weight has a queue already."""
         pair = scalars(values, sample_weight)
         if pair is None:
             self._add_array(*columns(values, sample_weight))
@@ -226,7 +220,8 @@ class Exact(Stored):
             self._waiting.setdefault(weight, []).append(pair[0])
 
     def _settle(self) -> None:
-        """Add what waits: group by group, or as an array where there are many groups."""
+        """Add the queue: weight by weight, or as one array if there are many weights."""
+        # Everything goes to a new accumulator first, so that an error leaves the queue as it was.
         weights = [1 if weight is None else weight for weight in self._waiting]
         groups, added = self._waiting.values(), type(self)()
         for numbers in (weights, *groups):
@@ -241,10 +236,10 @@ class Exact(Stored):
             self._become(self, added)
 
     def merge_state(self, other: Self) -> None:
-        """Add what another one holds, which stays as it is.
+        """Add another accumulator, which does not change.
 
         Raises:
-            TypeError: the other is of another class.
+            TypeError: the other has another class.
         """
         if type(other) is not type(self):
             raise TypeError(f"other={other!r:.80} must be a {type(self).__name__}")
@@ -253,11 +248,9 @@ class Exact(Stored):
         self._become(self, other)
 
     def _become(self, *parts: Self) -> None:
-        """Hold what the parts hold, with nothing waiting.
-
-        In one step, so that an exception such as KeyboardInterrupt neither loses what waited nor
-        adds it twice.
-        """
+        """Take the sum of the parts as the state, with an empty queue."""
+        # One assignment at the end, so that a KeyboardInterrupt neither loses the queue nor adds
+        # it twice.
         whole = type(self)()
         for part in parts:
             whole._absorb(part)
@@ -265,24 +258,23 @@ class Exact(Stored):
 
     @abstractmethod
     def _absorb(self, other: Self) -> None:
-        """Add what another one holds, but for what waits there."""
+        """Add the state of another accumulator without its queue."""
 
     @abstractmethod
     def _add(self, parts: Iterable[int | float], number: int, weight: int | float) -> None:
-        """Add so many numbers of one weight, given as parts with the same sum."""
+        """Add `number` numbers of one weight, given as parts with the same sum."""
 
     @abstractmethod
     def _add_array(self, values: Array, weights: Array) -> None:
-        """Add numbers of any shape, with one weight, or one for each."""
+        """Add numbers of any shape with one weight, or with a weight for each."""
 
 
 class ExactSum(Exact):
     """Σ w·x, exact: the state has no error, and the result is rounded once to float64.
 
-    Laws: merging is associative and commutative, merging an empty sum changes nothing, and any
-        split and order of the
-    same values gives the same state, byte for byte in JSON. NaN and infinities are counted, and
-    give what IEEE 754 says.
+    Laws: merging is associative and commutative, and merging an empty sum changes nothing. Any
+        split and order of the same values gives the same state, byte for byte in JSON. NaN and
+        infinities are counted and give the result of IEEE 754.
 
     >>> total = ExactSum()
     >>> total.update_state([1e16, 1.0, -1e16])
@@ -296,7 +288,7 @@ class ExactSum(Exact):
         self._total, self._count = Total(), 0
 
     def fraction(self) -> Fraction:
-        """The sum of the finite numbers, as it is."""
+        """The exact sum of the finite numbers."""
         self._settle()
         return self._total.fraction()
 
@@ -318,7 +310,7 @@ class ExactSum(Exact):
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
-        """A sum with the state that `state` gave; refuses what it cannot have given."""
+        """A sum with a state that `state` returned; any other state raises ValueError."""
         total = cls()
         total._total = Total.from_state(
             {name: value for name, value in state.items() if name != "count"}
@@ -347,16 +339,17 @@ class ExactSum(Exact):
 
 
 def rounded(exact: Fraction) -> float:
-    """The nearest float64; an infinity where it is too large for one.
+    """The nearest float64; an infinity if the number is too large.
 
     Raises:
-        PrecisionError: it is subnormal, and the thread flushes subnormal numbers to zero.
+        PrecisionError: the result is subnormal, and the thread flushes subnormal numbers to zero.
     """
     if exact and abs(exact) < _LEAST_NORMAL and flushes():
         raise PrecisionError(
-            "this thread flushes subnormal numbers to zero, and the result is one: ask in another "
-            "thread"
+            "the result is subnormal, and this thread flushes subnormal numbers to zero: call "
+            "result() in another thread"
         )
+    # Python divides integers with one rounding, for integers of any length.
     try:
         return exact.numerator / exact.denominator
     except OverflowError:
@@ -364,11 +357,11 @@ def rounded(exact: Fraction) -> float:
 
 
 def _few(values: list[float]) -> Iterator[float]:
-    """A few numbers with the sum of many: a sum that is rounded once, then the sum of what is left
-    (`math.fsum`).
+    """A few numbers with the same sum as many.
 
-    What is left is zero when its sum, rounded, is zero. Numbers of a wide range, which take many
-    rounds, are given as they are, and so are those that are not finite.
+    `math.fsum` rounds the sum once; the next number is the sum of the remainder, and so on. If the
+    rounded sum of the remainder is zero, the remainder is zero. Numbers that need more than three
+    rounds or are not finite are returned unchanged.
     """
     left = values.copy()
     for _ in range(3):

@@ -1,9 +1,9 @@
-"""Exact sums of chunks of numbers, by float arithmetic that is certified not to round.
+"""Exact sums of chunks of numbers, by float arithmetic that provably does not round.
 
-A chunk whose numbers are all multiples of 2^unit and smaller than 2^top can be added in any order
-without rounding if top - unit and the bits of its length fit in the 53 bits of a float64. A wider
-one is first cut at a power of two, as often as is needed (Rump, Ogita and Oishi 2008, "Accurate
-floating-point summation", part I: extraction); one that is wider still is sorted into bins by
+Let all numbers of a chunk be multiples of 2^unit and smaller than 2^top. They can be added in any
+order without rounding if top - unit and the bits of the chunk's length fit in the 53 bits of a
+float64. A wider chunk is first cut at powers of two (extraction: Rump, Ogita and Oishi 2008,
+"Accurate floating-point summation", part I). A chunk that is still wider is sorted into bins by
 exponent (superaccumulators: Neal 2015, arXiv:1505.05571).
 """
 
@@ -21,14 +21,17 @@ Dyadic = tuple[int, int]
 """numerator · 2^exponent."""
 
 _ROOM = CHUNK.bit_length() - 1
+"""Bits by which the sum of a chunk may exceed its largest number."""
+
 _MOST_CUTS = 3
+"""Most cuts of a chunk; a wider one is sorted into bins."""
+
 _SIGNIFICANT = {4: 24, 8: 53}
+"""Significant bits of a float, by its size in bytes."""
 
 
 class Span(NamedTuple):
-    """All numbers of a chunk are multiples of 2^unit, below 2^top, and have so many significant
-    bits.
-    """
+    """The range of a chunk: multiples of 2^unit below 2^top, with `bits` significant bits."""
 
     unit: int
     top: int
@@ -36,7 +39,7 @@ class Span(NamedTuple):
 
     @classmethod
     def of(cls, numbers: Array) -> Self | None:
-        """The span of a chunk; None where a number is not finite."""
+        """The span of a chunk; None if a number is not finite."""
         low, high = np.minimum.reduce(numbers).item(), np.maximum.reduce(numbers).item()
         if numbers.dtype.kind != "f":
             top = max(int(low).bit_length(), int(high).bit_length())
@@ -52,20 +55,20 @@ class Span(NamedTuple):
         return cls(max(math.frexp(low)[1] - bits, -1074), math.frexp(high)[1], bits)
 
     def times(self, other: Span) -> Span:
-        """The span of products."""
+        """The span of the products of two chunks."""
         return Span(self.unit + other.unit, self.top + other.top, self.bits + other.bits)
 
 
 def exact_sums(values: Array, weights: Array) -> Iterator[Dyadic | float]:
-    """What adds up to Σ w·x: dyadic numbers, and the products that are not finite.
+    """Parts of Σ w·x: dyadic numbers, and the products that are not finite.
 
     Args:
         values: numbers of any shape.
         weights: one number, or an array of the same shape; finite and not negative.
 
     Raises:
-        PrecisionError: the thread flushes subnormal numbers to zero, and the numbers come near
-            them.
+        PrecisionError: the thread flushes subnormal numbers to zero, and some numbers are close
+            to zero.
     """
     scratch = np.empty((3, min(CHUNK, values.size)))
     if weights.ndim:
@@ -111,6 +114,7 @@ def _of_products(x: Array, w: Array, scratch: Array) -> Iterator[Dyadic | float]
         )
         if finite.any():
             yield from _of_products(x[finite], w[finite], scratch)
+    # Products near the ends of the range, and of long integers, are computed in Python.
     elif _is_far(spans[0], spans[1]) or _is_long(spans[0], x) or _is_long(spans[1], w):
         for a, b in zip(x.tolist(), w.tolist(), strict=True):
             (n, e), (m, f) = dyadic(a), dyadic(b)
@@ -122,12 +126,13 @@ def _of_products(x: Array, w: Array, scratch: Array) -> Iterator[Dyadic | float]
 def _sums_of_products(x: Array, w: Array, span: Span, scratch: Array) -> Iterator[Dyadic]:
     products = np.multiply(x, w, out=scratch[2, : len(x)], dtype=np.float64)
     yield from _sums(products, span, scratch)
+    # Up to 53 bits the products are exact; longer ones need their rounding errors as well.
     if span.bits > 53:
         yield from _sums(_rounding_errors(x, w, products), span, scratch)
 
 
 def _narrowed(x: Array) -> Array:
-    """The same numbers as float32 where it holds them all: then their products fit in float64."""
+    """The same numbers as float32 if that is exact: then products are exact in float64."""
     if x.dtype != np.float64:
         return x
     with np.errstate(over="ignore"):
@@ -136,17 +141,17 @@ def _narrowed(x: Array) -> Array:
 
 
 def _is_far(x: Span, w: Span) -> bool:
-    """Whether products, their rounding errors or what splits them may leave the range of float64."""
+    """Whether products, their rounding errors or their splitting may leave the float64 range."""
     return x.unit + w.unit < -1022 or x.top + w.top > 1000 or max(x.top, w.top) > 990
 
 
 def _is_long(span: Span, numbers: Array) -> bool:
-    """Whether there are integers too long for a float64."""
+    """Whether a chunk has integers too long for a float64."""
     return span.bits > 53 and numbers.dtype.kind != "f"
 
 
 def _sums(x: Array, span: Span, scratch: Array) -> Iterator[Dyadic]:
-    """Dyadic numbers whose sum is that of a chunk of finite numbers."""
+    """Dyadic numbers with the sum of a chunk of finite numbers."""
     unit, top, _ = span
     if x.dtype.kind != "f":
         yield from _sums_of_integers(x, top)
@@ -158,6 +163,8 @@ def _sums(x: Array, span: Span, scratch: Array) -> Iterator[Dyadic]:
         return
     rest, high, other = x, scratch[0, : len(x)], scratch[1, : len(x)]
     for _ in range(cuts):
+        # Adding and subtracting sigma rounds each number to a multiple of an ulp of sigma. Those
+        # high parts add without rounding, and the rest is exact.
         sigma = math.ldexp(1.0, top + _ROOM + 1)
         np.add(rest, sigma, out=high, dtype=np.float64)
         np.subtract(high, sigma, out=high)
@@ -169,6 +176,7 @@ def _sums(x: Array, span: Span, scratch: Array) -> Iterator[Dyadic]:
 
 
 def _sums_of_integers(x: Array, top: int) -> Iterator[Dyadic]:
+    # Halves of 32 bits do not overflow int64 in a sum of 2^16 numbers.
     if top + _ROOM <= 63:
         yield int(np.add.reduce(x.astype(np.int64, copy=False))), 0
     else:
@@ -180,10 +188,9 @@ def _sums_of_integers(x: Array, top: int) -> Iterator[Dyadic]:
 
 
 def _sums_by_exponent(x: Array) -> Iterator[Dyadic]:
-    """Sums of all numbers of one binary exponent.
+    """A sum for each binary exponent.
 
-    Each significand is cut into 27 and 26 bits, so that float64 bins hold the sums of 2^26 of them
-    exactly.
+    Each significand is cut into 27 and 26 bits, so that a float64 bin adds 2^26 of them exactly.
     """
     significands, exponents = np.frexp(x.astype(np.float64))
     integers = np.ldexp(significands, 53).astype(np.int64)
@@ -206,6 +213,7 @@ def _rounding_errors(a: Array, b: Array, product: Array) -> Array:
 
 def _split(x: Array) -> tuple[Array, Array]:
     wide = x.astype(np.float64)
+    # Veltkamp 1968: the high part has the 26 leading bits, and the low part is exact.
     scaled = wide * (2.0**27 + 1)
     high = scaled - (scaled - wide)
     return high, wide - high

@@ -1,7 +1,7 @@
-"""Inversion of a running mean: the batch losses that went into it, each with a proven error.
+"""Inversion of a running mean: recovers its batch losses, each with a proven error.
 
 A running mean m_k of pairs (w, l) with the count C_k gives l_k ≈ (C_k m_k - C_{k-1} m_{k-1}) /
-w_k. Its error grows with k, as a mean of many batches says ever less about one of them.
+w_k. The error grows with k, because one batch changes a mean of many batches ever less.
 """
 
 from __future__ import annotations
@@ -24,12 +24,10 @@ class Inversion:
     """Batch losses recovered from a running mean.
 
     Args:
-        values: the recovered losses, shape (n,); NaN where a weight is zero or a mean is not
-            finite.
-        errors: how far each may be from the loss that went in, shape (n,); infinite where it is
-            NaN.
-        recovered: the number of leading batches whose recovery means something: from batch
-            `recovered` on every error is at least as large as the mean itself.
+        values: the recovered losses, shape (n,); NaN if a weight is zero or a mean is not finite.
+        errors: bound of the error of each loss, shape (n,); infinite for NaN.
+        recovered: the number of leading batches with a useful loss. From batch `recovered` on,
+            every error is at least as large as the mean itself.
     """
 
     values: Floats
@@ -48,23 +46,22 @@ def invert_running_mean(
     """Recover batch losses from the running means of one epoch.
 
     With h(x) half an ulp and δ half a printed digit, the error is
-    [C_k (h(m_k) + δ) + C_{k-1} (h(m_{k-1}) + δ) + step] / w_k. For an exact mean that was rounded
-    once the step is 0. For one that Keras accumulated it is h(T_k) + h(w_k l_k): older rounding
-    errors cancel in the difference of totals. A total T_k that is the only float32 number whose
-    quotient rounds to the logged mean has no error at all.
+    [C_k (h(m_k) + δ) + C_{k-1} (h(m_{k-1}) + δ) + step] / w_k. The step is 0 for an exact mean
+    that was rounded once. For Keras' mean it is h(T_k) + h(w_k l_k), because older rounding errors
+    cancel in the difference of totals. A total T_k has no error if it is the only float32 number
+    whose quotient rounds to the logged mean.
 
     Args:
         means: the running mean after each batch, shape (n,).
         weights: rows of each batch, shape (n,); None for batches of equal size.
-        source: "keras" for `keras.metrics.Mean`, what Keras logs; "exact" for a mean without error
-            but its rounding.
+        source: "keras" for `keras.metrics.Mean`, as Keras logs it; "exact" for an exact mean that
+            was rounded once.
         dtype: the float type of the mean.
-        decimals: digits after the point to which the log was printed; None where it keeps the
-            float.
+        decimals: decimal places to which the log was printed; None if it has all digits.
 
     Raises:
-        ValueError: the source is none of these, or a weight is negative or not finite, or the
-            shapes differ.
+        ValueError: the source is unknown, a weight is negative or not finite, or the shapes
+            differ.
 
     >>> invert_running_mean([1.0, 1.5, 3.0], [4, 4, 2]).values.tolist()
     [1.0, 2.0, 9.0]
@@ -81,6 +78,7 @@ def invert_running_mean(
         )
         if source == "keras" and dtype == "float32":
             totals, radii = _snapped(totals, radii)
+        # Differences of totals cancel all rounding errors of earlier updates.
         before, radii_before = np.append(0.0, totals[:-1]), np.append(0.0, radii[:-1])
         change, errors = totals - before, radii + radii_before
         if source == "keras":
@@ -105,7 +103,8 @@ def _checked(
 
 
 def _snapped(totals: Floats, radii: Floats) -> tuple[Floats, Floats]:
-    """Totals known to a radius; known exactly where there is but one float32 number within it."""
+    """Totals and their radii; the radius is 0 if only one float32 number is within it."""
+    # The factor has room for evaluating the ends of the interval in float64.
     low, high = totals - radii * (1 + 2.0**-26), totals + radii * (1 + 2.0**-26)
     nearest = low.astype(np.float32)
     first = np.where(nearest < low, np.nextafter(nearest, np.float32(np.inf)), nearest)
@@ -115,12 +114,10 @@ def _snapped(totals: Floats, radii: Floats) -> tuple[Floats, Floats]:
 
 
 def _step(totals: Floats, products: Floats, dtype: str) -> Floats:
-    """What one update rounds away: of the product, of the new total, and of what is flushed to
-    zero.
-    """
+    """The error of one update: of the product, of the new total, and of flushing to zero."""
     return half_ulp(totals, dtype) + half_ulp(products, dtype) + 2 * _flushed(dtype)
 
 
 def _flushed(dtype: str) -> float:
-    """No number that is flushed to zero is larger."""
+    """The smallest normal number: numbers below it are flushed to zero."""
     return float(half_ulp(0.0, dtype)) * 2.0 ** PRECISIONS[dtype]

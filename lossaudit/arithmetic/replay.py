@@ -1,4 +1,4 @@
-"""What `keras.metrics.Mean` holds after each update, replayed bit for bit in its float type."""
+"""A replay of `keras.metrics.Mean`, bit for bit in its float type."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Replay:
     Args:
         total: the weighted sum, shape (n,), float64.
         count: the sum of weights, shape (n,), float64.
-        mean: what `result()` gives, shape (n,), float64.
+        mean: the result, shape (n,), float64.
     """
 
     total: NDArray[np.float64]
@@ -39,7 +39,7 @@ def replay_keras_mean(
     fused: bool = False,
     start: tuple[float, float] = (0.0, 0.0),
 ) -> Replay:
-    """What `keras.metrics.Mean` holds after each update with a value and its weight.
+    """The state of `keras.metrics.Mean` after each update with a value and its weight.
 
     Args:
         values: batch losses, shape (n,).
@@ -49,7 +49,7 @@ def replay_keras_mean(
         start: total and count before the first update.
 
     Raises:
-        ValueError: the type is none of `PRECISIONS`, a weight is negative or not finite, or the
+        ValueError: the type is not in `PRECISIONS`, a weight is negative or not finite, or the
             shapes differ.
 
     >>> replay_keras_mean([1.0, 2.0, 9.0], [4, 4, 2]).mean
@@ -68,8 +68,11 @@ def replay_keras_mean(
 def pairs(
     values: ArrayLike, weights: ArrayLike, dtype: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Values and weights as float64, both of shape (n,); refuses what they cannot be, and an
-    unknown float type.
+    """Values and weights as float64, both of shape (n,).
+
+    Raises:
+        ValueError: the type is not in `PRECISIONS`, a weight is negative or not finite, an integer
+            is beyond 2^53, or the shapes differ.
     """
     if dtype not in PRECISIONS:
         raise ValueError(f"dtype={dtype!r} must be one of {', '.join(map(repr, PRECISIONS))}")
@@ -83,9 +86,7 @@ def pairs(
             and column.size
             and max(int(column.max()), -int(column.min())) > 2**53
         ):
-            raise ValueError(
-                f"{name} holds integers beyond 2^53, which a float type cannot be given one by one"
-            )
+            raise ValueError(f"{name} has integers beyond 2^53, which are not exact as floats")
     floats = columns[0].astype(np.float64), columns[1].astype(np.float64)
     bad = ~(np.isfinite(floats[1]) & (floats[1] >= 0))
     if bad.any():
@@ -94,7 +95,7 @@ def pairs(
 
 
 _TINY = {"float16": 0.0, "bfloat16": 2.0**-126, "float32": 2.0**-126, "float64": 2.0**-1022}
-"""The least number of each float type that is not flushed to zero: all of float16 is kept."""
+"""The least number of each float type that is not flushed to zero; float16 keeps all."""
 
 _SINGLE, _BITS = struct.Struct("f"), struct.Struct("I")
 
@@ -104,10 +105,11 @@ _Sums = tuple[NDArray[np.float64], NDArray[np.float64]]
 def _accumulated(
     values: NDArray[Any], weights: NDArray[Any], dtype: str, start: tuple[float, float]
 ) -> _Sums | None:
-    """All updates at once; None where a subnormal number would have been flushed on the way."""
+    """All updates at once; None if one of them would flush a subnormal number."""
     with np.errstate(all="ignore"):
         values, weights = values.astype(dtype), weights.astype(dtype)
         products = values * weights
+        # np.add.accumulate adds strictly from left to right, as Keras does; np.sum adds pairwise.
         total, count = (
             np.add.accumulate(np.concatenate([[first], column]).astype(dtype), dtype=dtype)[1:]
             for first, column in zip(start, (products, weights), strict=True)
@@ -148,7 +150,7 @@ def one_update(
 
 
 def _fused_exactly(total: float, a: float, b: float) -> float:
-    """Total + a·b of float64 numbers, rounded once, in rational arithmetic."""
+    """Total + a·b of float64 numbers in rational arithmetic, rounded once."""
     if not all(map(math.isfinite, (total, a, b))):
         return total + a * b
     exact = Fraction(total) + Fraction(a) * Fraction(b)
@@ -160,11 +162,10 @@ def _fused_exactly(total: float, a: float, b: float) -> float:
 
 
 def _fused(rounding: Callable[[float], float]) -> Callable[[float, float, float], float]:
-    """Total + a·b, rounded once: the float64 sum is first rounded to odd, which makes the second
-    rounding harmless.
+    """Total + a·b, rounded once; a·b of two float32 is exact in float64.
 
-    Boldo and Melquiond 2008, "Emulation of a FMA and correctly rounded sums"; a·b of two float32
-    is exact in float64.
+    The float64 sum is first rounded to odd, so that the second rounding gives the same result as
+    one rounding (Boldo and Melquiond 2008, "Emulation of a FMA and correctly rounded sums").
     """
 
     def add_product(total: float, a: float, b: float) -> float:
@@ -172,8 +173,10 @@ def _fused(rounding: Callable[[float], float]) -> Callable[[float, float, float]
         near = total + product
         if not math.isfinite(near):
             return rounding(near)
+        # Knuth's two-sum: the exact error of near.
         virtual = near - total
         error = (total - (near - virtual)) + (product - virtual)
+        # An even last bit is made odd by a step towards the exact sum.
         if error and not int(math.frexp(near)[0] * 2**53) & 1:
             near = math.nextafter(near, math.copysign(math.inf, error))
         return rounding(near)
@@ -182,7 +185,7 @@ def _fused(rounding: Callable[[float], float]) -> Callable[[float, float, float]
 
 
 def rounding_to(dtype: str) -> Callable[[float], float]:
-    """Rounding of one float64 number to a float type."""
+    """A function that rounds one float64 number to a float type; as `rounded_to`, but faster."""
     tiny = _TINY[dtype]
     if dtype == "float64":
         return lambda number: 0.0 if abs(number) < tiny else float(number)
@@ -200,7 +203,8 @@ def rounding_to(dtype: str) -> Callable[[float], float]:
 
     def rounding_to_upper_half(number: float) -> float:
         narrow = rounding(number)
-        if narrow - narrow != 0:  # infinite or NaN
+        # True for infinities and NaN only.
+        if narrow - narrow != 0:
             return narrow
         (bits,) = unpack_bits(pack(narrow))
         (upper,) = unpack(pack_bits((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000))
@@ -209,21 +213,36 @@ def rounding_to(dtype: str) -> Callable[[float], float]:
     return rounding if dtype == "float32" else rounding_to_upper_half
 
 
-def rounded_to(values: Any, dtype: str) -> NDArray[np.float64]:
-    """float64 numbers rounded to a float type, subnormal ones flushed to zero; still float64."""
+def rounded_to(values: ArrayLike, dtype: str, *, as_numpy: bool = False) -> NDArray[np.float64]:
+    """Numbers rounded to a float type, as float64 of the same shape.
+
+    Args:
+        values: the numbers.
+        dtype: one of `PRECISIONS`.
+        as_numpy: whether to round as numpy does: subnormal numbers stay, and bfloat16, which
+            numpy lacks, leaves the numbers as they are. Else it is as TensorFlow does on a CPU:
+            subnormal numbers become zero, and bfloat16 rounds like the others.
+
+    >>> rounded_to([0.1, 1e-40], "bfloat16").tolist()
+    [0.10009765625, 0.0]
+    >>> rounded_to([0.1, 1e-40], "bfloat16", as_numpy=True).tolist()
+    [0.1, 1e-40]
+    """
     values = np.asarray(values, dtype=np.float64)
     with np.errstate(all="ignore"):
+        if as_numpy:
+            return values if dtype == "bfloat16" else values.astype(dtype).astype(np.float64)
         narrow = _bfloat16(values) if dtype == "bfloat16" else values.astype(dtype)
     return np.where(_subnormal(narrow, dtype), 0.0, narrow).astype(np.float64)
 
 
 def _bfloat16(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rounded to nearest, ties to even, by the upper half of the bits of a float32."""
+    """Numbers rounded to nearest, ties to even, by the upper half of the bits of a float32."""
     bits = values.astype(np.float32).view(np.uint32)
     nearest = (bits + 0x7FFF + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)
     return np.where(np.isfinite(values), nearest.view(np.float32), values).astype(np.float64)
 
 
 def _subnormal(values: NDArray[Any], dtype: str) -> NDArray[np.bool_]:
-    """Which numbers TensorFlow flushes to zero on a CPU."""
+    """Mask of the numbers that TensorFlow flushes to zero on a CPU."""
     return (np.abs(values) < _TINY[dtype]) & (values != 0)

@@ -21,8 +21,10 @@ def decimals_of(values: Floats) -> int | None:
     significant digits, the largest number has the fewest decimal places, which is the result. If
     both ways of printing fit, the one whose last digit is used more often decides.
 
-    >>> decimals_of(np.array([0.1234, 0.5])), decimals_of(np.array([0.5, 2.0])), decimals_of(np.array([1 / 3]))
-    (4, None, None)
+    >>> decimals_of(np.array([0.1234, 0.5])), decimals_of(np.array([0.5, 2.0]))
+    (4, None)
+    >>> decimals_of(np.array([1 / 3])) is None
+    True
     """
     numbers = np.abs(values[np.isfinite(values) & (values != 0)])
     if _are_float32(numbers):

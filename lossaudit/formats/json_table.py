@@ -29,7 +29,8 @@ def read(log: LogFile) -> Recording:
     """Read a table from a JSON document.
 
     Raises:
-        LogFileError: the lists differ in length, the table has no numbers, or lacks a named column.
+        LogFileError: the lists differ in length, there are no numbers, or a named column is
+            missing.
     """
     notes: list[str] = []
     points = points_of(_columns(log), log.file, log.path, log.roles, notes)

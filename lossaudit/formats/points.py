@@ -106,7 +106,7 @@ def _shaped(points: Points, others: Sequence[Points]) -> Points:
 def _is_by_epoch(points: Points, others: Sequence[Points]) -> bool:
     """Whether there is one number for each epoch.
 
-    That is so if neighbours are of different epochs, or if validation has as many numbers.
+    Neighbours are then of different epochs, or the validation of the tag has the same length.
     """
     if points.epochs is not None and np.array_equal(points.epochs, np.trunc(points.epochs)):
         return bool(np.all(np.diff(points.epochs) != 0))
@@ -131,7 +131,7 @@ def _guesses(named: Sequence[Points], shaped: Sequence[Points]) -> list[str]:
             guessed.setdefault(after.covers, {})[after.name] = None
     return [
         f"{', '.join(names)}: taken as one number for each {found}, by "
-        f"{'shape' if found == 'epoch' else 'default'}; covers=… says otherwise"
+        f"{'shape' if found == 'epoch' else 'default'}; covers=… overrules this"
         for found, names in guessed.items()
     ]
 

@@ -102,7 +102,7 @@ def points_of(
 
 
 def _roles(columns: Columns, source: str | Path, roles: Roles) -> dict[str, str]:
-    """The column of each role, as the user named it or as guessed; roles without one are absent."""
+    """The column of each role, named by the user or guessed; other roles are absent."""
     given = roles.given()
     for role, name in given.items():
         if name not in columns:
@@ -117,6 +117,7 @@ def _roles(columns: Columns, source: str | Path, roles: Roles) -> dict[str, str]
         for word in reversed(words)
         if word in by_name
     }
+    # A column called "set" or "mode" may be anything; its words decide.
     if "split" not in given and _words_for_splits(columns, guessed.get("split")) is None:
         guessed.pop("split", None)
     return {**guessed, **given}

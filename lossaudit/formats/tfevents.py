@@ -106,8 +106,8 @@ def _notes(scan: Scan, folder: Path, files: Sequence[Path]) -> Iterator[str]:
     if len(files) > 1:
         yield f"{folder.name} has {len(files)} event files, read in the order of their creation"
     if scan.others:
-        tags = ", ".join(scan.others)
-        yield f"{sum(scan.others.values()):,} summaries that are not scalars are left out: {tags:.200}"
+        tags, count = ", ".join(scan.others), sum(scan.others.values())
+        yield f"{count:,} summaries that are not scalars are left out: {tags:.200}"
 
 
 FORMAT = Format("tensorboard", "an event file of TensorBoard or a folder of them", sniff, read)

@@ -11,7 +11,7 @@ import numpy as np
 from lossaudit.arithmetic.accumulators import WeightedMean
 from lossaudit.arithmetic.arrays import Floats
 from lossaudit.arithmetic.bounds import REWRITTEN, group_mean_bound, half_ulp, mean_bounds
-from lossaudit.arithmetic.replay import PRECISIONS, replay_keras_mean
+from lossaudit.arithmetic.replay import PRECISIONS, replay_keras_mean, rounded_to
 from lossaudit.predictions.prediction import Prediction, Replay
 from lossaudit.predictions.truth import Batches, Truth, cached
 
@@ -34,7 +34,7 @@ def each_batch(batches: Batches, dtype: str) -> Prediction:
     values, weights, errors = batches.values, batches.weights, _errors(batches)
     divisors = np.where(weights > 0, weights, 1.0)
     # A Mean that is reset before each batch returns (l·w)/w, which may differ from l by one bit.
-    alone = _rounded(_rounded(values * weights, batches.dtype) / divisors, batches.dtype)
+    alone = _stored(_stored(values * weights, batches.dtype) / divisors, batches.dtype)
     rewritten = REWRITTEN * 2.0 ** -PRECISIONS[batches.dtype] * np.abs(values)
     rounding = (
         half_ulp(values, dtype) + half_ulp(values * weights, dtype) / divisors + rewritten + errors
@@ -62,7 +62,7 @@ def means_so_far(batches: Batches, dtype: str) -> Prediction:
             columns[name][rows] = column
     means = columns["values"]
     plain, fused = (cache(partial(_replayed, batches, fused)) for fused in (False, True))
-    replays = (plain, lambda: _rounded(means, dtype), fused)
+    replays = (plain, lambda: _stored(means, dtype), fused)
     bounds, errors, probable = (
         columns["bounds"],
         columns["errors"],
@@ -93,7 +93,7 @@ def means_of_epochs(batches: Batches, dtype: str) -> Prediction:
 
     loops = tuple(partial(_row, by_loops, number) for number in range(6))
     exact = cache(partial(_exact_means, batches))
-    rounded: tuple[Replay, ...] = (exact, lambda: _rounded(exact(), dtype))
+    rounded: tuple[Replay, ...] = (exact, lambda: _stored(exact(), dtype))
     return replace(so_far, quantity="epoch_mean", replays=(*rounded, *loops, *so_far.replays))
 
 
@@ -153,9 +153,16 @@ def _means_side_by_side(batches: Batches, dtype: str) -> dict[str, Floats]:
     }
 
 
+def _stored(values: Floats, dtype: str) -> Floats:
+    """The numbers as a program in numpy stores them."""
+    # Real rounding to bfloat16 changes verdicts: logs that a program rounded to bfloat16 would
+    # become "exact" that are "consistent" or "undecidable" now.
+    return rounded_to(values, dtype, as_numpy=True)
+
+
 def _storing(values: Floats, dtype: str) -> Floats:
     """The largest error of storing the losses so far in a float type."""
-    stored = np.where(_rounded(values, dtype) == values, 0.0, half_ulp(values, dtype))
+    stored = np.where(_stored(values, dtype) == values, 0.0, half_ulp(values, dtype))
     return np.maximum.accumulate(stored, axis=-1)
 
 
@@ -224,12 +231,3 @@ def _means_of_loops(batches: Batches) -> list[float]:
             float(added if alike else double),
             float((single * rows).astype(np.float64).sum() / weights.sum()),
         ]
-
-
-def _rounded(values: Floats, dtype: str) -> Floats:
-    """Round values to a float type and return them as float64.
-
-    numpy has no bfloat16: such values stay as they are.
-    """
-    with np.errstate(over="ignore"):
-        return values if dtype == "bfloat16" else values.astype(dtype).astype(np.float64)

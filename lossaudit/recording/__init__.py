@@ -1,3 +1,1 @@
-"""What was recorded or logged: names, origins, series, run files, recordings, and the recorder of
-a loop.
-"""
+"""Recorded and logged numbers: names, origins, series, run files, recordings, the recorder."""

@@ -91,7 +91,7 @@ LOSS = "loss"
 """The total loss."""
 
 OPTIMISED_LOSS = "optimised_loss"
-"""The loss that was minimised, where it is not the one that is logged."""
+"""The loss that was minimised, if it differs from the logged loss."""
 
 REGULARIZATION = "regularization"
 """What `model.losses` adds to the loss."""

@@ -1,7 +1,4 @@
-"""Name: what the name of some numbers says about them.
-
-Every name is parsed here, and only here.
-"""
+"""Name: the tag, the split and the cover that a name expresses. Only this module parses names."""
 
 from __future__ import annotations
 
@@ -10,11 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from lossaudit.recording import keys
+
 Covers = Literal["batch", "epoch_so_far", "epoch"]
 Split = Literal["train", "validation", "test", "predict"]
 
 EITHER = frozenset({"eval", "evaluation"})
-"""Words for held-out data that some programs use for validation and others for a test."""
+"""Words that some programs use for validation and others for a test."""
 
 _SPLITS: dict[str, Split] = {
     "train": "train",
@@ -26,7 +25,7 @@ _SPLITS: dict[str, Split] = {
     "test": "test",
     "testing": "test",
     "predict": "predict",
-    # A training logs the data that it was validated on, whatever the program calls it.
+    # During training, "evaluation" data are those that the training is validated on.
     **dict.fromkeys(sorted(EITHER), "validation"),
 }
 _COVERS: dict[str, Covers] = {
@@ -81,9 +80,9 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 @dataclass(frozen=True)
 class Name:
-    """The name of a column, a key, an attribute or a summary, and what its words say.
+    """The name of a column, a key, an attribute or a summary, and the meaning of its words.
 
-    A name that says nothing of a kind has None there: nothing is guessed.
+    A property is None if no word expresses it: nothing is guessed.
 
     Args:
         text: the name as it was written.
@@ -108,7 +107,7 @@ class Name:
 
     @cached_property
     def split(self) -> Split | None:
-        """The split that one of its words names.
+        """The split that a word of the name expresses, or None.
 
         >>> Name("ValidationMonitor").split, Name("losses").split
         ('validation', None)
@@ -118,7 +117,7 @@ class Name:
 
     @cached_property
     def covers(self) -> Covers | None:
-        """What one number covers, by the first of its words that says so.
+        """What one number covers, by the first word that expresses it, or None.
 
         >>> Name("evaluation_kl_loss_vs_iterations").covers
         'epoch'
@@ -129,9 +128,9 @@ class Name:
 
     @cached_property
     def tag(self) -> str:
-        """What the numbers are: the name without the words for split and cover at its ends.
+        """The name without the words for split and cover at its ends.
 
-        A name without any other word is that of the loss.
+        If no other word is left, the tag is "loss".
 
         >>> Name("evaluation_kl_loss_vs_iterations").tag, Name("train/mae").tag
         ('kl_loss', 'mae')
@@ -139,17 +138,17 @@ class Name:
         if self._series:
             return Name(self._series).tag
         if self.is_plain and (self.is_loss or not self._bare):
-            return "loss"
+            return keys.LOSS
         return self._bare or self.text
 
     @property
     def is_loss(self) -> bool:
-        """Whether one of its words names a loss."""
+        """Whether a word of the name means a loss."""
         return bool(self.words & _LOSS)
 
     @property
     def is_plain(self) -> bool:
-        """Whether it has no word that could make its numbers another thing than the loss.
+        """Whether no word suggests that the numbers are anything but the loss.
 
         >>> Name("val_losses").is_plain, Name("kl_loss").is_plain, Name("accuracies").is_plain
         (True, False, False)
@@ -179,12 +178,15 @@ class Name:
     def promises(
         self, length: int, epochs: int, *, without: frozenset[str] = frozenset()
     ) -> Covers | None:
-        """What that many numbers of this name promise to cover, in a run of that many epochs.
+        """What each number covers, by the name and by how many numbers there are.
 
         Args:
-            length: how many numbers there are.
-            epochs: how many epochs the run has.
-            without: words that are not to count.
+            length: number of numbers.
+            epochs: number of epochs of the run.
+            without: words to ignore.
+
+        Returns:
+            None if the name has no word for a loss, a mean, batches or epochs.
         """
         words = self.words - without
         if not words & (_LOSS | _BATCH | _EPOCH | _MEAN):
@@ -199,22 +201,22 @@ class Name:
 
     @cached_property
     def _series(self) -> str:
-        """The metric that Keras' TensorBoard callback logs once an evaluation."""
+        """The metric in `evaluation_METRIC_vs_iterations`, a tag of Keras' TensorBoard."""
         found = re.match(r"^evaluation_(.+)_vs_iterations$", self.text)
         return found[1] if found else ""
 
     @cached_property
     def _bare(self) -> str:
         parts = re.split(f"({_SEPARATOR.pattern})", self.text)
-        while parts and _is_said(parts[0]):
+        while parts and _is_split_or_cover(parts[0]):
             parts = parts[2:]
-        while parts and _is_said(parts[-1]):
+        while parts and _is_split_or_cover(parts[-1]):
             parts = parts[:-2]
         return "".join(parts)
 
 
 def of_keras(key: str) -> tuple[Split, str]:
-    """The split and the tag of a key of Keras' logs, where only the prefix `val_` has a meaning.
+    """The split and the tag of a key of Keras' logs; only the prefix `val_` has a meaning.
 
     >>> of_keras("val_train_acc")
     ('validation', 'train_acc')
@@ -224,9 +226,9 @@ def of_keras(key: str) -> tuple[Split, str]:
 
 
 def split_of(word: str) -> Split | None:
-    """The split that a single word stands for; None if it stands for none."""
+    """The split that a single word means; None if it means none."""
     return _SPLITS.get(word.strip().lower())
 
 
-def _is_said(part: str) -> bool:
+def _is_split_or_cover(part: str) -> bool:
     return not part or part.lower() in _SPLITS or part.lower() in _COVERS

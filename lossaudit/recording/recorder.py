@@ -1,4 +1,4 @@
-"""Recorder: fills a Recording from a loop that its user wrote."""
+"""Recorder: makes a Recording in a hand-written training loop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lossaudit.recording.series import Series
 
 @dataclass
 class _Column:
-    """What one series holds so far."""
+    """The numbers of one series so far."""
 
     values: list[float] = field(default_factory=list)
     weights: list[float | None] = field(default_factory=list)
@@ -22,15 +22,14 @@ class _Column:
 
 
 class Recorder:
-    """Records the batch losses of a loop of your own, and what the loop reports at the end of each
-    epoch.
+    """Records the batch losses of your own loop, and the numbers it reports for each epoch.
 
-    The batch losses are the truth; what `end_epoch` was given are claims. `audit(r.recording,
-    r.recording)` judges them.
+    The batch losses are the truth, and the arguments of `end_epoch` are claims.
+    `audit(r.recording, r.recording)` judges the claims.
 
     Args:
-        rows: how many rows there are to train on in an epoch; an audit then notices those that
-            were not (LA204).
+        rows: number of rows to train on in an epoch; the audit then reports an epoch that was
+            trained on more or fewer (LA204).
 
     >>> recorder = Recorder()
     >>> for loss, rows in [(1.0, 4), (2.0, 4), (9.0, 2)]:
@@ -59,14 +58,14 @@ class Recorder:
 
         Args:
             loss: the mean loss of the batch: a float, or a scalar tensor, which is read at once.
-            weight: rows of the batch.
+            weight: number of rows of the batch.
             split: `"train"`, `"validation"` or `"test"`.
-            tag: what the loss is called.
-            components: further losses of the same batch, by name.
+            tag: the tag of the loss.
+            components: more losses of the same batch, by tag.
 
         Raises:
             ValueError: `weight` is negative or not finite, or is given for some batches of a split
-                and not for others.
+                but not for all.
         """
         rows = (
             None if weight is None else _weight(weight, tag, len(self._batches[tag, split].values))
@@ -81,11 +80,11 @@ class Recorder:
             _append(column, float(value), rows, self._epoch)
 
     def end_epoch(self, **reported: SupportsFloat) -> None:
-        """Close the epoch, and record what the loop reports for it.
+        """End the epoch and record the numbers that the loop reports for it.
 
         Args:
             reported: the numbers by name, such as `loss`, `val_loss` or `train_loss`; the name
-                says the split.
+                decides the split.
         """
         for name, value in reported.items():
             _append(self._reports[name], float(value), None, self._epoch)
@@ -93,7 +92,7 @@ class Recorder:
 
     @property
     def recording(self) -> Recording:
-        """All that was recorded so far."""
+        """Everything recorded so far."""
         batches = [_batches(tag, split, column) for (tag, split), column in self._batches.items()]
         reports = [self._report(name, column) for name, column in self._reports.items()]
         return Recording(
@@ -101,7 +100,7 @@ class Recorder:
         )
 
     def _report(self, name: str, column: _Column) -> Series:
-        """What the loop reported under a name, which may be the tag that it gave to its batches."""
+        """The numbers that the loop reported under a name, which may be the tag of its batches."""
         is_tag, parsed = (name, "train") in self._batches, Name(name)
         return Series(
             column.values,

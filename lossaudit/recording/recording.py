@@ -1,4 +1,4 @@
-"""Recording: all that one source wrote, as series and what is known about the run."""
+"""Recording: everything that one source wrote, as series and metadata."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """All that one source wrote: any number of series, and what is known about the run.
+    """Everything that one source wrote: any number of series, and metadata of the run.
 
     Args:
         series: the series, in any order.
-        run: a name for the run, where one has been given.
-        metadata: versions and set-up, as JSON-like values.
+        run: the name of the run, if it has one.
+        metadata: versions and set-up as JSON-like values; `keys` lists the names.
 
-    >>> Recording([Series([1.0]), Series([2.0], split="validation")]).find(split="validation").values
+    >>> recording = Recording([Series([1.0]), Series([2.0], split="validation")])
+    >>> recording.find(split="validation").values
     array([2.])
     """
 
@@ -48,16 +49,16 @@ class Recording:
         series = tuple(self.series)
         for one in series:
             if not isinstance(one, Series):
-                raise TypeError(f"series must hold Series, not {type(one).__name__}: {one!r}")
+                raise TypeError(
+                    f"every item of series must be a Series, not {type(one).__name__}: {one!r}"
+                )
         object.__setattr__(self, "series", series)
         object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata or {})))
 
     def select(
         self, *, tag: str | None = None, split: str | None = None, covers: str | None = None
     ) -> list[Series]:
-        """Every series that has the given tag, split and covers; what is not given does not
-        matter.
-        """
+        """All series with the given tag, split and covers; None means any."""
         wanted = {
             name: value
             for name, value in (("tag", tag), ("split", split), ("covers", covers))
@@ -72,26 +73,24 @@ class Recording:
     def find(
         self, *, tag: str | None = None, split: str | None = None, covers: str | None = None
     ) -> Series:
-        """The one series that has the given tag, split and covers.
+        """The one series with the given tag, split and covers; None means any.
 
         Raises:
-            LookupError: none has, or several have; the message lists what there is.
+            LookupError: no series or several match; the message lists all.
         """
         found = self.select(tag=tag, split=split, covers=covers)
         if len(found) != 1:
-            there = (
-                ", ".join(f"{one.tag} of {one.split} by {one.covers}" for one in self.series)
-                or "nothing"
-            )
+            listed = ", ".join(f"{one.tag} of {one.split} by {one.covers}" for one in self.series)
             raise LookupError(
                 f"{len(found)} series with tag={tag!r}, split={split!r}, covers={covers!r}; the "
-                f"recording holds {there}"
+                f"recording has {listed or 'none'}"
             )
         return found[0]
 
     def to_pandas(self) -> pandas.DataFrame:
-        """One row for each number, with the columns of Series; unknown weights, epochs and steps
-        are missing values.
+        """A row for each number, with the columns of Series.
+
+        Unknown weights, epochs and steps are missing values.
         """
         import pandas as pd
 
@@ -119,28 +118,31 @@ class Recording:
         self.to_pandas().to_csv(path, index=False)
 
     def to_parquet(self, path: str | PathLike[str]) -> None:
-        """Write `to_pandas` as a Parquet file; needs pyarrow, as the extra `table` installs it."""
+        """Write `to_pandas` as a Parquet file; needs pyarrow, which the extra `table` installs."""
         self.to_pandas().to_parquet(path, index=False)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write a run file that `lossaudit.read` reads back column for column; an existing file is
-        refused.
+        """Write a new run file that `lossaudit.read` reads back column for column.
+
+        Raises:
+            FileExistsError: `path` exists.
+            RunFileError: the disk is full.
         """
         write_new(path, Session(self.run, self.metadata, self.series))
 
 
 def read(path: str | PathLike[str]) -> Recording:
-    """Read the recording that a run file holds; also while a training writes to it.
+    """Read a run file, also while a training writes to it.
 
-    Where a training was resumed, the numbers of all sessions follow one another in each series,
-    with the steps they had, and `metadata["restarts"]` has the train step with which each further
-    session began: steps that were trained twice are there twice.
+    If a training was resumed, each series has the numbers of all sessions in order, with their
+    steps. `metadata["restarts"]` has the train step with which each further session began. Steps
+    that were trained twice occur twice.
 
     Args:
         path: a run file, as `LossRecorder(path=…)` and `Recording.save` write it.
 
     Raises:
-        FileNotFoundError: there is no file at `path`.
+        FileNotFoundError: `path` is not a file.
         RunFileError: the file is not a run file, or is damaged.
     """
     return recording_of_sessions(read_sessions(path))
@@ -161,7 +163,7 @@ def recording_of_sessions(sessions: Sequence[Session]) -> Recording:
 
 
 def with_more(written: Recording, unwritten: Iterable[Series], captured: Recording) -> Recording:
-    """What was written of a session, what could not be, and what was captured since."""
+    """The written and the unwritten series of a session, and those captured since."""
     return Recording(
         _joined([written.series, unwritten, captured.series]),
         run=written.run,

@@ -1,6 +1,4 @@
-"""One run file: a SQLite database that grows while a training runs, chunk by chunk, and survives
-the end of it.
-"""
+"""The run file: a SQLite database to which a training appends its losses in chunks."""
 
 from __future__ import annotations
 
@@ -23,7 +21,9 @@ _COLUMNS = {"values": "<f8", "weights": "<f8", "epochs": "<i8", "steps": "<i8"}
 _SCHEMA = """
 CREATE TABLE file (format TEXT NOT NULL);
 CREATE TABLE sessions (id INTEGER PRIMARY KEY, run TEXT, metadata TEXT NOT NULL);
-CREATE TABLE series (id INTEGER PRIMARY KEY, session INTEGER NOT NULL REFERENCES sessions, attributes TEXT NOT NULL);
+CREATE TABLE series (
+    id INTEGER PRIMARY KEY, session INTEGER NOT NULL REFERENCES sessions, attributes TEXT NOT NULL
+);
 CREATE TABLE chunks (
     id INTEGER PRIMARY KEY, series INTEGER NOT NULL REFERENCES series,
     "values" BLOB NOT NULL, weights BLOB, epochs BLOB, steps BLOB
@@ -33,11 +33,11 @@ CREATE TABLE chunks (
 
 @dataclass(frozen=True, eq=False)
 class Session:
-    """What one training wrote to a run file before it ended or was broken off.
+    """The series that one training wrote to a run file before it ended or was interrupted.
 
     Args:
-        run: the name of the run, where it has one.
-        metadata: what was known of the run.
+        run: the name of the run, if it has one.
+        metadata: the metadata of the run.
         series: its numbers.
     """
 
@@ -47,17 +47,16 @@ class Session:
 
 
 class RunFile:
-    """A run file that is open for writing; what `append` has returned from survives `kill -9`.
+    """A run file that is open for writing; numbers survive `kill -9` once `append` returns.
 
-    A file that exists is continued: what comes now is a session of its own, of which reading makes
-    a restart.
+    An existing file is continued with a session of its own, which readers see as a restart.
 
     Args:
-        path: where the file is, or is to be.
+        path: the file to write or to continue.
         run: a name for the run.
 
     Raises:
-        RunFileError: the file cannot be made or written, or is not a run file.
+        RunFileError: the file cannot be created or written, or is not a run file.
     """
 
     def __init__(self, path: str | PathLike[str], *, run: str | None = None) -> None:
@@ -70,12 +69,13 @@ class RunFile:
             raise self._refusal(error) from error
 
     def reopen(self) -> None:
-        """Go on with the session of a file that was closed.
+        """Continue the session of a closed file.
 
         Raises:
-            RunFileError: it cannot be opened.
+            RunFileError: the file cannot be opened.
         """
         try:
+            # Calls never overlap, but they may come from another thread than this one.
             self._database = sqlite3.connect(self.path, timeout=60, check_same_thread=False)
         except sqlite3.Error as error:
             raise self._refusal(error) from error
@@ -84,12 +84,12 @@ class RunFile:
     def append(
         self, parts: Iterable[Series], *, metadata: Mapping[str, Any] | None = None
     ) -> None:
-        """Write further numbers of some series, those of equal attributes to one, and what is now
-        known of the run.
+        """Write more numbers of some series, and the current metadata.
+
+        Parts with equal attributes belong to one series.
 
         Raises:
-            RunFileError: the disk is full, or the file can no longer be written; nothing of
-                `parts` is in it.
+            RunFileError: the disk is full or the file cannot be written; no part was written.
         """
         known = dict(self._series)
         try:
@@ -107,14 +107,13 @@ class RunFile:
             raise self._refusal(error) from error
 
     def sessions(self) -> list[Session]:
-        """What this session has written; also of a file that was closed."""
+        """The series that this session has written; the file may be closed."""
         with closing(sqlite3.connect(self.path, timeout=60)) as database:
             return _sessions(database, self._session)
 
     def close(self) -> None:
-        """Close the file, so that one file is all there is of it, unless somebody reads it just
-        now.
-        """
+        """Close the file."""
+        # Leaving WAL mode removes the -wal and -shm files, unless another process is reading.
         with suppress(sqlite3.Error):
             self._database.execute("PRAGMA journal_mode = DELETE")
         self._database.close()
@@ -151,10 +150,10 @@ class RunFile:
 
 
 def read_sessions(path: str | PathLike[str]) -> list[Session]:
-    """Read what the sessions of a run file wrote, in order; also while a training writes to it.
+    """Read the sessions of a run file in order, also while a training writes to it.
 
     Raises:
-        FileNotFoundError: there is no file at `path`.
+        FileNotFoundError: `path` is not a file.
         RunFileError: the file is not a run file, or is damaged.
     """
     if not Path(path).is_file():
@@ -168,10 +167,10 @@ def read_sessions(path: str | PathLike[str]) -> list[Session]:
 
 
 def write_new(path: str | PathLike[str], session: Session) -> None:
-    """Write a new run file that holds one session.
+    """Write a new run file with one session.
 
     Raises:
-        FileExistsError: there is a file at `path` already.
+        FileExistsError: `path` exists.
         OSError: the folder of `path` does not exist or cannot be written.
         RunFileError: the disk is full.
     """
@@ -181,7 +180,8 @@ def write_new(path: str | PathLike[str], session: Session) -> None:
     with closing(file):
         file.append([], metadata=session.metadata)
         for series in session.series:
-            file._series.clear()  # two series of equal attributes stay two
+            # Two series with equal attributes stay two.
+            file._series.clear()
             file.append([series])
 
 
@@ -192,13 +192,14 @@ def _check_format(database: sqlite3.Connection) -> None:
 
 
 def attributes_of(series: Series) -> str:
+    """The attributes of a series that are not columns, as JSON; they identify it in a file."""
     return json.dumps(
         {one.name: getattr(series, one.name) for one in fields(series) if one.name not in _COLUMNS}
     )
 
 
 def _sessions(database: sqlite3.Connection, only: int | None = None) -> list[Session]:
-    """All sessions of a file, or one."""
+    """All sessions of a file, or the one with the id `only`."""
     query = "SELECT id, run, metadata FROM sessions WHERE id = ?1 OR ?1 IS NULL"
     sessions = database.execute(query, (only,)).fetchall()
     rows = database.execute("SELECT id, session, attributes FROM series ORDER BY id").fetchall()

@@ -1,4 +1,4 @@
-"""Series and Recording: what was recorded, as immutable columns that say what they cover."""
+"""Series: recorded or logged numbers with their steps, epochs, weights and cover."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ class Series:
     """Numbers of one tag and one split, in the order in which they were logged.
 
     Args:
-        values: the numbers, shape (n,); kept as float64, which holds every narrower float exactly.
-        tag: what the numbers are called, for example `"loss"`.
+        values: the numbers, shape (n,); kept as float64, which is exact for every narrower float.
+        tag: what the numbers are, for example `"loss"`.
         split: `"train"`, `"validation"`, `"test"` or `"predict"`.
-        covers: what one number speaks of: a `"batch"`, the `"epoch_so_far"`, or an `"epoch"`.
-        weights: rows behind each number, shape (n,), none negative; None where unknown.
-        epochs: 0-based epoch of each number, shape (n,); None where unknown.
-        steps: 0-based step of each number, shape (n,); None where unknown.
+        covers: what one number is about: a `"batch"`, the `"epoch_so_far"`, or an `"epoch"`.
+        weights: rows behind each number, shape (n,), none negative; None if unknown.
+        epochs: 0-based epoch of each number, shape (n,); None if unknown.
+        steps: 0-based step of each number, shape (n,); None if unknown.
         dtype: the float type in which the numbers were computed.
-        decimals: digits after the point, where the log was rounded to them.
-        origin: where the numbers come from: a file, a callback's attribute.
+        decimals: decimal places to which the log was rounded; None if it has all digits.
+        origin: the source of the numbers: a file, a callback's attribute.
 
     Raises:
-        ValueError: a column has another length, a weight is negative or not finite, or a name is
+        ValueError: a column differs in length, a weight is negative or not finite, or a name is
             not one of those above.
 
     >>> Series([1.0, 2.0, 9.0], weights=[4, 4, 2]).split
@@ -101,37 +101,33 @@ class Series:
 
     @property
     def name(self) -> str:
-        """Tag and split as one speaks of them, for example "train loss"."""
+        """Split and tag, for example "train loss"."""
         return f"{self.split} {self.tag}"
 
     @property
     def title(self) -> str:
-        """Origin and name, which is what findings call it."""
+        """Origin and name, as findings show them."""
         return f"{self.origin} ({self.name})" if self.origin else self.name
 
     @property
     def file(self) -> str:
-        """The file that it is from; empty where it is from none."""
+        """The file of the numbers; empty if they come from no file."""
         return self.origin.file if self.origin else ""
 
     @property
     def axis(self) -> Ints | None:
-        """What it counts: epochs where it covers them, else steps; None where the log does not
-        say.
-        """
+        """Epochs if the numbers cover epochs, else steps; None if unknown."""
         if self.covers != "epoch":
             return self.steps
         return self.steps if self.epochs is None else self.epochs
 
     @property
     def is_loss(self) -> bool:
-        """Whether the tag calls the numbers a loss: a learning rate or a count is no mean over
-        batches.
-        """
+        """Whether the tag means a loss: only a loss is a mean over batches."""
         return bool(Name(self.tag).words & {"loss", "losses"})
 
     def take(self, rows: NDArray[Any] | slice) -> Series:
-        """The rows of every column that an index, a mask or a slice picks, in its order."""
+        """The rows that an index, a mask or a slice picks, in its order."""
         columns: dict[str, Any] = {name: getattr(self, name) for name in _COLUMNS}
         taken: dict[str, Any] = {
             name: None if column is None else column[rows] for name, column in columns.items()
@@ -147,8 +143,9 @@ class Series:
 
     @classmethod
     def joined(cls, parts: Sequence[Series]) -> Series:
-        """The numbers of parts one after the other, as those of the first; what one part does not
-        know is unknown.
+        """The numbers of several parts in a row, with the attributes of the first.
+
+        A column that is unknown in one part is unknown.
         """
         if len(parts) == 1:
             return parts[0]
@@ -203,13 +200,15 @@ def _column(
         raise ValueError(f"{name} has {len(array)} entries, but there are {length} values")
     if kind is np.int64 and array.dtype.kind == "f" and not np.array_equal(array, np.trunc(array)):
         raise ValueError(f"{name} must be whole numbers: {values!r:.80}")
+    # A copy, so that the caller's array can neither change the series nor become read-only.
     column = array.astype(kind, copy=True)
     column.flags.writeable = False
     return column
 
 
 def _is_foreign_float(array: NDArray[Any]) -> bool:
-    """bfloat16 and its kin register with numpy as void types that know how to become float64."""
+    """Whether a type such as bfloat16 is from a library that registers it with numpy."""
+    # Such types are void types to numpy that can be cast to float64.
     return array.dtype.kind == "V" and np.can_cast(array.dtype, np.float64)
 
 

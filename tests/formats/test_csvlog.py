@@ -1,4 +1,4 @@
-"""Files of Keras' CSVLogger, written by it."""
+"""Files that Keras' CSVLogger wrote."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_every_key_is_a_series_by_epoch_with_the_numbers_of_history(tmp_path):
     assert recording.metadata["notes"] == []
 
 
-def test_epochs_that_a_second_training_appends_are_there_twice(tmp_path):
+def test_epochs_that_a_second_training_appends_occur_twice(tmp_path):
     first = logged(tmp_path / "log.csv")
     second = logged(tmp_path / "log.csv", append=True)
     series = lossaudit.read(tmp_path / "log.csv").find(split="train", tag="loss")
@@ -55,7 +55,7 @@ def test_another_separator_is_recognised(tmp_path):
     )
 
 
-def test_validation_that_never_was_has_no_series_and_is_said(tmp_path):
+def test_validation_without_numbers_has_no_series_and_a_note(tmp_path):
     logged(tmp_path / "log.csv", validation=False)
     assert "NA" in (tmp_path / "log.csv").read_text("utf-8")
     recording = lossaudit.read(tmp_path / "log.csv")
@@ -66,7 +66,7 @@ def test_validation_that_never_was_has_no_series_and_is_said(tmp_path):
     )
 
 
-def test_epochs_without_validation_have_no_number_of_it(tmp_path):
+def test_epochs_without_validation_have_no_validation_number(tmp_path):
     logger = keras.callbacks.CSVLogger(str(tmp_path / "log.csv"))
     fit(
         model(),
@@ -80,12 +80,12 @@ def test_epochs_without_validation_have_no_number_of_it(tmp_path):
     assert series.epochs.tolist() == [0, 2]
 
 
-def test_a_header_without_epochs_is_that_of_a_training_of_none(tmp_path):
+def test_a_header_without_epochs_gives_empty_series(tmp_path):
     (tmp_path / "log.csv").write_text("epoch,loss,val_loss\r\n")
     assert [len(one) for one in lossaudit.read(tmp_path / "log.csv").series] == [0, 0]
 
 
-def test_a_line_that_is_torn_anywhere_costs_itself_only(tmp_path):
+def test_a_last_line_that_is_cut_off_anywhere_leaves_the_others_readable(tmp_path):
     logged(tmp_path / "log.csv", epochs=3)
     whole = (tmp_path / "log.csv").read_bytes()
     last = whole.rstrip().rfind(b"\n") + 1

@@ -29,7 +29,8 @@ def sniff(log):
 
 def read(log):
     values = np.array(log.path.read_text().split()[1:], float)
-    return recording_of(log.path, "made-up", [Points("loss", values, Origin("loss", file=log.file))])
+    points = Points("loss", values, Origin("loss", file=log.file))
+    return recording_of(log.path, "made-up", [points])
 
 
 FORMAT = Format("made-up", "a made-up log", sniff, read, before=("csv",))

@@ -12,11 +12,9 @@ import pytest
 import lossaudit
 from tests.keras.programs import data, fit, model
 
-# The layout that TrainerState.save_to_json writes (json.dumps of the dataclass, indented, keys
-# sorted) and the entries
-# that Trainer appends, as the source of transformers has them; its "loss" is rounded to four
-# decimals there. The
-# package itself is too large to be installed for a test.
+# The layout of TrainerState.save_to_json (json.dumps of the dataclass, indented, sorted keys) and
+# the entries that Trainer appends, by the source of transformers, which rounds "loss" to four
+# decimals. The package itself is too large to install for a test.
 STATE = {
     "best_metric": None,
     "best_model_checkpoint": None,
@@ -84,7 +82,7 @@ def test_the_evaluations_of_a_trainer_are_validation(state):
     )
 
 
-def test_the_mean_of_a_whole_training_is_no_second_loss(state):
+def test_the_mean_of_a_whole_training_has_a_tag_of_its_own(state):
     assert state.find(tag="train_loss").values.tolist() == [1.18572]
 
 
@@ -151,7 +149,7 @@ def test_lists_with_steps_are_a_table(tmp_path):
     assert named.find(split="validation").epochs.tolist() == [5, 6]
 
 
-def test_columns_of_several_lengths_are_no_table(tmp_path):
+def test_columns_that_differ_in_length_are_refused(tmp_path):
     (tmp_path / "log.json").write_text('{"a": [5, 6], "b": [1.0]}')
     with pytest.raises(
         lossaudit.LogFileError,

@@ -1,6 +1,4 @@
-"""Event files, written by Keras' TensorBoard callback and by tf.summary: every point, torn tails,
-damage, runs.
-"""
+"""Event files of Keras' TensorBoard callback and tf.summary: points, cut-offs, damage, runs."""
 
 from __future__ import annotations
 
@@ -94,7 +92,7 @@ def test_points_of_a_traced_loop_are_read_too(tmp_path):
     assert series.values.tolist() == [0, 0.5, 1, 1.5, 2]
 
 
-def test_a_file_that_is_torn_at_any_byte_of_its_last_record_gives_every_record_before_it(tmp_path):
+def test_a_file_cut_off_at_any_byte_of_its_last_record_gives_every_record_before_it(tmp_path):
     path = loop(tmp_path, [3.0, 2.0, 1.0])
     whole = path.read_bytes()
     last = starts(whole)[-1]
@@ -105,7 +103,7 @@ def test_a_file_that_is_torn_at_any_byte_of_its_last_record_gives_every_record_b
         assert ("3 records before it were read" in notes(recording)) == (end > last)
 
 
-def test_a_torn_file_of_many_records_is_read_to_its_tail(tmp_path):
+def test_a_file_of_many_records_that_is_cut_off_is_read_to_its_last_good_record(tmp_path):
     path = loop(tmp_path, np.arange(1500.0))
     path.write_bytes(path.read_bytes()[:-1])
     recording = lossaudit.read(path)
@@ -132,8 +130,7 @@ def test_a_changed_byte_anywhere_in_the_middle_is_an_error_with_the_number_of_go
 def test_files_of_a_resumed_training_follow_one_another_and_steps_may_repeat(tmp_path):
     first = loop(tmp_path / "train", [5.0, 4.0, 3.0])
     second = loop(tmp_path / "train", [2.5, 2.0], first=2)
-    # Renamed, so that the order is that of the time stamps: 999 seconds come before 1000, whatever
-    # the alphabet says.
+    # The order of the time stamps differs from the alphabetical one: 999 comes before 1000.
     first.rename(first.with_name("events.out.tfevents.999.host.1.0.v2"))
     second.rename(second.with_name("events.out.tfevents.1000.host.1.0.v2"))
     recording = lossaudit.read(tmp_path)
@@ -165,7 +162,7 @@ def test_values_of_older_writers_and_of_other_types_are_read(tmp_path):
     assert all(one.steps.tolist() == [7] for one in found.values())
 
 
-def test_summaries_that_are_no_scalars_are_counted(tmp_path):
+def test_summaries_that_are_not_scalars_are_counted(tmp_path):
     writer = tf.summary.create_file_writer(str(tmp_path))
     with writer.as_default(step=0):
         tf.summary.scalar("loss", float("nan"))
@@ -195,7 +192,7 @@ def test_several_runs_in_a_folder_are_listed_and_one_is_picked(tmp_path):
     ]
 
 
-def test_train_and_validation_of_as_many_points_are_by_epoch_and_the_user_may_say_otherwise(
+def test_train_and_validation_of_equal_length_are_by_epoch_unless_the_user_says_otherwise(
     tmp_path,
 ):
     loop(tmp_path / "train", [2.0, 1.0])
@@ -204,7 +201,7 @@ def test_train_and_validation_of_as_many_points_are_by_epoch_and_the_user_may_sa
     assert [(one.covers, one.epochs.tolist()) for one in recording.series] == [
         ("epoch", [0, 1])
     ] * 2
-    assert "loss: taken as one number for each epoch, by shape; covers=… says otherwise" in notes(
+    assert "loss: taken as one number for each epoch, by shape; covers=… overrules this" in notes(
         recording
     )
     assert {one.covers for one in lossaudit.read(tmp_path, covers="batch").series} == {"batch"}

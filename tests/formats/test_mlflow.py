@@ -36,13 +36,13 @@ with mlflow.start_run(run_name="without metrics"):
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory):
-    """A database of three runs; in a process of its own, as MLflow warns of much that is not ours."""
+    """A database of three runs, written by another process because MLflow warns a lot."""
     path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
     subprocess.run([sys.executable, "-c", PROGRAM, str(path)], check=True, capture_output=True)
     return path
 
 
-def test_what_is_not_finite_comes_back_as_it_was_logged(database):
+def test_nan_and_infinities_are_read_as_they_were_logged(database):
     recording = lossaudit.read(database, run="first")
     assert (recording.metadata["format"], recording.run) == ("mlflow", "first")
     loss = recording.find(split="train", tag="loss")

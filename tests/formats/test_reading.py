@@ -1,4 +1,4 @@
-"""read(): the content decides, and what is not known is refused by name."""
+"""read(): the content decides the format, and unknown content is refused with the reason."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from lossaudit.recording.names import Name
 from tests.keras.programs import data, fit, model
 
 
-def test_a_run_file_is_one_of_the_formats_whatever_it_is_called(tmp_path):
+def test_a_run_file_is_recognised_under_any_name(tmp_path):
     Recording([Series([1.0, 2.0], weights=[4, 2])]).save(tmp_path / "log.csv")
     assert lossaudit.read(tmp_path / "log.csv").find().weights.tolist() == [4, 2]
 
 
-def test_logs_of_a_real_training_are_judged_by_what_they_hold(tmp_path):
+def test_logs_of_a_real_training_get_the_right_verdicts(tmp_path):
     recorder, logger = LossRecorder(), keras.callbacks.CSVLogger(str(tmp_path / "log.csv"))
     tensorboard = keras.callbacks.TensorBoard(tmp_path / "board", update_freq=1)
     held_out = data(20, 8)
@@ -43,7 +43,7 @@ def test_logs_of_a_real_training_are_judged_by_what_they_hold(tmp_path):
     }
 
 
-def test_what_is_not_there_is_not_found(tmp_path):
+def test_a_missing_path_is_a_file_not_found_error(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nothing' does not exist"):
         lossaudit.read(tmp_path / "nothing")
 
@@ -72,26 +72,26 @@ def test_what_is_not_there_is_not_found(tmp_path):
         (b"SQLite format 3\0" + b"\0" * 100, "is not a lossaudit run file"),
     ],
 )
-def test_what_is_not_known_is_refused_with_what_was_looked_for(tmp_path, content, message):
+def test_unreadable_content_is_refused_with_the_reason(tmp_path, content, message):
     path = tmp_path / "file"
     path.write_bytes(content)
     with pytest.raises(lossaudit.LossauditError, match=message):
         lossaudit.read(path)
 
 
-def test_columns_are_named_in_tables_only(tmp_path):
+def test_columns_can_be_named_for_tables_only(tmp_path):
     Recording([Series([1.0])]).save(tmp_path / "run")
     with pytest.raises(ValueError, match=r"step='x' names a column, but .* is not a table"):
         lossaudit.read(tmp_path / "run", step="x")
 
 
-def test_the_columns_of_other_json_have_no_roles(tmp_path):
+def test_columns_cannot_be_named_for_other_json(tmp_path):
     (tmp_path / "trainer_state.json").write_text('{"log_history": [{"loss": 1.0}]}')
     with pytest.raises(ValueError, match=r"loss='x' names a column, but .* is not a table"):
         lossaudit.read(tmp_path / "trainer_state.json", loss="x")
 
 
-def test_what_is_neither_a_path_nor_a_frame_is_a_type_error():
+def test_a_source_that_is_neither_a_path_nor_a_frame_is_a_type_error():
     with pytest.raises(TypeError, match="source must be a path or a pandas DataFrame, not list"):
         lossaudit.read([1.0])
 
@@ -121,6 +121,6 @@ def test_covers_is_one_of_three():
         ("steps_per_second", ("steps_per_second", None, None)),
     ],
 )
-def test_a_name_says_tag_split_and_cover(text, said):
+def test_a_name_gives_tag_split_and_cover(text, said):
     name = Name(text)
     assert (name.tag, name.split, name.covers) == said

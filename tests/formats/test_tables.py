@@ -1,6 +1,4 @@
-"""Tables that users made: CSV, JSON lines, DataFrames, columns named or guessed, and what W&B
-exports.
-"""
+"""Tables: CSV, JSON lines, DataFrames and W&B exports, with columns that are named or guessed."""
 
 from __future__ import annotations
 
@@ -39,7 +37,7 @@ def notes(recording):
     return "\n".join(recording.metadata["notes"])
 
 
-def test_columns_are_guessed_by_their_names_and_said(written):
+def test_columns_are_guessed_by_their_names_and_noted(written):
     recording = lossaudit.read(
         written("global_step,batch_size,loss,accuracy\n0,4,1.0,0.5\n1,2,2.0,0.25\n")
     )
@@ -52,12 +50,12 @@ def test_columns_are_guessed_by_their_names_and_said(written):
         in notes(recording)
     )
     assert (
-        "loss, accuracy: taken as one number for each batch, by default; covers=… says otherwise"
+        "loss, accuracy: taken as one number for each batch, by default; covers=… overrules this"
         in notes(recording)
     )
 
 
-def test_columns_are_what_the_user_says(written):
+def test_the_user_names_the_columns(written):
     path = written("a,b,c,d,e\n10,0,3,1.5,2.5\n11,0,1,0.5,1.5\n")
     recording = lossaudit.read(
         path, step="a", epoch="b", weight="c", loss="d", val_loss="e", covers="batch"
@@ -75,7 +73,7 @@ def test_columns_are_what_the_user_says(written):
     assert recording.metadata["notes"] == []
 
 
-def test_a_column_that_is_not_there_is_an_error_that_lists_those_that_are(written):
+def test_a_missing_column_is_an_error_that_lists_all_columns(written):
     with pytest.raises(
         lossaudit.LogFileError,
         match=r"loss='los' is not a column of .*; its columns are 'step', 'loss'",
@@ -91,7 +89,7 @@ def test_a_column_of_words_cannot_be_the_loss(written):
         lossaudit.read(written("step,loss,host\n0,1,a\n"), loss="host")
 
 
-def test_one_number_an_epoch_is_told_from_several(written):
+def test_one_number_for_each_epoch_differs_from_several(written):
     by_epoch = lossaudit.read(written("epoch,train_loss\n1,2.0\n2,1.0\n1,2.0\n"))
     assert by_epoch.find().covers == "epoch"
     assert by_epoch.find().epochs.tolist() == [
@@ -106,7 +104,7 @@ def test_one_number_an_epoch_is_told_from_several(written):
     assert by_batch.find().steps is None  # the batches of each epoch are counted anew
 
 
-def test_rows_that_name_their_split_are_taken_apart(written):
+def test_rows_that_name_their_split_are_separated(written):
     recording = lossaudit.read(
         written("epoch,phase,loss\n0,train,2.0\n0,val,3.0\n1,train,1.0\n1,val,2.5\n")
     )
@@ -116,7 +114,7 @@ def test_rows_that_name_their_split_are_taken_apart(written):
     ]
 
 
-def test_cells_that_are_empty_beside_numbers_were_not_logged_and_are_counted(written):
+def test_empty_cells_next_to_numbers_were_not_logged_and_are_counted(written):
     recording = lossaudit.read(
         written("step,loss,val_loss\n0,1.0,\n1,2.0,5.0\n2,3.0,\n3,4.0,6.0\n")
     )
@@ -138,7 +136,7 @@ def test_without_steps_an_empty_cell_keeps_its_place(written):
 
 
 @pytest.mark.parametrize("text", ["nan", "NaN", "inf", "-Infinity"])
-def test_what_is_not_finite_is_kept_and_counted(written, text):
+def test_nan_and_infinities_are_kept_and_counted(written, text):
     recording = lossaudit.read(written(f"step,loss\n0,1.0\n1,{text}\n"))
     assert np.array_equal(recording.find().values, [1.0, float(text)], equal_nan=True)
     assert (
@@ -147,7 +145,7 @@ def test_what_is_not_finite_is_kept_and_counted(written, text):
     )
 
 
-def test_text_clocks_and_an_index_are_left_out_and_said(written):
+def test_text_clocks_and_an_index_are_left_out_with_a_note(written):
     recording = lossaudit.read(written(",step,time,loss,host\n0,0,12.5,1.0,a\n1,1,13.5,2.0,b\n"))
     assert [one.tag for one in recording.series] == ["loss"]
     assert "host: left out, as row 1 is 'a', not a number" in notes(recording)
@@ -165,7 +163,7 @@ def test_numbers_without_a_header_are_a_table_too(tmp_path):
     assert lossaudit.read(tmp_path / "losses.txt").find(tag="loss").values.tolist() == [1.5, 0.5]
 
 
-def test_a_header_that_is_repeated_is_passed_over_and_said(tmp_path):
+def test_a_repeated_header_is_skipped_with_a_note(tmp_path):
     frame = pd.DataFrame({"step": [0, 1], "loss": [2.0, 1.0]})
     for _ in range(2):
         frame.to_csv(tmp_path / "log.csv", mode="a", index=False)
@@ -176,7 +174,7 @@ def test_a_header_that_is_repeated_is_passed_over_and_said(tmp_path):
     )
 
 
-def test_rounded_logs_say_their_decimals(written):
+def test_the_decimals_of_rounded_logs_are_noted(written):
     rows = "".join(f"{step},{loss:.4f}\n" for step, loss in enumerate([2.30259, 0.1, 0.56789]))
     recording = lossaudit.read(written(f"step,loss\n{rows}"))
     assert recording.find().decimals == 4
@@ -195,7 +193,7 @@ def test_rounded_logs_say_their_decimals(written):
         (["nan", "inf", "0"], None),
     ],
 )
-def test_decimals_are_those_that_were_evidently_left(texts, decimals):
+def test_decimals_are_found_by_the_digits(texts, decimals):
     assert decimals_of(np.array([float(text) for text in texts])) == decimals
 
 
@@ -223,7 +221,7 @@ def test_json_lines_need_not_have_the_same_keys(written):
     assert train.steps.tolist() == [0, 1]
 
 
-def test_json_lines_torn_at_any_byte_of_the_last_give_all_lines_before_it(written):
+def test_json_lines_cut_off_at_any_byte_of_the_last_give_all_lines_before_it(written):
     text = "".join(json.dumps({"step": step, "loss": step / 4}) + "\n" for step in range(3))
     last = text[:-1].rfind("\n") + 1
     for end in range(last + 1, len(text) - 1):
@@ -232,7 +230,7 @@ def test_json_lines_torn_at_any_byte_of_the_last_give_all_lines_before_it(writte
         assert "the last line is cut off and left out" in notes(recording)
 
 
-def test_damage_inside_of_json_lines_is_an_error_with_the_number_of_good_ones(written):
+def test_damage_inside_json_lines_is_an_error_with_the_number_of_good_lines(written):
     text = '{"step": 0, "loss": 1}\n{"step": 1, "lo\n{"step": 2, "loss": 1}\n'
     with pytest.raises(
         lossaudit.LogFileError,
@@ -301,19 +299,18 @@ def _through_a_file(table, form):
         return lossaudit.read(path)
 
 
-# The layout of an exported chart as published exports have it, for example the header quoted in
-# github.com issues and
-# scripts that read "playful-sun-1763 - train/loss__MIN": an axis, and three columns for each
-# metric of each run.
-EXPORT = """"Step","calm-sea-1 - train/loss","calm-sea-1 - train/loss__MIN","calm-sea-1 - train/loss__MAX"
+# The layout of published exports, for example in GitHub issues and scripts that read
+# "playful-sun-1763 - train/loss__MIN": an axis, and three columns for each metric of each run.
+EXPORT = """\
+"Step","sea-1 - train/loss","sea-1 - train/loss__MIN","sea-1 - train/loss__MAX"
 "0","2.5","2.5","2.5"
 "50","1.25","1.0","1.5"
 """
 
 
-def test_an_exported_chart_of_one_run_is_read_and_its_averages_are_said(written):
+def test_an_exported_chart_of_one_run_is_read_and_its_averages_are_noted(written):
     recording = lossaudit.read(written(EXPORT))
-    assert (recording.metadata["format"], recording.run) == ("wandb-csv", "calm-sea-1")
+    assert (recording.metadata["format"], recording.run) == ("wandb-csv", "sea-1")
     series = recording.find(tag="loss", split="train")
     assert (series.values.tolist(), series.steps.tolist()) == ([2.5, 1.25], [0, 50])
     assert "train/loss: 1 numbers differ from their MIN: they are averages" in notes(recording)
