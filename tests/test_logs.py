@@ -244,7 +244,7 @@ def test_steps_that_restart_are_two_curves():
     again = MADE.batch_losses(steps=STEPS % 24)
     assert found(again) == wrong("LA504", "steps-restarted")
     assert (
-        "the steps go from 23 to 0 at number 24. 24 steps are there twice, with different values: "
+        "the steps go from 23 to 0 at number 24. 24 steps occur twice, with different values: "
         "step 0 is" in (audit(None, again).findings[0].message)
     )
 

@@ -32,7 +32,7 @@ EPOCHS_MISSING = Rule(
 STEPS_GO_ON = Rule(
     "LA504",
     "steps-go-on",
-    "The steps of a log increase from number to number, and none is there twice.",
+    "The steps of a log increase from number to number, and none occurs twice.",
     "A counter that restarts in a resumed training, or in a second `fit`, draws one curve over "
     "another; Keras' TensorBoard counts from 0 in every `fit`. A run resumed from an older "
     "checkpoint logs some steps again.",
@@ -41,7 +41,7 @@ STEPS_GO_ON = Rule(
 EPOCHS_GO_ON = Rule(
     "LA505",
     "epochs-go-on",
-    "The epochs of a log increase from row to row, and none is there twice.",
+    "The epochs of a log increase from row to row, and none occurs twice.",
     "`CSVLogger(append=True)` writes a second run below the first, with epochs 0, 1, 0, 1; a plot "
     "joins them into one zigzag.",
     verdicts="wrong; suspect if only out of order",

@@ -105,7 +105,7 @@ def _by_epoch(batches: Series, epochs: Series) -> Iterator[Pair]:
 
 
 def _places(labels: Ints, axis: Ints) -> Ints | None:
-    """The index of each of `axis` among the labels; None if one of either is there twice."""
+    """The index of each of `axis` among the labels; None if one of either occurs twice."""
     order = np.argsort(labels, kind="stable")
     if np.any(np.diff(labels[order]) == 0) or len(np.unique(axis)) < len(axis):
         return None

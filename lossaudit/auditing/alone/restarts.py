@@ -53,7 +53,7 @@ def _restart(column: SharedAxis, at: int) -> Finding:
     return column.finding(
         _rule(column),
         Verdict.WRONG,
-        f"{fall}. {len(first)} of {len(axis)} numbers are there twice, with the same values: "
+        f"{fall}. {len(first)} of {len(axis)} numbers occur twice, with the same values: "
         "the same log was appended, or read, twice.",
         **noticed.LOG_APPENDED_TWICE.cited(),
         **{unit: int(axis[first[0]])},
@@ -69,7 +69,7 @@ def _out_of_order(column: SharedAxis, at: int, fall: str) -> Finding:
     return column.finding(
         _rule(column),
         Verdict.SUSPECT,
-        f"{fall}, and no {column.unit} is there twice. The numbers are out of order, as "
+        f"{fall}, and no {column.unit} occurs twice. The numbers are out of order, as "
         "concurrent writers leave them.",
         step=None if column.covers_epochs else int(column.axis[at]),
         **mistake.cited(),
@@ -86,7 +86,7 @@ def _logged_again(
     return column.finding(
         _rule(column),
         Verdict.WRONG,
-        f"{counted} are there twice, with different values: {unit} {axis[one]} is "
+        f"{counted} occur twice, with different values: {unit} {axis[one]} is "
         f"{series.values[one]:.9g} and {series.values[other]:.9g}. {reason}.",
         observed=float(series.values[other]),
         expected=float(series.values[one]),

@@ -93,7 +93,7 @@ LOGS_EXTENDED = named(
 TRAINING_DISTURBED = named(
     "training-disturbed",
     "LA412",
-    explanation="A logged number, the weights or another state differs from the training without it.",
+    explanation="A logged number, the weights or other state differs from a training without it.",
     remedy="In hooks, do not call `evaluate` or `model(..., training=True)`, set weights or "
     "seeds, or draw from global random generators.",
 )
@@ -168,14 +168,14 @@ STEPS_REPEATED_AFTER_RESUME = named(
 STEPS_OUT_OF_ORDER = named(
     "steps-out-of-order",
     "LA504",
-    explanation="No step is there twice, but the steps are out of order.",
+    explanation="No step occurs twice, but the steps are out of order.",
     remedy="Sort the log by its steps before you plot it.",
 )
 LOG_APPENDED_TWICE = named(
     "log-appended-twice",
     "LA504",
     "LA505",
-    explanation="The same numbers are there twice.",
+    explanation="The same numbers occur twice.",
     remedy="Read each log once, and drop the second copy.",
 )
 TWO_RUNS_IN_ONE_LOG = named(
@@ -195,7 +195,7 @@ EPOCHS_REPEATED_AFTER_RESUME = named(
 EPOCHS_OUT_OF_ORDER = named(
     "epochs-out-of-order",
     "LA505",
-    explanation="No epoch is there twice, but the epochs are out of order.",
+    explanation="No epoch occurs twice, but the epochs are out of order.",
     remedy="Sort the log by its epochs before you plot it.",
 )
 VALIDATION_IS_TRAIN = named(
