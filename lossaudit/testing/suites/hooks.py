@@ -50,8 +50,8 @@ def first_difference(one: HookRecorder, two: HookRecorder, names: tuple[str, str
         hook, given, found = _call(first), first[2], second[2]
         for key in dict.fromkeys([*given, *found]):
             if key not in given or key not in found or not is_same(given[key], found[key]):
-                pair = [repr(logs[key]) if key in logs else "missing" for logs in (given, found)]
-                return _side_by_side(f"logs[{key!r}] in {hook}:", *pair, names)
+                texts = [repr(logs[key]) if key in logs else "missing" for logs in (given, found)]
+                return _side_by_side(f"logs[{key!r}] in {hook}:", texts[0], texts[1], names)
     return None
 
 
