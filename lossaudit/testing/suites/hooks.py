@@ -18,6 +18,7 @@ class HookRecorder(keras.callbacks.Callback):
         self.calls: list[tuple[str, Any, dict[str, Any]]] = []
 
     def _record(self, hook: str, place: Any, logs: Mapping[str, Any] | None) -> None:
+        # A copy, because later callbacks may change the same dictionary.
         self.calls.append((hook, place, dict(logs or {})))
 
 
