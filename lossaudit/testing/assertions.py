@@ -116,6 +116,7 @@ def _differences(claims: Any, recording: Recording) -> Iterator[str]:
     rows = None if expected is None else side_by_side(claims, expected)
     if expected is None or rows is None:
         return
+    # A number without a counterpart cannot be compared; the report names it.
     placed = rows != NOWHERE
     differ = np.flatnonzero(placed & ~agreeing(claims, expected, rows))
     if len(differ):

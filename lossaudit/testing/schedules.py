@@ -21,6 +21,7 @@ from lossaudit.recording.names import Split
 from lossaudit.recording.recording import Recording
 from lossaudit.recording.series import Series
 
+# Powers of two: a product with one of them has no rounding error.
 LEARNING_RATE, PENALTY, TRAINING_OFFSET = 2.0**-6, 2.0**-3, 1.0
 MOST_ROWS, MOST_STEPS = 16, 64
 """Largest batch size and number of steps for which every number is exact."""
@@ -79,6 +80,7 @@ class Schedule:
 
     def __post_init__(self) -> None:
         for size in {*self.sizes, *sizes_of(self.validation_rows, self.batch_size)}:
+            # A mean is exact if its divisor is a power of two.
             if size > MOST_ROWS or size & (size - 1):
                 raise ValueError(
                     f"{self!r} has a batch of {size} rows, but only the losses of 1, 2, 4, 8 or "
@@ -108,11 +110,13 @@ class Schedule:
         """Return targets and sample weights of a split, each of shape (rows,)."""
         number = self.rows if split == "train" else self.validation_rows
         random = np.random.default_rng([self.seed, split == "train"])
+        # Multiples of 1/2 from 4 on: exact, and above the weight k in every step of a schedule.
         targets = 4 + random.integers(0, 64, number) / 2
         weights = random.integers(0, 3, number).astype(float) if self.weighted else None
         if self.odd is not None and split == "train":
             row = self.odd[0] * self.batch_size
             targets[row] = self.odd[1]
+            # With a weight of 0 the row would be NaN for NaN and infinity alike.
             if weights is not None:
                 weights[row] = 1
         return targets, weights

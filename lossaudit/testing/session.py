@@ -41,6 +41,7 @@ class Suite:
         An audit that raised in a test that passed was expected to (`pytest.raises`) and is
         dropped.
         """
+        # Emptied first: the next test must not inherit audits.
         recorded, self._recorded = self._recorded, []
         return [report for report, raised in recorded if failed or not raised]
 

@@ -69,6 +69,7 @@ def batch_log(numbers: Iterable[float], covers: Covers = "batch", **columns: Any
 
 def mean(losses: list[float], rows: list[float]) -> float:
     """Return the mean of batch losses, weighted by rows."""
+    # Plain float additions, as in a user's loop: the audit must allow for their rounding.
     return sum(loss * n for loss, n in zip(losses, rows, strict=True)) / sum(rows)
 
 

@@ -108,6 +108,7 @@ def accumulated_in_bfloat16(recording: Recording) -> Series | None:
 
 def _narrow(losses: list[float], rows: list[float], kind: Any) -> float:
     total, count = kind(0), kind(0)
+    # The total of a float16 overflows beyond 65504, and infinity / infinity is NaN.
     with np.errstate(over="ignore", invalid="ignore"):
         for loss, n in zip(losses, rows, strict=True):
             total, count = total + kind(loss) * kind(n), count + kind(n)

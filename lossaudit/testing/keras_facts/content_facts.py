@@ -94,8 +94,8 @@ _OUTPUTS_ABSENT = Known(
 _WEIGHTED = "The loss of an output is logged times its loss weight"
 _WEIGHTED_THREAD = "keras-team/keras#20343, keras-team/keras#20476"
 _ROWS_UNKNOWN = (
-    "The losses of outputs count each batch alike: in graph mode Keras does not know the number of "
-    "rows."
+    "The losses of outputs count each batch alike: in graph mode Keras does not know the number "
+    "of rows."
 )
 
 

@@ -23,6 +23,7 @@ from lossaudit.testing.scenarios import X, Y, frozen
 
 _PARTIAL = "keras-team/keras#20390, keras-team/keras#20396"
 _INDEX = "keras-team/keras#20861, keras-team/keras#21422"
+# Batches of one row, so that the mean over rows is the mean over batches.
 _AFTER = [so_far(TARGETS, [1] * 10)[end] for end in (3, 7, 9)]
 
 

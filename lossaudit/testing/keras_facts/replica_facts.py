@@ -61,6 +61,7 @@ _FIRST_LOSSES, _FIRST_ROWS = [losses(one)[0] for one in _FIRST], [len(one) for o
 _FIRST_SUMS = [float(sum(one)) for one in _FIRST]
 _SUMS = [float(sum(one)) for one in batches()]
 _ONES, _NAN = [1] * 3, float("nan")
+# Nine rows: the last batch has one row, of loss 8, which only the first replica gets.
 _UNEVEN = so_far([*LOSSES[:2], 8.0], [4, 4, 1])
 _DOUBLED = ("3.7.0", "3.9.2")
 

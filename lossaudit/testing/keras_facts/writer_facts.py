@@ -142,6 +142,7 @@ class Pauses(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Wait."""
+        # The default interval of `keras.utils.Progbar` is 0.05 seconds.
         time.sleep(0.06)
 
 

@@ -166,7 +166,7 @@ def check_nan(subject: Subject, updates: Updates) -> None:
         if finite:
             _require_reference(subject, finite, accumulator.result(), about)
         return
-    # Finite values do not change what a sum becomes that has a NaN or an infinity in it.
+    # Finite terms do not change a sum that has a NaN or an infinity.
     expected = float(np.sum([value for value, _ in updates.pairs if not math.isfinite(value)]))
     _require_equal(about, expected, accumulator.result(), ("by IEEE 754", "the result"))
 

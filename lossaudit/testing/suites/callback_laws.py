@@ -177,7 +177,7 @@ def check_cost(subject: Subject) -> None:
 
 
 def _is_equal(one: Any, two: Any) -> bool:
-    # `equal_nan` raises a TypeError for arrays that are not of floats, such as seeds.
+    # Only floats can be NaN, and `equal_nan` fails for types without NaN, such as objects.
     return np.array_equal(one, two, equal_nan=np.asarray(one).dtype.kind == "f")
 
 

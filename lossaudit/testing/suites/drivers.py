@@ -99,5 +99,6 @@ def _hooks_of_split(hooks: Any, name: str, truth: Recording, epoch: int) -> dict
         getattr(hooks, f"on_{name}_batch_begin")(batch)
         mean.update_state(float(series.values[index]), float(series.weights[index]))
         logs = {"loss": mean.result()}
+        # A copy, because a callback may change the logs that it receives.
         getattr(hooks, f"on_{name}_batch_end")(batch, dict(logs))
     return logs

@@ -18,6 +18,7 @@ class HookRecorder(keras.callbacks.Callback):
         self.calls: list[tuple[str, Any, dict[str, Any]]] = []
 
     def _record(self, hook: str, place: Any, logs: Mapping[str, Any] | None) -> None:
+        # A copy, because later callbacks may change the same dictionary.
         self.calls.append((hook, place, dict(logs or {})))
 
 
@@ -50,8 +51,8 @@ def first_difference(one: HookRecorder, two: HookRecorder, names: tuple[str, str
         hook, given, found = _call(first), first[2], second[2]
         for key in dict.fromkeys([*given, *found]):
             if key not in given or key not in found or not is_same(given[key], found[key]):
-                texts = (_shown(logs, key) for logs in (given, found))
-                return _side_by_side(f"logs[{key!r}] in {hook}:", *texts, names=names)
+                texts = [repr(logs[key]) if key in logs else "missing" for logs in (given, found)]
+                return _side_by_side(f"logs[{key!r}] in {hook}:", texts[0], texts[1], names)
     return None
 
 
@@ -66,10 +67,6 @@ def _call(call: tuple[str, Any, dict[str, Any]] | None) -> str:
     if call is None:
         return "no further call"
     return call[0] if call[1] is None else f"{call[0]}({call[1]})"
-
-
-def _shown(logs: dict[str, Any], key: str) -> str:
-    return repr(logs[key]) if key in logs else "missing"
 
 
 def _side_by_side(about: str, first: str, second: str, names: tuple[str, str]) -> str:

@@ -84,13 +84,8 @@ def numbers_of(variables: Iterable[Any]) -> list[Any]:
 
 
 def _state_variables(model: Any) -> list[Any]:
-    # Keras does not list the seeds of nested layers among the variables of a model.
-    seeds = [
-        one.state
-        for layer in model._flatten_layers()
-        for one in getattr(layer, "_seed_generators", [])
-    ]
-    return [*model.variables, *model.optimizer.variables, *seeds]
+    # The variables of a model include the seeds of its layers, unlike its weights.
+    return [*model.variables, *model.optimizer.variables]
 
 
 @cache

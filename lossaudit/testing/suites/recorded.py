@@ -76,5 +76,6 @@ def _at_hooks(series: Series, schedule: Schedule) -> Series:
         or series.steps is not None
     ):
         return series
+    # Without its own steps the series is aligned by position, which would shift every number.
     places = [epoch * steps + hook for epoch in range(len(series) // len(hooks)) for hook in hooks]
     return replace(series, steps=np.array(places)) if len(places) == len(series) else series

@@ -18,6 +18,7 @@ NanPolicy = Literal["propagate", "ignore", "raise"]
 Reduction = Literal["weighted_mean", "mean", "sum"]
 
 
+# Compared and hashed by identity, because caches of the suites are keyed by the subject.
 @dataclass(frozen=True, eq=False)
 class Subject:
     """A callback, an accumulator or a loop, with its claims.
