@@ -377,15 +377,15 @@ def test_a_step_that_bypasses_the_tracker_is_said_and_not_guessed():
     network, recorder = OwnLoss([keras.Input((4,)), keras.layers.Dense(1)]), LossRecorder()
     network.compile("sgd", "mse")
     history = fit(network, data(), epochs=2, callbacks=[recorder]).history
-    assert history["loss"] == [0.0, 0.0]  # what Keras makes of it: the tracker was never updated
+    # Keras logs the result of its tracker, which was never updated.
+    assert history["loss"] == [0.0, 0.0]
     (finding,) = audit(recorder.recording, history).findings
     assert (finding.code, finding.verdict) == ("LA401", "undecidable")
     assert finding.cause == "untouched-tracker-shown-as-epoch"
     assert finding.message.startswith(
         "loss: 14 batches of the train split were run, but the losses of 0 were recorded: the "
-        "step does not update the "
-        "model's loss tracker. What is logged is the mean of nothing: `train_step` returns a raw "
-        "loss"
+        "step does not update the model's loss tracker. It is the mean of nothing: `train_step` "
+        "returns a raw loss"
     )
     assert "self._loss_tracker.update_state(loss, sample_weight=rows)" in finding.remedy
 

@@ -283,14 +283,8 @@ def test_nothing_is_disturbed_now_or_in_the_training_that_follows(shuffle, optim
                     for variable in (*model.variables, *model.metrics_variables)
                 ]
             )
-        logs.append(
-            (
-                random.random(),
-                np.random.random(),
-                sorted(vars(model)),
-                sorted(vars(model.optimizer)),
-            )
-        )  # noqa: NPY002
+        drawn = random.random(), np.random.random()  # noqa: NPY002
+        logs.append((*drawn, sorted(vars(model)), sorted(vars(model.optimizer))))
         runs.append((model, logs))
         assert (audit.gap is not None) == asked
     (plain, logs), (explained, same) = runs
@@ -503,9 +497,10 @@ def test_shuffled_rows_are_another_draw_and_the_gap_says_so():
 
 @pytest.mark.filterwarnings("ignore:Your input ran out of data:UserWarning:keras")
 def test_data_of_unknown_size():
-    batches = lambda: (
-        tuple(column[start : start + 8] for column in (X, Y)) for start in range(0, ROWS, 8)
-    )  # noqa: E731
+    def batches():
+        for start in range(0, ROWS, 8):
+            yield tuple(column[start : start + 8] for column in (X, Y))
+
     signature = tuple(tf.TensorSpec((None, width)) for width in (4, 1))
     gap = gap_of(
         network(), tf.data.Dataset.from_generator(batches, output_signature=signature), None
