@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 # TensorFlow and Keras read these when they are first imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -16,6 +17,15 @@ pytest_plugins = ["lossaudit.pytest_plugin", "pytester"]
 NIGHTLY = os.environ.get("LOSSAUDIT_NIGHTLY") == "1"
 MOST_WORKERS = 8
 """Each of them imports TensorFlow, which takes seconds and half a gigabyte."""
+TOGETHER = {
+    "test_audit_command.py": "the files of one training",
+    "test_causes.py": "the audits of planted mistakes",
+    "test_facts.py": "the trainings of facts",
+    "test_keras_facts.py": "the trainings of facts",
+    "test_mlflow.py": "one mlflow.db",
+    "test_overhead.py": "a model, and a measurement of it",
+}
+"""Files whose tests run in the same worker, and what they share."""
 
 settings.register_profile(
     "default", deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow]
@@ -29,12 +39,32 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     """Run the whole suite in parallel, unless -n says how; what is named on the command line runs
     in one process.
     """
-    is_whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
-    is_worker = hasattr(config, "workerinput")
-    if is_whole and not is_worker and config.getoption("numprocesses", 0) is None:
+    if not config.pluginmanager.hasplugin("xdist") or hasattr(config, "workerinput"):
+        return
+    if (
+        config.option.numprocesses is None
+        and config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    ):
         config.option.numprocesses = "auto"
         config.option.maxprocesses = config.option.maxprocesses or MOST_WORKERS
+    if config.option.numprocesses and config.option.dist == "no":
         config.option.dist = "loadgroup"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep in one worker what stands in TOGETHER; the marks of loadgroup are lost on pytest 9.2
+    with xdist 3.8.
+    """
+    if config.option.dist != "loadgroup":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return TOGETHER.get(nodeid.partition("::")[0].rpartition("/")[2], nodeid)
+
+    return Together(config, log)
 
 
 def pytest_report_header() -> str:
@@ -48,9 +78,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave the sweeps to the night, and begin with what is slow, so that no worker waits for
     another at the end.
     """
-    for item in items:
-        if item.path.name == "test_facts.py":  # of the package, which knows of no xdist
-            item.add_marker(pytest.mark.xdist_group("keras facts"))
     left_out = [] if NIGHTLY else [item for item in items if item.get_closest_marker("nightly")]
     if left_out:
         config.hook.pytest_deselected(items=left_out)

@@ -17,7 +17,6 @@ from lossaudit.cli.commands import main
 from tests.forks import forked
 from tests.terminals import on_a_terminal
 
-pytestmark = pytest.mark.xdist_group("audit command")  # all read what one training left behind
 SCRIPT = """
 import json
 import keras

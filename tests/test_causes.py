@@ -26,7 +26,6 @@ from tests.runs import (
     runs,
 )
 
-pytestmark = pytest.mark.xdist_group("causes")  # each planted mistake is audited once
 RUNS = {
     "plain": run(epochs=4),
     "of parts": run_with_parts(1, rows=437, batch_size=34),

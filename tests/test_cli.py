@@ -146,20 +146,17 @@ def test_the_version_is_that_of_the_package(capsys):
     assert capsys.readouterr().out == f"lossaudit {lossaudit.__version__}\n"
 
 
-@pytest.fixture(scope="module")
-def demo(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> tuple[subprocess.CompletedProcess[str], Path]:
-    """The demo that prints JSON into a pipe, and the folder that it filled."""
-    folder = tmp_path_factory.mktemp("demo") / "made"
-    return command("demo", "--format", "json", "--out", folder), folder
+PROGRESS = "Training, and auditing what was logged"
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("demo")
-def test_the_demo_names_every_planted_mistake_and_calls_every_correction_right(demo):
-    done, folder = demo
+def test_the_demo_names_every_planted_mistake_calls_every_correction_right_and_shows_no_progress_in_a_pipe(
+    tmp_path,
+):
+    folder = tmp_path / "demo"
+    done = command("demo", "--format", "json", "--out", folder)
     assert done.returncode == 0, done.stderr
+    assert PROGRESS not in done.stderr
     examples = json.loads(done.stdout)
     assert all(example["as_planted"] for example in examples)
     assert sum(example["planted"] is not None for example in examples) == 8
@@ -186,14 +183,12 @@ def test_the_demo_prints_truth_log_verdict_and_cause_side_by_side_in_80_columns(
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("demo")
-def test_the_demo_shows_its_progress_on_a_terminal_and_nothing_of_it_in_a_pipe(demo):
+def test_the_demo_shows_its_progress_on_a_terminal():
     status, shown = on_a_terminal(
         [sys.executable, "-m", "lossaudit.cli", "demo", "--format", "json"]
     )
     assert status == 0
-    assert "Training, and auditing what was logged" in shown
-    assert "Training, and auditing" not in demo[0].stderr
+    assert PROGRESS in shown
 
 
 OWN = """
@@ -274,7 +269,23 @@ def test_bench_writes_a_file_and_nothing_to_standard_output(own, monkeypatch, ca
     assert "own:Talking" in (own / "costs.txt").read_text("utf-8")
 
 
+def test_bench_without_names_names_the_callbacks_of_lossaudit(monkeypatch, capsys):
+    from lossaudit.overhead import trial
+
+    def compare(candidates, model, *_, **__):
+        setup = measured(1, 1).setup | {"steps_per_execution": model.steps_per_execution}
+        return [replace(measured(0.99, 1.01), name=name, setup=setup) for name in candidates]
+
+    monkeypatch.setattr(trial, "compare", compare)
+    assert main(["bench", "--size=smallest", "--steps-per-execution=16"]) == 0
+    printed = capsys.readouterr().out
+    assert "LossRecorder" in printed
+    assert "LossAudit" in printed
+    assert "steps_per_execution=16" in printed
+
+
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_bench_without_names_measures_the_callbacks_of_lossaudit():
     done = command("bench", "--rounds=6", "--size=smallest", "--steps-per-execution=16")
     assert done.returncode in (0, 2), done.stderr

@@ -31,7 +31,6 @@ def test_every_example_is_run():
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("forks")
 @pytest.mark.parametrize("name", SAID)
 def test_an_example_runs_without_a_warning_and_says_what_it_should(name, tmp_path):
     run = forked(WITHOUT_A_WARNING, EXAMPLES / f"{name}.py", tmp_path)

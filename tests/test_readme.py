@@ -32,7 +32,6 @@ def blocks(language: str) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("forks")
 def test_every_python_block_runs_and_prints_what_its_comments_say():
     program = SETTING + "\n".join(blocks("python"))
     done = forked(program)

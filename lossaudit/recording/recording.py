@@ -55,6 +55,15 @@ class Recording:
         object.__setattr__(self, "series", series)
         object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata or {})))
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A mapping proxy keeps the metadata from being changed, but cannot be pickled.
+        return {**vars(self), "metadata": dict(self.metadata)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "metadata", MappingProxyType(self.metadata))
+
     def select(
         self, *, tag: str | None = None, split: str | None = None, covers: str | None = None
     ) -> list[Series]:

@@ -162,7 +162,6 @@ print(json.dumps([float(mean.result()), float(losses.mean(dtype=np.float64))]))
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("forks")
 def test_two_replicas_are_merged():
     run = forked(REPLICAS)
     assert run.returncode == 0, run.stderr[-3000:]

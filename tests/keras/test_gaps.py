@@ -247,10 +247,20 @@ def test_several_outputs_and_mixed_precision():
     assert audit.report.explanations == (str(audit.gap),)
 
 
+AVERAGING = keras.optimizers.SGD(0.01, momentum=0.9, use_ema=True)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "optimizer", ["adam", keras.optimizers.SGD(0.01, momentum=0.9, use_ema=True)]
+    ("shuffle", "optimizer"),
+    [
+        (True, "adam"),
+        (False, AVERAGING),
+        pytest.param(False, "adam", marks=pytest.mark.nightly),
+        pytest.param(True, AVERAGING, marks=pytest.mark.nightly),
+    ],
+    ids=["shuffled-adam", "in-order-averaging", "in-order-adam", "shuffled-averaging"],
 )
-@pytest.mark.parametrize("shuffle", [True, False])
 def test_nothing_is_disturbed_now_or_in_the_training_that_follows(shuffle, optimizer):
     runs = []
     for asked in (False, True):

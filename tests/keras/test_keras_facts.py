@@ -28,9 +28,6 @@ from tests.keras.installations import ROOT, ran_with
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="this is about Keras on TensorFlow"
 )
-SHARED = pytest.mark.xdist_group(
-    "keras facts"
-)  # what a fact is seen in is trained once in a process
 THREE = Known(("3.2.0", "3.8.0"), 4.0, "It counts batches alike.", "keras-team/keras#1")
 
 
@@ -66,7 +63,6 @@ def test_the_table_of_each_version_is_that_of_the_facts(version):
 
 
 @pytest.mark.slow
-@SHARED
 def test_the_table_of_the_installed_version_is_that_of_the_facts(capsys):
     if keras.__version__ not in VERSIONS:
         pytest.skip(
@@ -241,7 +237,6 @@ def test_without_keras_nothing_can_be_verified(tmp_path: Path):
 
 
 @pytest.mark.slow
-@SHARED
 def test_the_facts_run_as_a_suite_of_the_installed_package_and_print_their_table(
     pytester: pytest.Pytester,
 ):

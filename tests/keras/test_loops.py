@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from lossaudit.keras import LossRecorder, fit_loop
@@ -80,6 +80,7 @@ def set_back(network, state):
         variable.assign(value)
 
 
+@settings(max_examples=settings.default.max_examples // 2)  # each is two trainings
 @given(
     batch_size=st.integers(1, 16),
     batches=st.integers(1, 5),

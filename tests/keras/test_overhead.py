@@ -17,9 +17,6 @@ from lossaudit.overhead.costs import BudgetVerdict
 from lossaudit.overhead.examples_of_size import SIZES, example
 from lossaudit.overhead.trial import Overhead, compare, measure
 
-pytestmark = pytest.mark.xdist_group(
-    "overhead"
-)  # all measure the same model, which one of them measures at length
 QUICK: dict[str, Any] = {"rounds": 6, "seconds": 0.02}
 
 

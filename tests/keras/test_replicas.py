@@ -13,7 +13,7 @@ import pytest
 
 from tests.forks import forked
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("forks")]
+pytestmark = pytest.mark.slow
 PAGE = (Path(__file__).parents[2] / "docs" / "capture.md").read_text("utf-8")
 
 TRAINING = """
@@ -52,16 +52,16 @@ def columns(recording):
 """
 
 
-def ran(replicas, program):
+def ran(replicas, program, *arguments):
     """The JSON that a program prints in a process with this many replicas."""
-    run = forked(TRAINING + program, replicas)
+    run = forked(TRAINING + program, replicas, *arguments)
     assert run.returncode == 0, run.stderr[-4000:]
     return json.loads(run.stdout.splitlines()[-1])
 
 
 FIT = """
 found = {}
-for rows in (48, 50, 49):
+for rows in map(int, sys.argv[2:]):
     networks, histories = [], []
     for callbacks in ([], [LossRecorder()]):
         networks.append(made(0.01))
@@ -87,9 +87,12 @@ print(json.dumps(found))
 """
 
 
-@pytest.mark.parametrize("replicas", [2, pytest.param(4, marks=pytest.mark.nightly)])
-def test_a_fit_on_replicas_is_captured_and_not_changed(replicas):
-    for rows, found in ran(replicas, FIT).items():
+@pytest.mark.parametrize(
+    ("replicas", "sizes"),
+    [(2, (50, 49)), *(pytest.param(n, (48, 50, 49), marks=pytest.mark.nightly) for n in (2, 4))],
+)
+def test_a_fit_on_replicas_is_captured_and_not_changed(replicas, sizes):
+    for rows, found in ran(replicas, FIT, *sizes).items():
         values, weights = found["columns"]["loss train"]
         assert found["same"]
         assert found["replicas"] == replicas
