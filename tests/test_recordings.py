@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -178,3 +181,26 @@ def test_a_recorder_without_weights_has_none():
     recorder = Recorder()
     recorder.batch(1.0)
     assert recorder.recording.find(tag="loss").weights is None
+
+
+@pytest.mark.parametrize(
+    "copied", [lambda one: pickle.loads(pickle.dumps(one)), copy.copy, copy.deepcopy]
+)
+def test_a_copy_of_a_recording_is_as_complete_and_as_immutable(copied):
+    series = Series([1.0, 2.0], weights=[4, 2], steps=[0, 1], origin="train.csv: loss")
+    found = copied(Recording([series], run="mine", metadata={"keras": "3.15.1"}))
+    only = found.series[0]
+    assert (found.run, found.metadata, only.origin.file) == (
+        "mine",
+        {"keras": "3.15.1"},
+        "train.csv",
+    )
+    assert [only.values.tolist(), only.weights.tolist(), only.steps.tolist()] == [
+        [1, 2],
+        [4, 2],
+        [0, 1],
+    ]
+    with pytest.raises(ValueError, match="read-only"):
+        only.values[0] = 3.0
+    with pytest.raises(TypeError):
+        found.metadata["keras"] = "3.1"

@@ -85,6 +85,13 @@ class Series:
         if self.weights is not None:
             self._refuse_bad_weights(self.weights)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            # numpy forgets in a pickle that an array is read-only.
+            if isinstance(value, np.ndarray):
+                value.flags.writeable = False
+            self._set(name, value)
+
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
 
