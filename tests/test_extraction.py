@@ -372,7 +372,7 @@ def test_integers_that_numpy_would_round_in_a_list_are_refused():
             TypeError, match=r"values has the integer [0-9]+, which numpy would round to a float"
         ):
             summed(values)
-    with pytest.raises(TypeError, match="sample_weight holds 9007199254740993"):
+    with pytest.raises(TypeError, match="sample_weight has the integer 9007199254740993"):
         summed([1.0, 0.0], [2**53 + 1, 0.5])
     assert summed([2**53, 0.5, 1e300]) == 2**53 + Fraction(1, 2) + int(1e300)
 
