@@ -18,12 +18,12 @@ NIGHTLY = os.environ.get("LOSSAUDIT_NIGHTLY") == "1"
 MOST_WORKERS = 8
 """Each of them imports TensorFlow, which takes seconds and half a gigabyte."""
 TOGETHER = {
-    "test_audit_command.py": "the files of one training",
-    "test_causes.py": "the audits of planted mistakes",
+    "test_sources.py": "the files of one training",
+    "test_mistakes.py": "the audits of planted mistakes",
     "test_facts.py": "the trainings of facts",
-    "test_keras_facts.py": "the trainings of facts",
+    "test_verification.py": "the trainings of facts",
     "test_mlflow.py": "one mlflow.db",
-    "test_overhead.py": "a model, and a measurement of it",
+    "test_trial.py": "a model, and a measurement of it",
 }
 """Files whose tests run in the same worker, and what they share."""
 

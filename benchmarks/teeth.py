@@ -2,7 +2,7 @@
 
     python -m benchmarks.teeth [--seeds N] [--only NAME]
 
-The programs of `tests/conformance` run with each seed at default settings. Each faulty one must
+The programs of `tests/testing/suites` run with each seed at default settings. Each faulty one must
 fail the right check; each correct one must pass. With twenty seeds this takes half an hour.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lossaudit.testing import run_checks
 from lossaudit.testing.suites import suite
-from tests.conformance.test_teeth import FAULTY, RIGHT, right_program
+from tests.testing.suites.test_teeth import FAULTY, RIGHT, right_program
 
 
 def caught(kind: str, factory: object, checks: tuple[str, ...], claims: dict, seed: int) -> bool:

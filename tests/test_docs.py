@@ -24,7 +24,7 @@ PAGES = [*DOCS, *RULE_PAGES, *sorted(ROOT.glob("*.md"))]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
 RUN_BY = {
     "README.md": "test_readme.py",
-    "pytest.md": "test_plugin.py",
+    "pytest.md": "test_pytest_plugin.py",
     "adding-a-check.md": "test_docs.py",
 }
 """Pages with programs that are not doctests, and the tests that run them. Those of rules are in

@@ -734,7 +734,7 @@ def test_these_tests_pass_with_pytest_8_4(pytest_8_4):
         "no:cacheprovider",
         "-m",
         "not slow",
-        "tests/test_plugin.py",
+        "tests/test_pytest_plugin.py",
     ]
     program = [sys.executable, *here]
     version = subprocess.run(

@@ -22,7 +22,7 @@ from lossaudit.testing.keras_facts.verification import (
     status_of,
     write,
 )
-from tests.keras.facts import KNOWN_DEFECTS, PERIODS, VERSIONS, WHICH_LOSS, page, which_loss
+from tests.testing.keras_facts.facts import KNOWN_DEFECTS, PERIODS, VERSIONS, WHICH_LOSS, page, which_loss
 from tests.keras.installations import ROOT, ran_with
 
 pytestmark = pytest.mark.skipif(
@@ -66,7 +66,7 @@ def test_the_table_of_each_version_is_that_of_the_facts(version):
 def test_the_table_of_the_installed_version_is_that_of_the_facts(capsys):
     if keras.__version__ not in VERSIONS:
         pytest.skip(
-            f"nothing is known of Keras {keras.__version__}: add it to tests/keras/facts.py"
+            f"nothing is known of Keras {keras.__version__}: add it to tests/testing/keras_facts/facts.py"
         )
     status = main(["verify", "--format", "json"])
     assert_just_the_known_defects(keras.__version__, status, capsys.readouterr().out)

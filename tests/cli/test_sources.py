@@ -143,7 +143,7 @@ def test_a_tampered_log_is_named_by_file_and_epoch(capsys, tmp_path):
 
 
 def test_the_command_of_the_readme_runs():
-    readme = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
     (line,) = [line for line in readme.splitlines() if line.startswith("lossaudit audit ")]
     program = [sys.executable, "-m", "lossaudit.cli", *line.split()[1:]]
     done = subprocess.run(program, capture_output=True, text=True, check=False)

@@ -23,7 +23,7 @@ from lossaudit.predictions.mistakes.mistake import MISTAKES, of_stage
 from lossaudit.rules.catalogue import RULES
 from lossaudit.rules.examples import EXAMPLES, SETTINGS
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "rules"
 NUMBER = re.compile(r"\d+(\.\d+)?(e-\d+)?")
 WRITTEN_WITH = "3.15.1"

@@ -1,6 +1,6 @@
 """The outcome of each fact in each version of Keras, as docs/keras-facts.md and for the README.
 
-`python -m tests.keras.facts` prints docs/keras-facts.md, `python -m tests.keras.facts readme` the
+`python -m tests.testing.keras_facts.facts` prints docs/keras-facts.md, `python -m tests.testing.keras_facts.facts readme` the
 table of the README.
 """
 
@@ -95,7 +95,7 @@ one that needs a package that is not installed, is skipped with the reason.
 Unless a fact says otherwise, ten rows in batches of 4, 4 and 2 have the true losses 1, 2 and 9.
 Their mean over the rows is 3.0; the unweighted mean of the batches is 4.0. The tables show Keras
 on TensorFlow 2.21; a dot is the expected value. Every version was run.
-`python -m tests.keras.facts` prints this page.
+`python -m tests.testing.keras_facts.facts` prints this page.
 """
 
 

@@ -16,7 +16,7 @@ import lossaudit
 from lossaudit.cli.commands import main
 from lossaudit.rules.catalogue import RULES
 from tests.terminals import on_a_terminal
-from tests.test_costs import overhead as measured
+from tests.overhead.test_costs import overhead as measured
 
 SCRIPT = """
 import os

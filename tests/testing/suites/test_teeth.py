@@ -9,7 +9,7 @@ import lossaudit
 from lossaudit.keras import CompensatedMean, LossRecorder, fit_loop
 from lossaudit.testing import run_checks
 from lossaudit.testing.suites import suite
-from tests.conformance.faulty import ACCUMULATORS, CALLBACKS, LOOPS, Meter
+from tests.testing.suites.faulty import ACCUMULATORS, CALLBACKS, LOOPS, Meter
 
 FAULTY = [
     pytest.param(kind, *found, id=name)

@@ -74,7 +74,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, text):
 
 
 def test_the_settings_in_the_readme_are_settings(tmp_path):
-    readme = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
     (block,) = re.findall(r"```toml\n(.*?)```", readme, flags=re.DOTALL)
     expected = Settings((), ("LA201",), "warning", "github", tmp_path / "runs" / "run.lossaudit")
     assert settings_of(project(tmp_path, block)) == expected
