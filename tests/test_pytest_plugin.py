@@ -517,7 +517,7 @@ def test_ending_a_suite_removes_that_suite():
 TRAININGS = """
 import pytest
 from tests.keras.programs import data, fit, model
-from tests.keras.test_audits import BatchLossHistory
+from tests.keras.test_loss_audit import BatchLossHistory
 
 def test_clean(loss_audit):
     fit(model(), data(), callbacks=[loss_audit])
@@ -561,7 +561,7 @@ def test_fails_by_itself(loss_audit):
 @pytest.fixture(scope="session")
 def loaded_keras():
     """Import TensorFlow before pytester takes its snapshot of modules: a second import aborts."""
-    import tests.keras.test_audits  # noqa: F401
+    import tests.keras.test_loss_audit  # noqa: F401
 
 
 @pytest.fixture

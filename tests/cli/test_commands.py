@@ -15,8 +15,8 @@ import pytest
 import lossaudit
 from lossaudit.cli.commands import main
 from lossaudit.rules.catalogue import RULES
-from tests.terminals import on_a_terminal
 from tests.overhead.test_costs import overhead as measured
+from tests.terminals import on_a_terminal
 
 SCRIPT = """
 import os

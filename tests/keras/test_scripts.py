@@ -8,7 +8,7 @@ import pytest
 from lossaudit.keras import LossAudit
 from lossaudit.keras.scripts import every_fit_audited
 from tests.keras.programs import data, model
-from tests.keras.test_audits import BatchLossHistory
+from tests.keras.test_loss_audit import BatchLossHistory
 
 WRONG = ["running-mean-read-as-batch-loss"]
 

@@ -271,7 +271,7 @@ for path in sys.stdin:
 @pytest.mark.slow
 @pytest.mark.parametrize("trainings", [8, pytest.param(50, marks=pytest.mark.nightly)])
 def test_kill_9_at_any_moment_loses_nothing_that_was_acknowledged(tmp_path, trainings):
-    programs = os.path.dirname(__file__)
+    programs = str(Path(__file__).parents[1])
     arguments = [sys.executable, "-c", VICTIMS, programs]
     chance, killed = random.Random(0), 0
     with subprocess.Popen(

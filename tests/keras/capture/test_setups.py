@@ -13,7 +13,7 @@ import pytest
 
 from tests.keras.setups import SETUPS, TENSORFLOW, row, tried
 
-PAGE = (Path(__file__).parents[2] / "docs" / "capture.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "capture.md").read_text("utf-8")
 EVERYWHERE = [one.name for one in SETUPS if not one.only_tensorflow]
 BY_DAY = [
     "Sequential",

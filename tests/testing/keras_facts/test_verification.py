@@ -22,8 +22,15 @@ from lossaudit.testing.keras_facts.verification import (
     status_of,
     write,
 )
-from tests.testing.keras_facts.facts import KNOWN_DEFECTS, PERIODS, VERSIONS, WHICH_LOSS, page, which_loss
 from tests.keras.installations import ROOT, ran_with
+from tests.testing.keras_facts.facts import (
+    KNOWN_DEFECTS,
+    PERIODS,
+    VERSIONS,
+    WHICH_LOSS,
+    page,
+    which_loss,
+)
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="this is about Keras on TensorFlow"
