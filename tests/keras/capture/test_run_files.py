@@ -13,6 +13,7 @@ import sys
 import time
 import tracemalloc
 import warnings
+from pathlib import Path
 
 import keras
 import numpy as np
