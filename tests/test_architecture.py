@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
+from fnmatch import fnmatch
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,33 @@ from docs.imports import ORDER, PACKAGE, between_packages, circles, import_graph
 
 MODULES = modules()
 GRAPH = import_graph()
+
+SERVED_BY = {
+    "__main__": "cli/test_commands.py",
+    "cli.__main__": "cli/test_commands.py",
+    "errors": "test_imports.py",
+    "_exports": "test_imports.py",
+    "logs": "auditing/alone/test_recovery.py",
+    # The rules of one hundred: data that the catalogue collects.
+    **dict.fromkeys(
+        [f"rules.{one}" for one in ("aggregation", "callbacks", "log_files", "numbers", "steps")],
+        "rules/test_catalogue.py",
+    ),
+    "rules.examples.*_examples": "rules/examples/test_example.py",
+    # Wrong programs, each of which an audit must name.
+    "testing.faults.wrong_*": "predictions/test_mistakes.py",
+}
+"""The tests of modules that have none of their name, by a pattern of the name."""
+
+WITHOUT_TESTS = {
+    "arithmetic.arrays": "names of types",
+    "recording.keys": "names of metadata",
+    "report.verdict": "an enumeration with a doctest",
+    "testing.keras_facts.*_facts": "trainings that `test_facts` beside them runs",
+    "testing.keras_facts.test_facts": "is a test itself",
+    "testing.keras_facts.conftest": "the fixtures of that test",
+}
+"""Why a module needs no tests, by a pattern of its name."""
 
 
 def test_the_root_has_the_entries_of_the_architecture_and_no_others():
@@ -128,3 +157,38 @@ def test_the_package_says_what_each_entry_of_its_root_is_for():
     text = ast.get_docstring(ast.parse((PACKAGE / "__init__.py").read_text("utf-8")))
     for entry in ORDER:
         assert entry.startswith("_") or f"\n{entry} " in text, entry
+
+
+def test_every_module_has_tests_of_its_name():
+    assert without_tests(MODULES, Path(__file__).parent) == []
+
+
+def without_tests(files, tests):
+    """The modules that have no file in a folder of tests, packages left out."""
+    return [
+        name
+        for name, path in files.items()
+        if path.name != "__init__.py"
+        and not any(fnmatch(name, pattern) for pattern in WITHOUT_TESTS)
+        and not (tests / file_for(name)).is_file()
+    ]
+
+
+def file_for(name):
+    """The file of the tests of a module, in the folder of tests."""
+    served = next((file for pattern, file in SERVED_BY.items() if fnmatch(name, pattern)), "")
+    *packages, module = name.split(".")
+    return Path(served or Path(*packages, f"test_{module}.py"))
+
+
+def test_a_module_without_tests_of_its_name_is_found(package, tmp_path):
+    tests = tmp_path / "tests"
+    for name in ("low/test_first.py", "low/test_second.py", "test_third.py"):
+        (tests / name).parent.mkdir(parents=True, exist_ok=True)
+        (tests / name).touch()
+    assert without_tests(modules(package), tests) == ["high.third"]
+
+
+@pytest.mark.parametrize("pattern", [*SERVED_BY, *WITHOUT_TESTS])
+def test_there_are_modules_for_every_exemption(pattern):
+    assert [name for name in MODULES if fnmatch(name, pattern)]
