@@ -148,16 +148,21 @@ def _splits(columns: Columns, found: dict[str, str]) -> list[Split] | None:
 
 
 def _without_counters(table: Columns, found: dict[str, str], notes: list[str]) -> Columns:
-    """The table without clocks and without the index that pandas writes as the first column."""
+    """The table without clocks, counters that have no role, and the index that pandas writes."""
     clocks = [
         name for name in table if name.strip().lower() in _CLOCKS and name not in found.values()
     ]
     if clocks:
         notes.append(f"{', '.join(clocks)}: left out, as a time is not a metric")
+    counters = [
+        name for name in table if name.strip().lower() in PLACES and name not in found.values()
+    ]
+    if counters:
+        notes.append(f"{', '.join(counters)}: left out, as a counter is not a metric")
     index = [name for name in table if not name.strip() or name.startswith("Unnamed: ")]
     if index:
         notes.append("the column without a name: left out, as the index of the rows")
-    return {name: one for name, one in table.items() if name not in clocks + index}
+    return {name: one for name, one in table.items() if name not in clocks + counters + index}
 
 
 def _note_guesses(found: dict[str, str], roles: Roles, notes: list[str]) -> None:

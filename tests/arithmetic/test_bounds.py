@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from lossaudit import WeightedMean
 from lossaudit.arithmetic.bounds import decimals_bound, half_ulp, mean_bound
-from lossaudit.arithmetic.replay import replay_keras_mean, rounded_to
+from lossaudit.arithmetic.replay import replay_keras_mean
+from tests.arithmetic.streams import exact_means, streams
 
 TYPES = {"float16": np.float16, "float32": np.float32, "float64": np.float64}
 
@@ -35,34 +36,6 @@ def test_half_an_ulp_is_attained(dtype):
 def test_printing_decimals_moves_a_number_by_half_a_digit_at_most(number, decimals):
     printed = Fraction(f"{number:.{decimals}f}")
     assert abs(printed - Fraction(number)) <= Fraction(decimals_bound(decimals))
-
-
-def streams(seed):
-    """Losses and weights of the kinds that training gives: noisy, constant, decaying, signed."""
-    random = np.random.default_rng(seed)
-    n = int(10 ** random.uniform(0, 3.3))
-    losses = {
-        0: random.lognormal(-1, 0.5, n),
-        1: np.full(n, 0.1),
-        2: 2.3 / np.sqrt(1 + np.arange(n)),
-        3: random.normal(size=n),
-    }[seed % 4]
-    weights = {
-        0: np.ones(n),
-        1: random.integers(1, 65, n),
-        2: np.full(n, 32),
-        3: random.uniform(0.1, 3, n),
-    }[seed // 4 % 4]
-    return losses.astype(np.float32).astype(np.float64), weights.astype(np.float32).astype(
-        np.float64
-    )
-
-
-def exact_means(values, weights):
-    total = count = Fraction()
-    for value, weight in zip(values.tolist(), weights.tolist(), strict=True):
-        total, count = total + Fraction(value) * Fraction(weight), count + Fraction(weight)
-        yield total / count
 
 
 @pytest.mark.parametrize("seed", range(48))
@@ -114,6 +87,7 @@ LOSSES = {
     "few values": lambda g, n: g.choice([0.1, 0.3], n),
     "large offset": lambda g, n: 1e6 + g.normal(size=n),
 }
+
 ROWS = {
     "none": lambda g, n: np.ones(n),
     "rows": lambda g, n: g.integers(1, 65, n),
@@ -231,18 +205,3 @@ def test_bad_pairs_are_refused(values, weights, options, message):
     for function in (mean_bound, replay_keras_mean):
         with pytest.raises(ValueError, match=message):
             function(values, weights, **options)
-
-
-@pytest.mark.parametrize(
-    ("dtype", "rounded", "as_numpy"),
-    [
-        # 0.1 has no exact float of any type; 1e-40 is subnormal in bfloat16 and float32.
-        ("float16", [0.0999755859375, 0.0], [0.0999755859375, 0.0]),
-        ("bfloat16", [0.10009765625, 0.0], [0.1, 1e-40]),
-        ("float32", [0.10000000149011612, 0.0], [0.10000000149011612, 9.99994610111476e-41]),
-        ("float64", [0.1, 1e-40], [0.1, 1e-40]),
-    ],
-)
-def test_the_two_roundings_differ_on_subnormals_and_bfloat16_only(dtype, rounded, as_numpy):
-    assert rounded_to([0.1, 1e-40], dtype).tolist() == rounded
-    assert rounded_to([0.1, 1e-40], dtype, as_numpy=True).tolist() == as_numpy

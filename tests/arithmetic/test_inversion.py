@@ -9,7 +9,7 @@ import pytest
 
 from lossaudit import invert_running_mean
 from lossaudit.arithmetic.replay import replay_keras_mean
-from tests.arithmetic.test_bounds import exact_means, streams
+from tests.arithmetic.streams import exact_means, streams
 
 SEEDS = range(64)
 

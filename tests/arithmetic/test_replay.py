@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import lossaudit
 from lossaudit import KerasMean
-from lossaudit.arithmetic.replay import replay_keras_mean
+from lossaudit.arithmetic.replay import replay_keras_mean, rounded_to
 from lossaudit.keras import LossRecorder
 from tests.keras import programs
 
@@ -30,6 +30,7 @@ STREAMS = {
 
 
 COMPILED = {"eager": None, "graph": False, "xla": True}
+
 CASES = [
     pytest.param(
         stream, way, marks=pytest.mark.nightly if (stream, way) == ("saturating", "eager") else ()
@@ -105,3 +106,18 @@ def test_a_mean_in_chunks_is_the_mean_at_once():
     mean = KerasMean()
     mean.update_state(losses, sample_weight=rows)
     assert mean.result() == replay_keras_mean(losses, rows).mean[-1]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "rounded", "as_numpy"),
+    [
+        # 0.1 has no exact float of any type; 1e-40 is subnormal in bfloat16 and float32.
+        ("float16", [0.0999755859375, 0.0], [0.0999755859375, 0.0]),
+        ("bfloat16", [0.10009765625, 0.0], [0.1, 1e-40]),
+        ("float32", [0.10000000149011612, 0.0], [0.10000000149011612, 9.99994610111476e-41]),
+        ("float64", [0.1, 1e-40], [0.1, 1e-40]),
+    ],
+)
+def test_the_two_roundings_differ_on_subnormals_and_bfloat16_only(dtype, rounded, as_numpy):
+    assert rounded_to([0.1, 1e-40], dtype).tolist() == rounded
+    assert rounded_to([0.1, 1e-40], dtype, as_numpy=True).tolist() == as_numpy

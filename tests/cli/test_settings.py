@@ -1,4 +1,4 @@
-"""`[tool.lossaudit]` in a pyproject.toml: found, read, refused, and overruled by the command line."""
+"""`[tool.lossaudit]` in a pyproject.toml: found, read, refused, overruled by the command line."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def project(folder: Path, text: str) -> Path:
 def test_every_key_is_read_and_the_truth_stands_beside_the_file(tmp_path):
     project(
         tmp_path,
-        '[tool.lossaudit]\nselect = ["LA1", "LA3"]\nignore = ["LA302"]\nfail-on = "warning"\nformat = "github"\n'
-        'truth = "runs/run.lossaudit"\n',
+        '[tool.lossaudit]\nselect = ["LA1", "LA3"]\nignore = ["LA302"]\nfail-on = "warning"\n'
+        'format = "github"\ntruth = "runs/run.lossaudit"\n',
     )
     expected = Settings(
         ("LA1", "LA3"), ("LA302",), "warning", "github", tmp_path / "runs" / "run.lossaudit"
@@ -45,7 +45,8 @@ def test_the_nearest_file_upwards_counts_and_none_is_no_setting(tmp_path):
     [
         (
             "selct = ['LA1']",
-            "selct=['LA1'] in [tool.lossaudit] is not a setting; there are select, ignore, fail-on",
+            "selct=['LA1'] in [tool.lossaudit] is not a setting; there are select, ignore, "
+            "fail-on",
         ),
         ("select = 'LA1'", "select='LA1' in [tool.lossaudit]: must be a list of strings"),
         ("ignore = [1]", "ignore=[1] in [tool.lossaudit]: must be a list of strings"),
@@ -94,7 +95,8 @@ def logged(tmp_path, monkeypatch) -> Path:
 def test_commands_use_the_settings_and_the_command_line_wins(logged, capsys):
     project(
         logged,
-        '[tool.lossaudit]\ntruth = "run.lossaudit"\nformat = "json"\nfail-on = "never"\nignore = ["LA101"]',
+        '[tool.lossaudit]\ntruth = "run.lossaudit"\nformat = "json"\nfail-on = "never"\n'
+        'ignore = ["LA101"]',
     )
     assert main(["audit", "log.csv"]) == 0
     assert json.loads(capsys.readouterr().out)["findings"] == []

@@ -1,4 +1,7 @@
-"""`lossaudit audit` on the files that real trainings leave behind."""
+"""`lossaudit audit` on the files that real trainings leave behind.
+
+Also tests of the options of that command and of its exit status: they share the training.
+"""
 
 from __future__ import annotations
 
@@ -26,18 +29,20 @@ from lossaudit.keras import LossRecorder
 keras.utils.set_random_seed(0)
 x = np.random.default_rng(0).normal(size=(70, 4)).astype("float32")
 y = x.sum(1, keepdims=True)
-model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="tanh"), keras.layers.Dense(1)])
+hidden = keras.layers.Dense(3, activation="tanh")
+model = keras.Sequential([keras.Input((4,)), hidden, keras.layers.Dense(1)])
 model.compile("sgd", "mse", metrics=["mae"])
 recorder = LossRecorder("run.lossaudit")
 board = keras.callbacks.TensorBoard("logs", write_graph=False)
-callbacks = [keras.callbacks.CSVLogger("train.csv"), board, keras.callbacks.ReduceLROnPlateau(), recorder]
-history = model.fit(x[:50], y[:50], batch_size=16, epochs=4, validation_data=(x[50:], y[50:]), verbose=0,
-                    callbacks=callbacks)
+logger, plateau = keras.callbacks.CSVLogger("train.csv"), keras.callbacks.ReduceLROnPlateau()
+fit = {"batch_size": 16, "epochs": 4, "verbose": 0}
+callbacks = [logger, board, plateau, recorder]
+history = model.fit(x[:50], y[:50], validation_data=(x[50:], y[50:]), callbacks=callbacks, **fit)
 model.evaluate(x[50:], y[50:], batch_size=16, verbose=0, callbacks=[board, recorder])
 with open("history.json", "w") as file:
-    json.dump({key: [float(one) for one in values] for key, values in history.history.items()}, file)
+    json.dump({key: list(map(float, values)) for key, values in history.history.items()}, file)
 each_batch = keras.callbacks.TensorBoard("every", update_freq="batch", write_graph=False)
-model.fit(x[:50], y[:50], batch_size=16, epochs=4, verbose=0, callbacks=[each_batch, LossRecorder("every.lossaudit")])
+model.fit(x[:50], y[:50], callbacks=[each_batch, LossRecorder("every.lossaudit")], **fit)
 """
 
 

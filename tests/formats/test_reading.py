@@ -6,15 +6,10 @@ import keras
 import pytest
 
 import lossaudit
+import lossaudit.formats
 from lossaudit import Recording, Series
 from lossaudit.keras import LossRecorder
-from lossaudit.recording.names import Name
 from tests.keras.programs import data, fit, model
-
-
-def test_a_run_file_is_recognised_under_any_name(tmp_path):
-    Recording([Series([1.0, 2.0], weights=[4, 2])]).save(tmp_path / "log.csv")
-    assert lossaudit.read(tmp_path / "log.csv").find().weights.tolist() == [4, 2]
 
 
 def test_logs_of_a_real_training_get_the_right_verdicts(tmp_path):
@@ -103,24 +98,20 @@ def test_covers_is_one_of_three():
         lossaudit.read("log.csv", covers="day")
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("loss", ("loss", None, None)),
-        ("val_loss", ("loss", "validation", None)),
-        ("train/loss", ("loss", "train", None)),
-        ("Loss/validation", ("loss", "validation", None)),
-        ("train_loss_step", ("loss", "train", "batch")),
-        ("train_loss_epoch", ("loss", "train", "epoch")),
-        ("running_loss", ("loss", None, "epoch_so_far")),
-        ("epoch_val_kl_loss", ("kl_loss", "validation", "epoch")),
-        ("val_a_loss", ("a_loss", "validation", None)),
-        ("eval_samples_per_second", ("samples_per_second", "validation", None)),
-        ("epoch_learning_rate", ("learning_rate", None, "epoch")),
-        ("test", ("loss", "test", None)),
-        ("steps_per_second", ("steps_per_second", None, None)),
-    ],
-)
-def test_a_name_gives_tag_split_and_cover(text, said):
-    name = Name(text)
-    assert (name.tag, name.split, name.covers) == said
+def test_the_text_about_unknown_files_lists_every_format(tmp_path):
+    (tmp_path / "empty").touch()
+    with pytest.raises(lossaudit.LogFileError) as caught:
+        lossaudit.read(tmp_path / "empty")
+    assert str(caught.value) == (
+        f"{tmp_path / 'empty'} is empty. lossaudit reads "
+        "`History.history` as JSON, "
+        "a CSV export of a W&B chart, "
+        "a CSV file, "
+        "a CSV file of Keras' CSVLogger, "
+        "a file of JSON lines, "
+        "a run file of lossaudit, "
+        "a table as JSON, "
+        "a trainer_state.json of Hugging Face's Trainer, "
+        "an event file of TensorBoard or a folder of them, "
+        "an mlflow.db"
+    )

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import io
-import pickle
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from lossaudit import Finding, Recording, Report, Series, audit
-from lossaudit.report import github, text
+from lossaudit import Recording, Series, audit
 from lossaudit.report.curves import MOST, Band, Curve, EpochRows, thinned
-from lossaudit.report.findings import Judgement
 from lossaudit.report.verdict import Verdict
 from tests.runs import by_epoch, run
 
@@ -159,30 +154,3 @@ def test_batches_of_which_the_steps_repeat_are_counted_through():
     (judgement,) = audit(truth, {"batch_losses": [1.0, 2.0, 3.0, 4.0]}).verdicts
     assert judgement.evidence.unit == "batch"
     assert np.array_equal(judgement.evidence.true.places, [0, 1, 2, 3])
-
-
-def never_drawn():
-    raise AssertionError("evidence was computed")
-
-
-def test_text_json_and_annotations_never_compute_evidence():
-    judgement = Judgement("log", Verdict.WRONG, draw=never_drawn)
-    report = Report((judgement,), (Finding("LA101", Verdict.WRONG, "wrong", draw=never_drawn),))
-    with pytest.raises(AssertionError, match="evidence was computed"):
-        report.to_html("never-written.html")
-    assert "LA101" in text.as_text(report) + str(report) + report.to_json()
-    github.write(report, io.StringIO())
-    assert Report.joined([report, report]).selected(["LA1"]).status == 1
-
-
-def test_a_pickled_report_keeps_its_evidence_and_not_the_recording():
-    losses = by_epoch(run().find(split="train"))
-    report = audit(run(), {"epoch_loss": [float(np.mean(values)) for values, _ in losses]})
-    kept = pickle.loads(pickle.dumps(report))
-    assert kept == report
-    for one, other in zip(
-        (*kept.findings, *kept.verdicts), (*report.findings, *report.verdicts), strict=True
-    ):
-        assert one.evidence.mistake == other.evidence.mistake
-        assert np.array_equal(one.evidence.logged.values, other.evidence.logged.values)
-        assert np.array_equal(one.evidence.rest.values, other.evidence.rest.values)

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import io
-import subprocess
-import sys
 
 import pytest
 
 from lossaudit import Recording, Report, Series, audit
-from lossaudit.report import github, text
-from lossaudit.report.findings import Finding
-from lossaudit.report.verdict import Verdict
+from lossaudit.report import text
 
 TRUTH = Recording([Series([1.0, 2.0, 9.0], weights=[4, 4, 2], epochs=[0, 0, 0])])
 
@@ -71,28 +67,6 @@ def test_a_stream_that_lacks_a_character_gets_its_number():
     assert "\\u03a3 loss \\u640d\\u5931\\udcff" in written.getvalue().decode("ascii")
 
 
-def test_a_reader_that_leaves_early_is_no_finding_and_no_traceback():
-    for command in ("rule", "rule LA101"):
-        program = f"{sys.executable} -m lossaudit.cli {command} | true; exit ${{PIPESTATUS[0]}}"
-        done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=False)
-        assert done.stderr == ""
-        assert done.returncode in (0, 2)
-
-
-def test_only_a_page_loads_jinja2(tmp_path):
-    (tmp_path / "log.csv").write_text("epoch,loss\n0,4.0\n")
-    program = (
-        "import sys; from lossaudit.cli.commands import main; main(sys.argv[1:]); "
-        "sys.exit('jinja2' in sys.modules)"
-    )
-    for form, loaded in (("text", 0), ("json", 0), ("github", 0), ("html", 1)):
-        arguments = ["audit", "--format", form, str(tmp_path / "log.csv")]
-        done = subprocess.run(
-            [sys.executable, "-c", program, *arguments], capture_output=True, check=False
-        )
-        assert (done.returncode, done.stderr) == (loaded, b""), form
-
-
 def test_nothing_to_audit_says_so():
     assert "nothing to audit" in text.as_text(Report())
     assert str(Report()) == "lossaudit: nothing to audit"
@@ -105,37 +79,3 @@ def test_metrics_that_were_not_audited_stand_in_one_line_by_file():
         "a recorded loss, and no known quantity matches)"
     ]
     assert text.not_audited(Report()) == []
-
-
-def annotated(report: Report) -> list[str]:
-    stream = io.StringIO()
-    github.write(report, stream)
-    return stream.getvalue().splitlines()
-
-
-def test_a_finding_is_one_annotation_in_which_nothing_can_pose_as_a_command(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "a,b.csv").write_text("")
-    message = "50 % of a\n::error::b\rwere lost"
-    error = Finding(
-        "LA101",
-        Verdict.WRONG,
-        message,
-        causes=("a:b", "c"),
-        remedy="Mend it.",
-        origin="a,b.csv: loss",
-    )
-    warning = Finding(
-        "LA401", Verdict.UNDECIDABLE, "unknown", severity="warning", origin="History: loss"
-    )
-    assert annotated(
-        Report(findings=(error, warning), not_audited=("mae",), explanations=("a note",))
-    ) == [
-        "::error title=LA101 a%3Ab c,file=a%2Cb.csv::50 %25 of a%0A::error::b%0Dwere "
-        "lost%0ARemedy: Mend it.",
-        "::warning title=LA401::unknown",
-        "::notice title=lossaudit::a note",
-        "::notice title=lossaudit::not audited: mae (skipped: not named like a recorded loss, and "
-        "no known quantity matches)",
-        "lossaudit: 0 right, 0 wrong, 0 undecided",
-    ]

@@ -78,44 +78,7 @@ def test_a_format_comes_before_the_more_general_ones_that_it_names():
         assert all(names.index(one.name) < names.index(other) for other in one.before)
 
 
-def test_the_text_about_unknown_files_lists_every_format(tmp_path):
-    (tmp_path / "empty").touch()
-    with pytest.raises(lossaudit.LogFileError) as caught:
-        lossaudit.read(tmp_path / "empty")
-    assert str(caught.value) == (
-        f"{tmp_path / 'empty'} is empty. lossaudit reads "
-        "`History.history` as JSON, "
-        "a CSV export of a W&B chart, "
-        "a CSV file, "
-        "a CSV file of Keras' CSVLogger, "
-        "a file of JSON lines, "
-        "a run file of lossaudit, "
-        "a table as JSON, "
-        "a trainer_state.json of Hugging Face's Trainer, "
-        "an event file of TensorBoard or a folder of them, "
-        "an mlflow.db"
-    )
-
-
 def test_the_documentation_has_a_row_for_every_format():
     text = (DOCS / "logs.md").read_text("utf-8")
     for one in formats():
         assert f"| {one.what} | `{one.name}` |" in text, one.name
-
-
-def test_origins_begin_with_the_path_that_is_shown(tmp_path, monkeypatch):
-    from lossaudit.formats.log_file import LogFile
-    from lossaudit.formats.reading import read_log
-
-    monkeypatch.chdir(tmp_path)
-    Path("logs").mkdir()
-    Path("logs/a.csv").write_text("step,loss\n0,1\n")
-    lossaudit.read("logs/a.csv").save("logs/run")
-    expected = {
-        "logs/a.csv": ("a.csv: loss", "logs/a.csv: loss"),
-        "logs/run": ("a.csv: loss", "logs/run: a.csv: loss"),
-    }
-    for path, (short, whole) in expected.items():
-        assert lossaudit.read(path).find().origin == short
-        shown = read_log(LogFile(Path(path), shown=path)).find().origin
-        assert (shown, shown.file) == (whole, path)
