@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lossaudit import Recording, Series, audit
+from lossaudit.auditing.alignment import (
+    NOWHERE,
+    agreeing,
+    in_place,
+    shifted,
+    side_by_side,
+    with_gaps,
+)
+from lossaudit.predictions.quantities import expected_of
+from lossaudit.predictions.truth import truth_about
 from tests.auditing.six_epochs import RUN, TRAIN, epoch_means
 from tests.runs import run
 
@@ -48,4 +60,64 @@ def test_a_counter_that_stands_still_is_named():
     assert (
         audit(RUN, Series(epoch_means(TRAIN), covers="epoch", epochs=[9] * 6)).findings[0].verdict
         == "wrong"
+    )
+
+
+EXPECTED = expected_of(truth_about(RUN, "loss", "train", "float32"), "batch")
+LOSSES = TRAIN.values
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        Series(LOSSES),
+        Series(LOSSES, steps=TRAIN.steps),
+        Series(LOSSES[::7], steps=TRAIN.steps[::7]),
+    ],
+    ids=["by position", "by steps", "some steps"],
+)
+def test_numbers_in_place_have_the_rows_of_their_steps(log):
+    (found,) = in_place(log, EXPECTED)
+    assert found.mistake is None
+    assert EXPECTED.values[found.rows].tolist() == log.values.tolist()
+    assert agreeing(log, EXPECTED, found.rows).all()
+
+
+def test_of_no_axis_and_another_length_nothing_tells_which_number_is_which():
+    assert list(in_place(Series(LOSSES[1:]), EXPECTED)) == []
+    assert side_by_side(Series(LOSSES[1:]), EXPECTED) is None
+
+
+def test_a_step_that_a_log_names_twice_has_both_numbers_beside_the_truth():
+    twice = Series([*LOSSES[:3], 9.0], steps=[0, 1, 2, 2])
+    rows = side_by_side(twice, EXPECTED)
+    assert rows.tolist() == [0, 1, 2, 2]
+    assert agreeing(twice, EXPECTED, rows).tolist() == [True, True, True, False]
+
+
+def test_a_step_that_was_not_recorded_is_nowhere_and_agrees_with_nothing():
+    rows = side_by_side(Series(LOSSES[:2], steps=[0, 999]), EXPECTED)
+    assert rows.tolist() == [0, NOWHERE]
+    assert agreeing(Series(LOSSES[:2]), EXPECTED, rows).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("offset", [1, -1, 2, -2])
+def test_numbers_moved_by_places_have_the_rows_that_they_are_of(offset):
+    log = np.roll(LOSSES, offset)
+    places = np.arange(len(LOSSES)) - offset
+    gone = (places < 0) | (places >= len(LOSSES))
+    log[gone] = 0.0
+    assert any(
+        np.array_equal(found.rows, np.where(gone, NOWHERE, places))
+        for found in shifted(Series(log), EXPECTED)
+    )
+
+
+@given(st.sets(st.integers(0, len(LOSSES) - 1), min_size=1, max_size=len(LOSSES) - 1))
+def test_numbers_that_are_left_are_found_by_their_bits_in_order(kept):
+    rows = np.array(sorted(kept))
+    found = [one.rows.tolist() for one in with_gaps(Series(LOSSES[rows]), EXPECTED)]
+    assert rows.tolist() in found
+    assert all(
+        one.mistake.name == "batches-missing" for one in with_gaps(Series(LOSSES[rows]), EXPECTED)
     )

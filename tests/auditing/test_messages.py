@@ -3,6 +3,18 @@
 from __future__ import annotations
 
 from lossaudit import Recording, Series, audit
+from lossaudit.auditing.assessment import Assessment
+from lossaudit.auditing.messages import (
+    facts,
+    finding,
+    group_of,
+    instead,
+    or_else,
+    step_of_epoch,
+    telling,
+)
+from lossaudit.predictions.truth import truth_about
+from lossaudit.rules.catalogue import RULES
 from tests.auditing.checks.tiny import TINY, only
 
 
@@ -69,3 +81,50 @@ def test_several_causes_that_log_the_same_numbers_are_listed_with_what_tells_the
     assert finding.message.endswith(
         f" Indistinguishable on this data: {other}. A short last batch would tell them apart."
     )
+
+
+def assessed(values, covers="epoch", truth=TINY, **columns):
+    series = Series(values, covers=covers, **columns)
+    return Assessment(series, covers, truth_about(truth, "loss", "train", "float32"))
+
+
+def test_facts_are_those_of_the_epoch_in_question():
+    about = assessed([4.0, 17 / 12])
+    assert facts(about, 1, 5) == {
+        "split": "train",
+        "batches": "3",
+        "rows": "10",
+        "full": "4",
+        "last": "2",
+    }
+
+
+def test_an_epoch_that_was_begun_again_is_that_of_its_latest_session():
+    columns = {"weights": [4, 4, 4, 4, 2], "epochs": [0, 0, 0, 0, 0], "steps": [0, 1, 0, 1, 2]}
+    about = assessed([1.0], truth=Recording([Series([9.0, 9.0, 1.0, 2.0, 3.0], **columns)]))
+    assert group_of(about, 0, 1) == slice(2, 5)
+    assert step_of_epoch(about, 0, 2) == 2
+
+
+def test_what_tells_mistakes_apart_depends_on_what_the_data_lack():
+    assert (
+        telling(assessed([4.0, 1.5], decimals=1))
+        == "A log with more digits would tell them apart."
+    )
+    equal = Recording([Series([1.0, 3.0], weights=[4, 4], epochs=[0, 0])])
+    alike = assessed([1.0, 2.0], "batch", equal)
+    assert telling(alike) == "A short last batch would tell them apart."
+
+
+def test_an_explanation_without_rivals_says_nothing_of_others():
+    alone = assessed([4.0, 17 / 12])
+    assert or_else(alone) == ""
+    assert instead(alone, alone.best.made[0]) == ()
+
+
+def test_a_finding_about_a_whole_claim_is_wrong_unless_its_fields_say_otherwise():
+    rule, about = RULES["LA101"], assessed([4.0, 17 / 12], origin="log.csv: loss")
+    plain = finding(rule, about, "A message.")
+    assert (plain.verdict, plain.cause, plain.origin) == ("wrong", None, "log.csv: loss")
+    named = finding(rule, about, "A message.", causes=("one", "two"), verdict="undecidable")
+    assert (named.verdict, named.cause, named.causes) == ("undecidable", "one", ("one", "two"))

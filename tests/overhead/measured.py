@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from lossaudit.overhead.costs import (
-    Growth,
-    HookTimes,
-    Overhead,
-)
+from lossaudit.overhead.costs import Growth, HookTimes, Overhead
 from lossaudit.overhead.timings import Interval
 
 SETUP = {

@@ -7,12 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from lossaudit.overhead.costs import (
-    BudgetVerdict,
-    document,
-    doubts_of,
-    status_of,
-)
+from lossaudit.overhead.costs import BudgetVerdict, document, doubts_of, status_of
 from lossaudit.overhead.timings import Interval, Ratio
 from tests.overhead.measured import overhead
 

@@ -6,20 +6,8 @@ import numpy as np
 import pytest
 
 from lossaudit import Recording, audit
-from tests.auditing.alone.keras_logs import (
-    EPOCHS,
-    RUNNING,
-    BatchLosses,
-    board,
-    found_in,
-)
-from tests.auditing.alone.planted import (
-    MADE,
-    found,
-    made,
-    verdicts,
-    wrong,
-)
+from tests.auditing.alone.keras_logs import EPOCHS, RUNNING, BatchLosses, board, found_in
+from tests.auditing.alone.planted import MADE, found, made, verdicts, wrong
 from tests.keras.programs import data, fit, model
 from tests.logfiles import Training
 

@@ -6,16 +6,8 @@ import keras
 import numpy as np
 
 from lossaudit import Series
-from tests.auditing.alone.keras_logs import (
-    found_in,
-    logger,
-    rows_of,
-)
-from tests.auditing.alone.planted import (
-    MADE,
-    found,
-    wrong,
-)
+from tests.auditing.alone.keras_logs import found_in, logger, rows_of
+from tests.auditing.alone.planted import MADE, found, wrong
 from tests.keras.programs import data, fit, model
 
 

@@ -16,14 +16,7 @@ from tests.auditing.alone.keras_logs import (
     logger,
     rows_of,
 )
-from tests.auditing.alone.planted import (
-    MADE,
-    STEPS,
-    dropped,
-    found,
-    made,
-    suspect,
-)
+from tests.auditing.alone.planted import MADE, STEPS, dropped, found, made, suspect
 from tests.keras.programs import data, fit, model
 from tests.logfiles import Training
 

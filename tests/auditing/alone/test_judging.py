@@ -8,13 +8,8 @@ import numpy as np
 import pytest
 
 from lossaudit import Recording, Series, audit
-from tests.auditing.alone.keras_logs import (
-    board,
-    found_in,
-)
-from tests.auditing.alone.planted import (
-    MADE,
-)
+from tests.auditing.alone.keras_logs import board, found_in
+from tests.auditing.alone.planted import MADE
 from tests.logfiles import Training, clean
 
 

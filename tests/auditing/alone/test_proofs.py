@@ -6,14 +6,8 @@ import pytest
 
 from lossaudit import Recording, Series, audit
 from lossaudit.keras import LossRecorder
-from tests.auditing.alone.keras_logs import (
-    EPOCHS,
-)
-from tests.auditing.alone.planted import (
-    MADE,
-    made,
-    verdicts,
-)
+from tests.auditing.alone.keras_logs import EPOCHS
+from tests.auditing.alone.planted import MADE, made, verdicts
 from tests.keras.programs import data, fit, model
 
 

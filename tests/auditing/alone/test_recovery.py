@@ -8,13 +8,8 @@ import pytest
 from lossaudit import Series
 from lossaudit.auditing.alone.recovery import recovered
 from lossaudit.keras import LossRecorder
-from tests.auditing.alone.keras_logs import (
-    EPOCHS,
-    BatchLosses,
-)
-from tests.auditing.alone.planted import (
-    MADE,
-)
+from tests.auditing.alone.keras_logs import EPOCHS, BatchLosses
+from tests.auditing.alone.planted import MADE
 from tests.keras.programs import data, fit, model
 from tests.logfiles import Training
 

@@ -7,22 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from lossaudit import Recording, Series, audit
-from tests.auditing.alone.keras_logs import (
-    RUNNING,
-    board,
-    found_in,
-    logger,
-    rows_of,
-)
-from tests.auditing.alone.planted import (
-    MADE,
-    STEPS,
-    appended,
-    found,
-    made,
-    suspect,
-    wrong,
-)
+from tests.auditing.alone.keras_logs import RUNNING, board, found_in, logger, rows_of
+from tests.auditing.alone.planted import MADE, STEPS, appended, found, made, suspect, wrong
 from tests.keras.programs import data, fit, model
 
 

@@ -6,10 +6,7 @@ import numpy as np
 import pytest
 
 from lossaudit import Series, audit
-from tests.auditing.alone.planted import (
-    found,
-    suspect,
-)
+from tests.auditing.alone.planted import found, suspect
 
 
 def stalled_sum() -> np.ndarray:

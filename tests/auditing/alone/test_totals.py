@@ -10,19 +10,8 @@ import pytest
 
 from lossaudit import Recording, Series
 from lossaudit.keras import LossRecorder
-from tests.auditing.alone.keras_logs import (
-    EPOCHS,
-    GATED,
-    found_in,
-    logger,
-    rows_of,
-)
-from tests.auditing.alone.planted import (
-    MADE,
-    found,
-    suspect,
-    wrong,
-)
+from tests.auditing.alone.keras_logs import EPOCHS, GATED, found_in, logger, rows_of
+from tests.auditing.alone.planted import MADE, found, suspect, wrong
 from tests.keras.programs import data, fit, model
 from tests.keras.setups import two_outputs
 from tests.logfiles import Training

@@ -10,16 +10,8 @@ import pytest
 import tensorflow as tf
 
 from lossaudit import Recording, Series, audit
-from tests.auditing.alone.keras_logs import (
-    BatchLosses,
-    found_in,
-)
-from tests.auditing.alone.planted import (
-    MADE,
-    found,
-    suspect,
-    wrong,
-)
+from tests.auditing.alone.keras_logs import BatchLosses, found_in
+from tests.auditing.alone.planted import MADE, found, suspect, wrong
 from tests.keras.programs import model
 from tests.logfiles import NAN, Training
 

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import keras
 
-from tests.keras.gap.models import (
-    X,
-    Y,
-    audited,
-    network,
-)
+from tests.keras.gap.models import X, Y, audited, network
 from tests.keras.setups import RawLoss
 
 

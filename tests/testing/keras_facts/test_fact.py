@@ -8,9 +8,7 @@ import pytest
 from lossaudit.predictions.mistakes.mistake import MISTAKES
 from lossaudit.testing.keras_facts import FACTS, Fact, Known
 from lossaudit.testing.keras_facts.fact import DIFFERS, HOLDS, KNOWN, judged
-from tests.testing.keras_facts.facts import (
-    VERSIONS,
-)
+from tests.testing.keras_facts.facts import VERSIONS
 from tests.testing.keras_facts.one_fact import THREE, a_fact
 
 pytestmark = pytest.mark.skipif(
