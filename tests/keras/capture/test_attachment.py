@@ -1,5 +1,5 @@
-"""A recording tracker is in place for one training; after it, also if it was interrupted, the model
-is as it was.
+"""A recording tracker is in place for one training; afterwards the model is as it was, also if the
+training was interrupted.
 """
 
 from __future__ import annotations

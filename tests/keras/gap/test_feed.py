@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import keras
 import pytest
 import tensorflow as tf
 
+from lossaudit import CaptureError
 from lossaudit.keras import LossAudit, LossRecorder, explain_gap, fit_loop
+from lossaudit.keras.gap.feed import Feed, method
+from lossaudit.keras.scripts import every_fit_audited
 from tests.keras.gap.models import (
     ROWS,
     WEIGHTS,
+    Shuffling,
     X,
     Y,
     audited,
@@ -106,3 +112,67 @@ def test_data_of_unknown_size():
         network(), tf.data.Dataset.from_generator(batches, output_signature=signature), None
     )
     assert parts_that_are_not_zero(gap) == []
+
+
+def test_batches_are_alike_only_if_size_order_and_weights_are_those_of_evaluate():
+    plain = Feed(X, Y, shuffle=False)
+    assert plain.evaluates_alike
+    for changed in (
+        {"batch_size": 8},
+        {"shuffle": True},
+        {"sample_weight": WEIGHTS},
+        {"class_weight": {0: 2.0}},
+    ):
+        assert not replace(plain, **changed).evaluates_alike, changed
+    assert replace(plain, shuffle="batch").evaluates_alike
+
+
+def test_what_evaluate_counts_differently_is_said_in_words():
+    feed = Feed(X, Y, sample_weight=WEIGHTS, class_weight={0: 2.0}, batch_size=8)
+    assert feed.counted_differently == [
+        "class weights",
+        "sample weights",
+        "batches of 8 rows, in evaluate of 32",
+    ]
+    assert Feed(X, Y).counted_differently == []
+
+
+def test_shuffled_arrays_have_the_same_rows_in_the_same_order_in_every_pass():
+    feed = Feed(X, Y, sample_weight=WEIGHTS, batch_size=8)
+    one, other = feed.as_trained(), feed.as_trained()
+    for name, column in {"x": X, "y": Y, "sample_weight": WEIGHTS}.items():
+        assert one[name].tolist() == other[name].tolist()
+        assert sorted(one[name].tolist()) == sorted(column.tolist())
+    assert one["x"].tolist() != X.tolist()
+    assert Feed(X, Y, shuffle=False).as_trained()["x"] is X
+
+
+def test_tables_are_mixed_like_arrays():
+    pandas = pytest.importorskip("pandas")
+    table = Feed(pandas.DataFrame(X), Y).as_trained()
+    assert table["x"].to_numpy().tolist() == Feed(X, Y).as_trained()["x"].tolist()
+
+
+def test_steps_of_an_epoch_give_the_batch_size_of_arrays():
+    assert Feed(X, Y, steps_per_epoch=4).as_trained()["batch_size"] == ROWS // 4
+    with pytest.raises(CaptureError, match=r"steps_per_epoch=3 continues .* in data of 4 batches"):
+        Feed(X, Y, steps_per_epoch=3, batch_size=8)
+
+
+def test_a_data_set_that_reshuffles_at_the_end_of_an_epoch_is_not_told_of_it():
+    data = Shuffling((X, Y))
+    quiet = Feed(data).as_trained()["x"]
+    quiet.on_epoch_end()
+    assert data.told == 0
+    assert quiet.num_batches == len(data)
+    assert quiet[1][0].tolist() == data[1][0].tolist()
+
+
+def test_the_methods_of_keras_are_found_below_overrides_and_patches():
+    class Own(keras.Sequential):
+        def fit(self, *arguments, **keywords):
+            raise NotImplementedError
+
+    with every_fit_audited():
+        assert method(Own(), "fit") is method(keras.Sequential(), "fit")
+    assert method(Own(), "fit").__module__.startswith("keras")
