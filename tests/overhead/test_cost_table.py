@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 
 from lossaudit.overhead import cost_table as rendered
 from tests.overhead.measured import overhead
@@ -31,3 +32,34 @@ def test_the_table_says_ratio_hooks_memory_budget_control_and_machine():
     )
     assert "a processor, 2 cores, load 0.5, no accelerator; Keras 3.15.1, Python 3.12.1" in printed
     assert json.loads(rendered.document([overhead(0.99, 1.01)], 1.02))["status"] == 0
+
+
+def printed(*measured, budget=None):
+    stream = io.StringIO()
+    rendered.write(list(measured), budget, stream)
+    return stream.getvalue()
+
+
+def test_without_a_budget_the_only_word_is_undecided():
+    right, doubtful = overhead(0.99, 1.01), overhead(0.99, 1.01, doubts=("the clock is coarse",))
+    assert (rendered.word_for(right, None), rendered.word_for(doubtful, None)) == (
+        "decided",
+        "undecided",
+    )
+    assert "decided" not in printed(right)
+    assert "undecided" in printed(doubtful)
+
+
+def test_a_doubt_of_several_callbacks_is_told_once():
+    measured = [overhead(0.99, 1.01, doubts=("the clock is coarse",)) for _ in range(2)]
+    assert printed(*measured, budget=1.02).count("undecided: the clock is coarse") == 1
+
+
+def test_memory_that_was_not_measured_has_an_empty_cell():
+    assert rendered.cells(replace(overhead(0.99, 1.01), growth=None))[-1] == ""
+
+
+def test_accelerators_are_named():
+    about = overhead(0.99, 1.01)
+    gpu = replace(about, setup={**about.setup, "accelerators": ["gpu:0"]})
+    assert ", gpu:0; Keras" in rendered.notes(gpu)[1]
