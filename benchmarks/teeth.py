@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lossaudit.testing import run_checks
 from lossaudit.testing.suites import suite
-from tests.testing.suites.test_teeth import FAULTY, RIGHT, right_program
+from tests.testing.suites.programs import FAULTY, RIGHT, right_program
 
 
 def caught(kind: str, factory: object, checks: tuple[str, ...], claims: dict, seed: int) -> bool:

@@ -40,18 +40,21 @@ class Span(NamedTuple):
     @classmethod
     def of(cls, numbers: Array) -> Self | None:
         """The span of a chunk; None if a number is not finite."""
+        # Minimum and maximum pass NaN on, so two passes find the range and what is not finite.
         low, high = np.minimum.reduce(numbers).item(), np.maximum.reduce(numbers).item()
         if numbers.dtype.kind != "f":
             top = max(int(low).bit_length(), int(high).bit_length())
             return cls(0, top, top)
         if not (math.isfinite(low) and math.isfinite(high)):
             return None
+        # Losses of one sign, the usual case, need no array of magnitudes.
         if not low > 0:
             sizes = np.abs(numbers[numbers != 0])
             if not sizes.size:
                 return cls(0, 0, 0)
             low, high = np.minimum.reduce(sizes).item(), np.maximum.reduce(sizes).item()
         bits = _SIGNIFICANT[numbers.dtype.itemsize]
+        # No float64 has a bit below 2^-1074, so small numbers do not make the span wider.
         return cls(max(math.frexp(low)[1] - bits, -1074), math.frexp(high)[1], bits)
 
     def times(self, other: Span) -> Span:
@@ -70,6 +73,8 @@ def exact_sums(values: Array, weights: Array) -> Iterator[Dyadic | float]:
         PrecisionError: the thread flushes subnormal numbers to zero, and some numbers are close
             to zero.
     """
+    # One buffer for all chunks saves allocations. It is not global, because threads may sum at
+    # once.
     scratch = np.empty((3, min(CHUNK, values.size)))
     if weights.ndim:
         for x, w in chunks(values, weights):
@@ -81,12 +86,15 @@ def exact_sums(values: Array, weights: Array) -> Iterator[Dyadic | float]:
                 if isinstance(part, tuple):
                     yield part[0] * numerator, part[1] + exponent
                 else:
+                    # A weight of zero turns an infinity into NaN, as in Keras; a positive one
+                    # keeps its sign.
                     yield part * bool(weights)
 
 
 def dyadic(number: float) -> Dyadic:
     """A finite number as an integer times a power of two."""
     numerator, denominator = number.as_integer_ratio()
+    # The denominator is 2^k, whose bit length is k + 1.
     return numerator, 1 - denominator.bit_length()
 
 
@@ -107,6 +115,7 @@ def _of_products(x: Array, w: Array, scratch: Array) -> Iterator[Dyadic | float]
     refuse_flushing(w)
     x, w = _narrowed(x), _narrowed(w)
     spans = Span.of(x), Span.of(w)
+    # Only a value can be at fault: `columns` refuses weights that are not finite.
     if spans[0] is None or spans[1] is None:
         finite = np.isfinite(x)
         yield from (
@@ -142,6 +151,8 @@ def _narrowed(x: Array) -> Array:
 
 def _is_far(x: Span, w: Span) -> bool:
     """Whether products, their rounding errors or their splitting may leave the float64 range."""
+    # The splitting multiplies by 2^27 + 1, and 990 + 28 bits stay below 1024. Below 2^-1022 the
+    # rounding error of a product would not be a float64.
     return x.unit + w.unit < -1022 or x.top + w.top > 1000 or max(x.top, w.top) > 990
 
 
@@ -156,8 +167,12 @@ def _sums(x: Array, span: Span, scratch: Array) -> Iterator[Dyadic]:
     if x.dtype.kind != "f":
         yield from _sums_of_integers(x, top)
         return
+    # sigma is 17 bits above the largest number of a chunk, which leaves 36 of 53 bits for each
+    # cut.
     cut = 53 - _ROOM - 1
     cuts = max(0, -(-(top + _ROOM - unit - 53) // cut))
+    # sigma itself must be a float64. Measured: bins take 44 ns a number, and extraction 102 ns for
+    # a spread of 2^±300.
     if cuts > _MOST_CUTS or top + _ROOM + 1 > 1023:
         yield from _sums_by_exponent(x)
         return
@@ -170,6 +185,7 @@ def _sums(x: Array, span: Span, scratch: Array) -> Iterator[Dyadic]:
         np.subtract(high, sigma, out=high)
         yield dyadic(float(np.add.reduce(high)))
         rest = np.subtract(rest, high, out=high)
+        # The rest is in this buffer now, so the next cut writes to the other one.
         high, other = other, high
         top -= cut
     yield dyadic(float(np.add.reduce(rest, dtype=np.float64)))
@@ -196,6 +212,7 @@ def _sums_by_exponent(x: Array) -> Iterator[Dyadic]:
     integers = np.ldexp(significands, 53).astype(np.int64)
     least = int(exponents.min())
     bins = exponents - least
+    # The shift rounds down, so high·2^26 + low is the integer, and low is never negative.
     high, low = (
         np.bincount(bins, weights=part) for part in (integers >> 26, integers & (2**26 - 1))
     )
@@ -206,6 +223,7 @@ def _sums_by_exponent(x: Array) -> Iterator[Dyadic]:
 def _rounding_errors(a: Array, b: Array, product: Array) -> Array:
     """a·b - fl(a·b), exact (Dekker 1971, with Veltkamp's splitting)."""
     (a_high, a_low), (b_high, b_low) = _split(a), _split(b)
+    # Dekker's proof needs this order: each of the differences is exact.
     return np.asarray(
         ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
     )

@@ -86,11 +86,14 @@ def shifted(claim: Series, expected: Prediction) -> Iterator[Alignment]:
         yield from _other_steps(*axis, expected)
         yield from _executions(axis[0], expected)
     elif len(claim) == len(expected):
+        # Programs miscount by one or two; more offsets would only fit more logs by chance.
         for offset in (1, -1, 2, -2):
             rows = np.arange(len(claim)) - offset
             rows[(rows < 0) | (rows >= len(claim))] = NOWHERE
             if _holds_no_number(claim.values[rows == NOWHERE]):
                 yield _shift(rows, offset)
+            # A loss after the update is the next batch's loss only if both batches have the same
+            # data.
             if (
                 offset == -1
                 and len(claim) > 2
@@ -121,6 +124,7 @@ def after_others(claim: Series, expected: Prediction) -> Iterator[Alignment]:
     older = len(claim) - len(expected)
     if _axis(claim, expected) is None and older > 0 and len(expected):
         yield from (_repeated(rows) for rows in _repetitions(len(claim), expected))
+        # A recorder that was attached late, or cleared by a new `fit`, lacks the first batches.
         rows = np.concatenate([np.full(older, NOWHERE), np.arange(len(expected))])
         detail = f"the first {older} of {len(claim)} numbers have no recorded truth"
         yield Alignment(rows, places.NUMBERS_WITHOUT_TRUTH, detail, founded=False)
@@ -146,6 +150,7 @@ def _repeats(logged: Ints, true: Ints) -> bool:
 
 def _has_twins(steps: Ints) -> bool:
     """Whether a step occurs twice."""
+    # Rising steps, the usual case, need no sort.
     return not np.all(np.diff(steps) > 0) and len(np.unique(steps)) < len(steps)
 
 
@@ -153,6 +158,7 @@ def _lookup(logged: Ints, true: Ints, last: bool = False) -> Ints:
     """The first or the last row of the truth with each logged step or epoch."""
     if np.array_equal(logged, true):
         return np.arange(len(true))
+    # Stable, so that of equal steps the one that was trained first stays first.
     order = np.argsort(true, kind="stable")
     found = np.searchsorted(true, logged, sorter=order, side="right" if last else "left") - int(
         last
@@ -186,6 +192,7 @@ def _miscounted(logged: Ints, expected: Prediction) -> Mistake:
     starts, epoch = np.flatnonzero(begins), np.cumsum(begins) - 1
     of_epoch = logged[starts]
     lengths = np.diff(of_epoch)
+    # What `epoch * steps_per_epoch + batch` gives if some epochs have other lengths.
     as_computed = of_epoch[epoch] + np.arange(len(logged)) - starts[epoch]
     if (
         len(lengths)
@@ -201,6 +208,7 @@ def _executions(logged: Ints, expected: Prediction) -> Iterator[Alignment]:
     """Yield alignments of steps that count the numbers, of which one covers several batches."""
     n = len(logged)
     if (
+        # TensorBoard counts the calls of its hook from 1, other programs count them from 0.
         1 < n < len(expected)
         and np.array_equal(logged, logged[0] + np.arange(n))
         and logged[0] - expected.steps[0] in (0, 1)
@@ -220,6 +228,7 @@ def _repetitions(length: int, expected: Prediction) -> Iterator[Ints]:
     rows = np.arange(len(expected))
     first, last = epoch_starts(expected.epochs), epoch_ends(expected.epochs)
     times = length // len(rows)
+    # Two loggers in one hook repeat each number; a file that was written twice repeats all.
     patterns = [np.repeat(rows, times), np.tile(rows, times)]
     patterns += [np.sort(np.append(rows, rows[some])) for some in (last, first, last | first)]
     patterns += [
@@ -270,6 +279,7 @@ def _patterns(expected: Prediction, length: int) -> Iterator[tuple[str, Ints]]:
         ("the last one of each epoch", ~last),
         ("the first one of each epoch", ~first),
     ]
+    # Both quotients, because programs differ in whether they log a short rest.
     for every in {len(rows) // length, -(-len(rows) // length)} - {1}:
         patterns += [
             (f"all but one in {every}, from the first on", rows % every == 0),
@@ -293,6 +303,7 @@ def _subsequence(claim: Series, expected: Prediction) -> Ints | None:
     kept, start = [], 0
     for value in claim.values.tolist():
         rows = rows_of.get(value, [])
+        # Greedy is enough: taking the first possible row never rules out a later number.
         at = bisect_left(rows, start)
         if at == len(rows):
             return None

@@ -47,6 +47,7 @@ class Assessment(Comparison):
     @cached_property
     def grade(self) -> Verdict:
         """How well the numbers match their best explanation: the worst verdict of any number."""
+        # The data cannot tell the explanations apart, so the one that fits best decides.
         grades = [len(GRADES) - 1]
         for one in self.explanations:
             _, observed, predicted = self.aligned(one.prediction, one.alignment)
@@ -93,7 +94,9 @@ class Assessment(Comparison):
         if self.best is None or self.grade is Verdict.EXACT:
             return False
         _, observed, predicted = self.aligned(self.best.prediction, self.best.alignment)
+        # One infinite number would make every bound look small next to it.
         finite = np.isfinite(observed)
+        # Negated, so that a sum of bounds that is infinite or NaN counts as vague.
         return not np.sum(predicted.bounds[finite]) < np.sum(np.abs(observed[finite])) and bool(
             finite.any()
         )

@@ -107,6 +107,7 @@ def report_on(
         for finding in check(truth, claims)
     ]
     skipped: list[str] = []
+    # Claims about one tag and split share a truth, and with it the predictions in its cache.
     about = cache(partial(truth_about, truth))
     known = {keys.LOSS} | {series.tag for series in truth.select(covers="batch") if len(series)}
     for claim in shown(claims):
@@ -149,6 +150,7 @@ def diagnose(
     series = values if isinstance(values, Series) else Series(values, tag=tag, split=split)
     about = truth_about(truth, series.tag, series.split, series.dtype)
     if about is None:
+        # It raises with a list of what there is, unless the only fault is an empty series.
         truth.find(tag=series.tag, split=series.split, covers="batch")
         raise LookupError(
             f"the recording has no batch of tag={series.tag!r}, split={series.split!r}"
@@ -171,6 +173,7 @@ def _judge(
     if claim.promises is None:
         return _unpromised(claim, about)
     assessed = Assessment(series, claim.promises, about)
+    # Pairs of mistakes fit too many logs to prove that an unknown name means this loss.
     unrecognised = assessed.best is None or len(assessed.best.names) > 1
     if not claim.certain and unrecognised and not recognised(assessed, truth, []):
         return None, []

@@ -69,6 +69,7 @@ def claim_named(name: str, values: Series | Iterable[float | None], truth: Recor
     numbers = _numbers(name, values)
     parsed = Name(name)
     split, tag = _split(parsed, truth), _tag(parsed, truth)
+    # A list `losses` may be of batches or of epochs; only its length tells.
     promises = parsed.promises(len(numbers), _epochs(truth, tag, split))
     return Claim(
         Series(numbers, tag=tag, split=split, covers=promises or "batch", origin=Origin(name)),
@@ -104,6 +105,7 @@ def _split(name: Name, truth: Recording) -> Split:
 
 
 def _tag(name: Name, truth: Recording) -> str:
+    # Longest first, so that `val_kl_loss` means the tag `kl_loss` and not a tag `kl`.
     tags: Sequence[str] = sorted(
         {series.tag for series in truth.series} - {keys.LOSS}, key=len, reverse=True
     )

@@ -36,6 +36,8 @@ def combined(
     for before in _mistakes("batches", covers, plain):
         for averaging in _mistakes("mean", covers, plain):
             left = count - len([one for one in (before, averaging) if one])
+            # With other batches and a parameter taken from the log, nearly every log has an
+            # explanation.
             if left not in (0, 1) or (before and averaging and averaging.estimates):
                 continue
             for mean in _means(truth, covers, logged, before, averaging):
@@ -61,6 +63,7 @@ def _after(
 
 def _is_multiple(mean: Prediction, expected: Prediction) -> bool:
     """Whether all numbers are the expected ones times one factor."""
+    # Zeros stay zero under every factor, and so tell nothing about it.
     known = np.isfinite(expected.values) & (expected.values != 0)
     factors, errors = (
         mean.values[known] / expected.values[known],
@@ -104,6 +107,8 @@ def _means(
             if averaging is None
             else averaging.predicted(averaged, logged)
         ):
+            # A mistake may drop or repeat batches; then the numbers have no place to be compared
+            # at.
             if mean.per == PER[covers] and len(mean) == len(logged):
                 yield mean.with_details(**_known_counts(averaged), **averaged.details)
 

@@ -61,6 +61,7 @@ class Comparison:
         if alignment.mistake is None and not np.all(alignment.placed):
             return False
         _, observed, predicted = self.aligned(prediction, alignment)
+        # Without this condition a log of NaN only would fit every prediction.
         return len(observed) > 0 and bool(predicted.matches(observed, self.claim.decimals).all())
 
     def in_order_of(

@@ -24,6 +24,7 @@ def recognised(assessed: Assessment, recording: Recording, found: list[Finding])
     defects = recognised_defects(assessed)
     if not defects or assessed.expected is None:
         return found
+    # Keras itself wrote a log of this name, so no mistake of a user can be its cause.
     is_own = Name(assessed.claim.origin or "").is_of_keras
     mistakes = (
         ()
@@ -87,6 +88,7 @@ def recognised_defects(assessed: Assessment) -> list[Mistake]:
     broken = [one for one in of_stage("keras") if assessed.covers in one.covers]
     seen = [one for one in broken if version and one.was_seen_in(version)]
     is_coarse = assessed.claim.decimals is not None
+    # Without the version that shows it, a defect is named only if nothing else explains the log.
     unseen = (
         []
         if assessed.best is not None or is_coarse

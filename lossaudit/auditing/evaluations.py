@@ -31,6 +31,7 @@ def evaluations_of(claim: Claim, truth: Recording) -> list[Claim]:
         if len(one)
     ]
     validated = held_out[0] if held_out and held_out[0] is not None else np.zeros(0, np.int64)
+    # `fit` validates before `on_epoch_end`, where a callback may evaluate: validation is first.
     first = np.isin(np.arange(len(epochs)), np.unique(epochs, return_index=True)[1])
     of_fit = first & np.isin(epochs, validated)
     parts = [replace(series.take(of_fit), epochs=epochs[of_fit], steps=None)]
@@ -55,8 +56,10 @@ def _epochs(series: Series, truth: Recording) -> Ints | None:
     if series.steps is None or len(trained) != 1 or not len(trained[0]) or not len(series):
         return None
     batches = Batches.of(trained[0])
+    # Keras logs `optimizer.iterations`, the number of steps taken: the last index plus one.
     taken = batches.steps[batches.ends] + 1
     for offset in (0, series.steps[0] - taken[0], series.steps[-1] - taken[-1]):
+        # An offset is right if it moves every logged step to the end of an epoch.
         places = np.searchsorted(taken, series.steps - offset).clip(max=len(taken) - 1)
         if np.array_equal(taken[places] + offset, series.steps):
             return batches.epochs[batches.ends][places]

@@ -29,6 +29,7 @@ def beside_truth(compared: Comparison, explanation: Explanation | None) -> Evide
     axis, unit = _axis(batches)
     places = axis[batches.ends] if covers == "epoch" else axis
     own = next(in_place(claim, expected), None) if expected is not None else None
+    # The log's own places come first, so that the plot shows where the numbers were logged.
     if explanation is not None and (own is None or not own.placed.all()):
         own = explanation.alignment
     rows = _in_order(len(claim), len(places)) if own is None else own.rows
@@ -59,11 +60,13 @@ def beside_truth(compared: Comparison, explanation: Explanation | None) -> Evide
 def place_of(batches: Batches, epoch: int, step: int) -> float:
     """Return the place of a number in the plot, by the epoch and step of its last batch."""
     axis, _ = _axis(batches)
+    # After a resume an epoch occurs twice: the last session counts, as in `group_of`.
     return float(axis[np.flatnonzero((batches.epochs == epoch) & (batches.steps == step))[-1]])
 
 
 def _axis(batches: Batches) -> tuple[Ints, Unit]:
     """The steps of the batches if they only rise; else the batches counted through."""
+    # Steps that fall back after a resume would draw a line that runs backwards.
     if np.all(np.diff(batches.steps) > 0):
         return batches.steps, "step"
     return np.arange(len(batches)), "batch"
@@ -79,6 +82,7 @@ def _in_order(length: int, places: int) -> Ints:
 def _epochs(batches: Batches, axis: Ints) -> dict[str, Any]:
     """Where epochs start, and the middle of some of them."""
     n = len(batches.ends)
+    # Rounded up, so that the plot never has more labels than that.
     some = np.arange(0, n, max(1, -(-n // _EPOCHS)))
     first, last = batches.starts[some], batches.ends[some]
     middles, numbers = (axis[first] + axis[last]) / 2, batches.epochs[first].astype(np.float64)

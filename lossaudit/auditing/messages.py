@@ -105,6 +105,7 @@ def _where(assessed: Assessment, epoch: int, step: int) -> str:
 def group_of(assessed: Assessment, epoch: int, step: int) -> slice:
     """Return the batches of the epoch with a step, of its latest session after a resume."""
     batches = assessed.truth.batches
+    # An epoch that was trained again after a resume has every step twice.
     row = int(np.flatnonzero((batches.epochs == epoch) & (batches.steps == step))[-1])
     number = int(np.searchsorted(batches.ends, row))
     return slice(int(batches.starts[number]), int(batches.ends[number]) + 1)
@@ -156,6 +157,7 @@ def telling(assessed: Assessment) -> str:
         return "The factor is the same: only the program can tell."
     if assessed.claim.decimals is not None:
         return "A log with more digits would tell them apart."
+    # With equal batches the weighted and the plain mean are the same number.
     if np.all(batches.weights == batches.weights[0]):
         return "A short last batch would tell them apart."
     if len(batches.ends) == 1:
@@ -166,6 +168,8 @@ def telling(assessed: Assessment) -> str:
 def _digits(value: float, other: float) -> str:
     """Nine significant digits, which identify a float32; all digits if nine are not enough."""
     short = f"{value:.9g}"
+    # float() writes 1.0 where .9g writes 1. Equal digits would hide the difference that is
+    # reported.
     return str(float(short)) if short != f"{other:.9g}" else repr(value)
 
 

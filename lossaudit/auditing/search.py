@@ -43,6 +43,7 @@ def explanations(compared: Comparison) -> tuple[Explanation, ...]:
         ]
         fewest = min((one.parameters for one in significant), default=-1)
         simplest += [one for one in found if one in significant or one.parameters <= fewest]
+        # A parameter counts as a mistake, so one mistake more without any may be as simple.
         if any(not one.parameters for one in simplest):
             break
     return _one_of_each(simplest)
@@ -68,9 +69,11 @@ def _by_count(compared: Comparison, expected: Prediction) -> Iterator[list[Expla
     """
     placed = list(in_place(compared.claim, expected))
     yield [Explanation(one, expected) for one in placed if compared.fits(expected, one)]
+    # Yielded after the others, because regular gaps and shifts fit many logs.
     elsewhere = list(moved(compared.claim, expected))
     alone = [found for one in placed for found in _with_mistakes(compared, one, expected, 1)]
     yield alone + [Explanation(one, expected) for one in elsewhere if compared.fits(expected, one)]
+    # Last, because the pairs are the square of the mistakes: most audits never come here.
     pairs = [(one, 2) for one in placed] + [(one, 1) for one in elsewhere]
     yield [
         found for one, count in pairs for found in _with_mistakes(compared, one, expected, count)
@@ -108,6 +111,7 @@ def _candidates(
     of the time of an audit.
     """
     truth, covers = compared.truth, compared.covers
+    # The first head may end within an epoch; the second has three whole ones, which show resets.
     few, more = (_head(compared, most) for most in (_MOST, len(truth.batches)))
     rows = _rows(compared, few)
     if rows == len(logged) or not known[:rows].any():
@@ -115,6 +119,7 @@ def _candidates(
     likely = _fitting(
         compared, few, combined(few, covers, logged[:rows], count, plain), logged, known
     )
+    # What predicts nothing for the head may predict something for the whole run.
     tried = {**dict.fromkeys(alone(covers, plain) if count == 1 else (), True), **likely}
     left = [mistakes for mistakes, fits in tried.items() if fits]
     if rows < _rows(compared, more) < len(logged):

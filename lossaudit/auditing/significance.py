@@ -45,6 +45,8 @@ def is_significant(
     chances = np.sort(_chances(prediction, expected, observed, decimals))
     parameters = sum(one.estimates for one in made)
     with np.errstate(divide="ignore"):
+        # Logarithms, because the product underflows for long logs. The first term counts the
+        # tries.
         by_chance = len(made) * np.log(len(of_stage("batches", "mean", "number"))) + float(
             np.sum(np.log(chances[parameters:]))
         )
@@ -68,6 +70,8 @@ def _chances(
     )
     with np.errstate(invalid="ignore", divide="ignore"):
         distances = np.abs(observed - expected.values)[finite]
+        # The right number may be NaN or infinite; then the largest magnitude stands for its
+        # distance.
         distances = np.where(
             np.isfinite(distances), distances, np.maximum(numbers, right.max(initial=0.0))
         )

@@ -127,6 +127,7 @@ def from_frame(frame: pandas.DataFrame) -> Columns:
 
 
 def _of_frame(cells: NDArray[Any]) -> Column:
+    # pandas' nullable types and mixed columns come out as Python objects.
     if cells.dtype.kind not in "fiub":
         return column_of(cells.tolist())
     values = cells.astype(np.float64)

@@ -62,6 +62,7 @@ def layout_of(path: Path) -> Layout:
         LogFileError: the file has no text, or two columns have one name.
     """
     with path.open(encoding=_ENCODING, newline="") as file:
+        # Some programs write blank lines before the header.
         head = [line for line in islice(file, 16) if line.strip()]
     if not head:
         raise LogFileError(f"{path} has no line with text")
@@ -71,8 +72,10 @@ def layout_of(path: Path) -> Layout:
         csv.reader([head[0].lstrip("#").strip("\r\n")], delimiter=delimiter, skipinitialspace=True)
     )
     cells = [cell.strip() for cell in cells]
+    # Numbers in the first line are data, so there is no header.
     if column_of(cells).values is not None and any(cells):
         return Layout(delimiter, [str(position) for position in range(len(cells))], False)
+    # A dictionary would keep the last of them without a word.
     doubled = {cell for cell in cells if cells.count(cell) > 1}
     if doubled:
         raise LogFileError(
@@ -82,6 +85,7 @@ def layout_of(path: Path) -> Layout:
 
 
 def _delimiter(line: str, below: str = "") -> str:
+    # Of equally frequent characters the first wins, which is the comma.
     best = max(",\t;|", key=line.count)
     if line.count(best):
         return best
@@ -97,17 +101,21 @@ def _ends_with_a_line_end(path: Path) -> bool:
 
 
 def _all_numbers(path: Path, layout: Layout) -> Columns:
+    # np.loadtxt warns about a text without data.
     if not _has_data(path, layout):
         return {name: Column(np.empty(0)) for name in layout.names}
     table = np.loadtxt(
         path,
+        # None is numpy's word for a run of blanks of any length.
         delimiter=None if layout.delimiter == " " else layout.delimiter,
         skiprows=int(layout.has_header),
+        # A "#" in a cell must fail here, because numpy would cut the line at it.
         comments=None,
         quotechar='"',
         encoding=_ENCODING,
         ndmin=2,
     )
+    # The error makes `_cell_by_cell` read the file, which finds the faulty line.
     if table.shape[1] != len(layout.names):
         raise ValueError(f"{table.shape[1]} columns")
     return {
@@ -127,6 +135,7 @@ def _cell_by_cell(path: Path, layout: Layout, notes: list[str]) -> Columns:
     tables, lengths = [], []
     with path.open(encoding=_ENCODING, newline="") as file:
         rows = _rows(file, path, layout, notes)
+        # Cells as strings are far larger than floats, so only one chunk of them exists at a time.
         while chunk := list(islice(rows, _CHUNK)):
             cells = zip(*chunk, strict=True)
             tables.append(
@@ -181,6 +190,7 @@ def _note_cut_off(
     notes: list[str],
 ) -> None:
     """Note that the last line is cut off; a line in the middle with a wrong length is damage."""
+    # A killed program leaves a short last line without an end; any other short line is damage.
     if last and len(row) < len(layout.names) and not _ends_with_a_line_end(path):
         text = layout.delimiter.join(row)
         notes.append(

@@ -7,6 +7,7 @@ import numpy as np
 from lossaudit.arithmetic.arrays import Floats
 
 _MOST_DECIMALS = 6
+# C's FLT_DIG and FLT_DECIMAL_DIG: six digits survive in a float32, and nine identify one.
 _MOST_DIGITS = 6
 _FLOAT32_DIGITS = 9
 _SAMPLE = 4096
@@ -29,6 +30,7 @@ def decimals_of(values: Floats) -> int | None:
     numbers = np.abs(values[np.isfinite(values) & (values != 0)])
     if _are_float32(numbers):
         return None
+    # `%.4f` fixes the decimal places, and `%.4g` the significant digits: both are tried.
     decimals = next((n for n in range(_MOST_DECIMALS + 1) if _all_have(numbers, 10.0**n)), None)
     digits = next(
         (n for n in range(1, _MOST_DIGITS + 1) if _all_have(numbers, _scales(numbers, n))), None
@@ -56,6 +58,7 @@ def widened(values: Floats) -> Floats | None:
         return None
     few = numbers[:_SAMPLE]
     with np.errstate(over="ignore"):
+        # numpy prints as few digits as identify a float32; a float64 of Python would have more.
         printed = [float(str(one)) for one in few.astype(np.float32)]
     if not np.array_equal(np.array(printed), few):
         return None

@@ -28,6 +28,7 @@ def document(path: Path) -> Any:
     if isinstance(one, dict) and (more is not None or not _has_parts(one)):
         return None
     try:
+        # Python writes NaN and Infinity into JSON, which forbids them; its parser reads them back.
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise LogFileError(f"{path} begins like JSON, but cannot be parsed: {error}") from error
@@ -84,6 +85,7 @@ def _chunks(file: Iterator[str], path: Path, notes: list[str]) -> Iterator[list[
             rows = json.loads(f"[{','.join(line for line in lines if line.strip())}]")
         except ValueError:
             rows = None
+        # Only a chunk with a fault is read line by line, to find the number of the line.
         if rows is None or not all(type(row) is dict for row in rows):
             rows = list(_line_by_line(lines, number, next(file, None) is None, path, notes))
         number += len(lines)

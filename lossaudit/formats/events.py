@@ -52,6 +52,8 @@ class Scan:
             np.concatenate(self.steps),
             np.concatenate(self.values),
         )
+        # One sort instead of a mask for each tag; stable, so that points stay in the order of
+        # logging.
         order = np.argsort(tags, kind="stable")
         ends = np.cumsum(np.bincount(tags, minlength=len(self.names)))
         for name, rows in zip(self.names, np.split(order, ends), strict=False):
@@ -80,6 +82,7 @@ def scan_file(path: Path, scan: Scan) -> None:
         except tf.errors.DataLossError as error:
             damage = error
     else:
+        # TensorFlow raises one class for both: only its words tell a cut from a wrong checksum.
         if "truncated record" not in damage.message:
             raise LogFileError(
                 f"{path} is damaged at byte {length:,}: the {records:,} records before it are good"
@@ -95,6 +98,7 @@ def _batches(tf: Any, path: Path, first: int, size: int) -> Iterator[dict[str, A
     """The decoded records of a file from number `first` on, in batches of `size`."""
     decode = _decoder()
     for records in (
+        # prefetch: TensorFlow's threads read the next batch while Python stores this one.
         tf.data.TFRecordDataset(str(path), buffer_size=2**20).skip(first).batch(size).prefetch(2)
     ):
         yield decode(records)
@@ -117,6 +121,7 @@ def _decoded(tf: Any, records: Any) -> dict[str, Any]:
     flat = tf.boolean_mask(values, tf.sequence_mask(sizes[:, 0], tf.shape(values)[1]))
     kinds = {"tag": tf.string, "simple_value": tf.float32, "tensor": tf.string}
     counts, (tags, simple, tensors) = _fields(tf, flat, "Summary.Value", kinds)
+    # TensorFlow 1 and torch's SummaryWriter write `simple_value`, and TensorFlow 2 a tensor.
     is_simple = counts[:, 1] > 0
     is_float, floats = _floats(tf, _only(tf, tensors, ""))
     names, indices = tf.unique(_only(tf, tags, ""))
@@ -144,6 +149,7 @@ def _floats(tf: Any, tensors: Any) -> tuple[Any, Any]:
     is_scalar = (counts[:, 1] > 0) & (_only(tf, shapes, "") == b"")
     is_float = is_scalar & (_only(tf, types, 0) == tf.float32.as_datatype_enum)
     content = _only(tf, contents, "")
+    # A tensor has its number as four bytes or in `float_val`, depending on its writer.
     is_raw = is_float & (tf.strings.length(content) == 4)
     raw = tf.io.decode_raw(tf.where(is_raw, content, b"\0\0\0\0"), tf.float32)
     return is_raw | (is_float & (counts[:, 2] == 1)), tf.where(

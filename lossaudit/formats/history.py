@@ -32,6 +32,7 @@ def read(log: LogFile) -> Recording:
     """
     notes: list[str] = []
     lists = lists_of(log.document)
+    # A dump of a `History` object has its two attributes, `history` and `epoch`, as keys.
     epochs = log.document.get("epoch") if "history" in log.document else None
     losses = {name for name in lists if Name(name).tag == keys.LOSS}
     columns = numeric(

@@ -81,6 +81,7 @@ class LogFile:
     @cached_property
     def is_text(self) -> bool:
         """Whether the head is text in UTF-8 without NUL, and not a pickle."""
+        # No text has NUL, but SQLite, event files and UTF-16 have it near the beginning.
         if not self.head.strip() or b"\0" in self.head or is_pickle(self.path, self.head):
             return False
         try:
@@ -93,6 +94,7 @@ class LogFile:
     @property
     def is_json(self) -> bool:
         """Whether it is text that begins like a JSON object or list."""
+        # Spreadsheets and PowerShell write the mark before UTF-8 text.
         start = self.head.removeprefix(_BYTE_ORDER_MARK).lstrip()[:1]
         return self.is_text and start in (b"{", b"[")
 

@@ -66,6 +66,7 @@ def _run_of(database: sqlite3.Connection, path: Path, run: str | None) -> tuple[
     """The id and the name of the run to read; a deleted run is read only if it is named."""
     rows = database.execute(
         "SELECT run_uuid, coalesce(name, run_uuid), lifecycle_stage = 'deleted' FROM runs "
+        # A run that failed before its first metric must not make the choice ambiguous.
         "WHERE run_uuid IN (SELECT run_uuid FROM metrics) ORDER BY start_time"
     ).fetchall()
     found = [
@@ -85,6 +86,7 @@ def _points(database: sqlite3.Connection, run: str, file: str) -> Iterator[Point
     metrics = database.execute(
         "SELECT key FROM metrics WHERE run_uuid = ? GROUP BY key ORDER BY min(rowid)", (run,)
     )
+    # By rowid, the order of logging: the timestamps have milliseconds only, and steps may repeat.
     query = "SELECT value, step, is_nan FROM metrics WHERE run_uuid = ? AND key = ? ORDER BY rowid"
     for (name,) in metrics.fetchall():
         rows = np.fromiter(database.execute(query, (run, name)), _ROW)

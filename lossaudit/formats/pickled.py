@@ -11,8 +11,10 @@ _OLD_STARTS = (b"(dp", b"(lp", b"ccopy_reg\n")
 
 def is_pickle(path: Path, head: bytes) -> bool:
     """Whether a file is a pickle of any protocol, or an array of objects that numpy pickled."""
+    # The header of a .npy file is a Python literal, in which objects have the type '|O'.
     if head.startswith(b"\x93NUMPY"):
         return b"O'" in head
+    # Binary protocols store lengths with NUL bytes, so no text is parsed for opcodes.
     return head.startswith(_OLD_STARTS) or (b"\0" in head and _has_opcodes_only(path))
 
 

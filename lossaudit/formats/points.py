@@ -119,6 +119,7 @@ def _is_by_epoch(points: Points, others: Sequence[Points]) -> bool:
 def _counts_epochs(points: Points) -> bool:
     """Whether the axis counts epochs: by the name, or because it is 0, 1, 2, … or 1, 2, 3, …."""
     if points.axis is None or Name(points.name).covers == "epoch":
+        # Keras logs `evaluation_…_vs_iterations` at the step of the optimizer.
         return points.axis is not None and not points.name.endswith("_vs_iterations")
     first = points.axis[:1]
     return bool(np.all(np.diff(points.axis) == 1) and np.all((first == 0) | (first == 1)))
@@ -140,6 +141,7 @@ def _series(points: Points, notes: list[str]) -> Series:
     values, decimals = points.values, None
     if points.printed:
         decimals = decimals_of(values)
+        # Rounded numbers do not tell which float32 was printed.
         floats = None if decimals is not None else widened(values)
         if decimals is not None:
             places = "decimal place" if decimals == 1 else "decimal places"

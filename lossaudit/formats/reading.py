@@ -89,6 +89,7 @@ def read_log(log: LogFile) -> Recording:
         raise FileNotFoundError(f"path={str(log.path)!r} does not exist")
     try:
         return _format_of(log).read(log)
+    # Sniffing has decoded the head only, so the fault may come anywhere later.
     except UnicodeDecodeError as error:
         if not log.is_text:
             raise

@@ -17,6 +17,7 @@ from lossaudit.recording import keys
 from lossaudit.recording.names import Name, Split, split_of
 from lossaudit.recording.origins import Origin
 
+# Words of Lightning (`trainer/global_step`), of W&B (`_step`), and of hand-written loops.
 _STEPS = (
     "step",
     "steps",
@@ -75,6 +76,7 @@ def points_of(
     found = _roles(columns, source, roles)
     splits = _splits(columns, found)
     others = {name: one for name, one in columns.items() if name != found.get("split")}
+    # A loss with a word among its numbers must not vanish with a mere note.
     needed = {
         name for name in others if name in roles.given().values() or Name(name).tag == keys.LOSS
     }
@@ -97,6 +99,7 @@ def points_of(
         _points(name, metrics[name], file, found, places, kept, split)
         for name in metrics
         for split, kept in _parts(rows[name], splits)
+        # A metric without any number in a split is no series; one of an empty table is.
         if kept.any() or not len(kept)
     ]
 

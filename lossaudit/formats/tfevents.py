@@ -80,6 +80,7 @@ def _run_of(
     runs: dict[str, dict[Path, list[Path]]] = {}
     for file in files:
         folder = file.parent
+        # Keras writes folders `train` and `validation` below the log folder: both are one run.
         is_split = folder != path and path.is_dir() and split_of(folder.name) is not None
         home = folder.parent if is_split else folder
         name = home.relative_to(path).as_posix() if path.is_dir() else "."

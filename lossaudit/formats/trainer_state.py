@@ -39,6 +39,7 @@ def read(log: LogFile) -> Recording:
     roles = Roles(
         step="step" if "step" in columns else None, epoch="epoch" if "epoch" in columns else None
     )
+    # Entries of training and of evaluation alternate, so most cells are empty on purpose.
     found = points_of(columns, log.file, log.path, roles, notes, empty_is_nan=False)
     if "loss" in columns:
         every = document.get("logging_steps")

@@ -21,6 +21,7 @@ from lossaudit.formats.points import recording_of
 from lossaudit.formats.table import points_of
 from lossaudit.recording.recording import Recording
 
+# The run is greedy, because the name of a run may contain " - ", and metrics hardly do.
 _SERIES = re.compile(r"^(?P<run>.+) - (?P<metric>.+?)(?P<extreme>__MIN|__MAX)?$")
 
 
@@ -32,6 +33,7 @@ def sniff(log: LogFile) -> bool:
 def is_export(names: Sequence[str]) -> bool:
     """Whether the columns are those of an exported chart."""
     found = [_SERIES.match(name) for name in names[1:]]
+    # Every export has extremes; a table whose columns contain " - " by chance has none.
     return any(one and one["extreme"] for one in found) and all(found)
 
 

@@ -32,10 +32,13 @@ def _cached(
 def each_batch(batches: Batches, dtype: str) -> Prediction:
     """Predict the loss of each batch: as it is, rounded, or read from a Mean of one batch."""
     values, weights, errors = batches.values, batches.weights, _errors(batches)
+    # A batch without rows would put 0/0 into its bound; any divisor does, because its product is
+    # 0.
     divisors = np.where(weights > 0, weights, 1.0)
     # A Mean that is reset before each batch returns (l·w)/w, which may differ from l by one bit.
     alone = _stored(_stored(values * weights, batches.dtype) / divisors, batches.dtype)
     rewritten = REWRITTEN * 2.0 ** -PRECISIONS[batches.dtype] * np.abs(values)
+    # Half an ulp for the log itself; the other two are for the product and quotient of a Mean.
     rounding = (
         half_ulp(values, dtype) + half_ulp(values * weights, dtype) / divisors + rewritten + errors
     )
@@ -62,6 +65,7 @@ def means_so_far(batches: Batches, dtype: str) -> Prediction:
             columns[name][rows] = column
     means = columns["values"]
     plain, fused = (cache(partial(_replayed, batches, fused)) for fused in (False, True))
+    # The likeliest first: TensorFlow's float32, then a numpy program, then XLA's fused product.
     replays = (plain, lambda: _stored(means, dtype), fused)
     bounds, errors, probable = (
         columns["bounds"],
@@ -87,6 +91,7 @@ def means_of_epochs(batches: Batches, dtype: str) -> Prediction:
     """Predict the mean of each epoch, weighted by rows, from sums in double precision."""
     so_far = means_so_far(batches, dtype).per_epoch(batches.ends)
 
+    # One pass over the epochs gives all six replays, and most audits need none of them.
     @cache
     def by_loops() -> Floats:
         return np.array([_means_of_loops(batches.where(group)) for group in batches.groups()]).T
@@ -101,6 +106,7 @@ def means_of_epochs(batches: Batches, dtype: str) -> Prediction:
 def exact_means_of_epochs(batches: Batches, dtype: str) -> Prediction:
     """Predict the mean of each epoch, weighted by rows, from exact sums rounded once."""
     means, exact = means_of_epochs(batches, dtype), _exact_means(batches)
+    # means.errors includes the error of float64 sums, which exact sums do not have.
     known = 0.0 if batches.errors is None else means.errors
     return replace(
         means,
@@ -125,6 +131,7 @@ def of_epochs(truth: Truth, summary: Callable[..., Floats], roundings: int = 0) 
     for rows in batches.of_equal_length():
         epochs = np.searchsorted(batches.ends, rows[:, -1])
         values[epochs] = summary(batches.values[rows], axis=1)
+        # A minimum, maximum or median moves by no more than the loss that moves most.
         bounds[epochs] = losses.bounds[rows].max(axis=1)
         errors[epochs] = losses.errors[rows].max(axis=1)
     bounds = bounds + roundings * half_ulp(values, dtype)
@@ -205,6 +212,7 @@ def _exact_means(batches: Batches) -> Floats:
 
 
 def _exact_mean(batches: Batches) -> float:
+    # WeightedMean raises in this case, but a log has a number for such an epoch all the same.
     if not batches.weights.any():
         return float("nan")
     mean = WeightedMean()
@@ -215,6 +223,7 @@ def _exact_mean(batches: Batches) -> float:
 def _means_of_loops(batches: Batches) -> list[float]:
     """The means that usual numpy and Python loops give, in double and in single precision."""
     values, weights = batches.values, batches.weights
+    # In float32, where a tiny weight becomes 0: np.average raises if the weights sum to 0.
     if not weights.astype(np.float32).any():
         return [float("nan")] * 6
     alike = bool(np.all(weights == weights[0]))
@@ -229,5 +238,7 @@ def _means_of_loops(batches: Batches) -> list[float]:
             float(np.mean(values) if alike else double),
             float(np.mean(single) if alike else double),
             float(added if alike else double),
+            # `loss * len(x)` is a float32 tensor, and `.item()` makes a float of it before the
+            # sum.
             float((single * rows).astype(np.float64).sum() / weights.sum()),
         ]

@@ -71,6 +71,7 @@ class Prediction:
 
     def take(self, rows: NDArray[Any]) -> Prediction:
         """Return the numbers that an index or a mask selects."""
+        # Most logs are in place, and the five columns of a long run need no copy then.
         if _is_whole(rows, len(self)):
             return self
         columns = {name: getattr(self, name)[rows] for name in _COLUMNS}
@@ -98,6 +99,7 @@ class Prediction:
         """
         values = function(self.values)
         rounding = elementary_bound(values, self.dtype)
+        # numpy's own error in `values`, next to the error of the program that logged.
         exact = self.errors * slope + elementary_bound(values, "float64")
         bounds, probable = self.bounds * slope + rounding, self.probable
         return replace(
@@ -106,6 +108,8 @@ class Prediction:
             bounds=bounds,
             probable=lambda: probable() * slope + rounding,
             errors=exact,
+            # The bits of such a number depend on how a program spells the formula: none is
+            # replayed.
             replays=(),
         )
 
@@ -123,6 +127,7 @@ class Prediction:
         same = self._same_bits(observed, ~near)
         # Equal bits of a rounded number prove nothing: only NaN cannot have been rounded.
         same &= np.isnan(self.values) | (decimals is None)
+        # The probable bound is a pass over all batches, so it waits until a number depends on it.
         certain = same | ~near | ~np.isfinite(self.values)
         probable = (
             near
@@ -141,6 +146,7 @@ class Prediction:
         rounding = decimals_bound(decimals)
         with np.errstate(invalid="ignore"):
             near = np.abs(observed - self.values) <= self.bounds + rounding
+        # inf - inf is NaN, which no bound contains: such numbers are compared by their kind.
         undefined = ~np.isfinite(self.values)
         if not undefined.any():
             return near

@@ -143,6 +143,7 @@ def smallest_batch_loss(truth: Truth) -> Iterator[Prediction]:
 
 @quantity("the median of the epoch's batch losses")
 def median_batch_loss(truth: Truth) -> Iterator[Prediction]:
+    # The median of an even number of losses rounds the sum of the two middle ones, and its half.
     yield of_epochs(truth, np.median, roundings=2)
 
 
@@ -152,6 +153,8 @@ def mean_of_running_means(truth: Truth) -> Iterator[Prediction]:
         if batches.weights_known:
             running = means_so_far(batches, truth.dtype)
             yield means_of_epochs(
+                # The program averaged its own rounded running means, so their bound is an error of
+                # the values.
                 batches.with_values(running.values, running.bounds).unweighted(), truth.dtype
             )
 
@@ -204,6 +207,7 @@ def batch_losses_over_rows(truth: Truth) -> Iterator[Prediction]:
 def batch_losses_over_full_batches(truth: Truth) -> Iterator[Prediction]:
     batches = truth.batches
     if batches.weights_known:
+        # This is the usual `len(dataset) // batch_size`, which leaves out a short last batch.
         full_batches = _or_one(batches.rows // _or_one(batches.batch_sizes))
         yield means_of_epochs(batches.unweighted(), truth.dtype).times(
             batches.lengths / full_batches
@@ -222,6 +226,8 @@ def batch_losses_over_other_counts(truth: Truth) -> Iterator[Prediction]:
         for split, one in truth.splits.items()
         if split != truth.split and len(one.ends) == len(batches.ends)
     ]
+    # After `for i, batch in enumerate(data)` the divisor i is one too small, and i + 2 one too
+    # large.
     counts = [lengths + 1, np.maximum(lengths - 1, 1)]
     counts += [
         count
@@ -277,6 +283,7 @@ def cumulative_mean_over_train_and_validation(truth: Truth) -> Iterator[Predicti
         batches, ours = both
         so_far = means_so_far(batches.as_one_epoch(), truth.dtype)
         yield so_far.take(np.flatnonzero(ours))
+        # A train loss is logged before the validation of its epoch moves the mean further.
         yield so_far.per_epoch(_last_of_each_epoch(batches.epochs, ours))
 
 
@@ -284,6 +291,7 @@ def counted_otherwise(truth: Truth) -> Iterator[tuple[str, Batches]]:
     """Yield the batches weighted by each other count that was recorded, with its tag."""
     for tag, counted in truth.others.items():
         counts = counted.values
+        # Any metric may be finite and positive; only its tag makes it a count.
         says_so = _COUNTS & set(re.split(r"[^a-z]+", tag.lower()))
         if says_so and np.all(np.isfinite(counts) & (counts >= 0)) and counts.any():
             yield tag, truth.batches.with_weights(counts)

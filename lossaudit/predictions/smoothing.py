@@ -41,7 +41,10 @@ def exponential_averages(truth: Truth, logged: Floats) -> Iterator[Prediction]:
                 )
                 yield from (one for one in found if not _may_be_mean(one, whole, truth.dtype))
             if len(logged) == len(batches.ends):
+                # Each decay is a Python loop over all batches, and long runs are smoothed slowly.
                 decays = _USUAL if len(batches) <= _FEW else _USUAL[-3:]
+                # Loops smooth in Python floats, and only the number of the epoch is stored in a
+                # narrow type.
                 usual = (_exponential(batches, whole, "float64", decay, start) for decay in decays)
                 yield from (_stored(one, truth.dtype).per_epoch(batches.ends) for one in usual)
 
@@ -115,6 +118,7 @@ def _smoothed(losses: Floats, decay: float, start: str) -> Floats:
     """The average after each loss."""
     state = float(losses[0]) if start == "loss" else 0.0
     averages = []
+    # Not vectorised: a closed form divides by powers of β, which underflow in a long run.
     for loss in losses.tolist():
         state = decay * state + (1 - decay) * loss
         averages.append(state)
@@ -134,6 +138,7 @@ def _decays(whole: Batches, logged: Floats, start: str) -> Iterator[float]:
             gaps = np.where(second, logged - np.append(np.nan, losses[:-1]), np.nan)
             estimates = (losses - logged) / gaps
         else:
+            # v₁ = β·v₀ + (1 - β)·l gives β = (v₁ - l) / (v₀ - l).
             gaps = np.where(first, np.nan, before - losses)
             estimates = (logged - losses) / gaps
     if not np.isfinite(estimates).any():
@@ -142,6 +147,8 @@ def _decays(whole: Batches, logged: Floats, start: str) -> Iterator[float]:
     at = int(np.nanargmax(np.where(np.isfinite(estimates), np.abs(gaps), np.nan)))
     scale = np.nanmax(np.abs([losses[at], logged[at], before[at]]))
     with np.errstate(all="ignore"):
+        # A radius for the search only: every β that is found must fit all numbers within a proven
+        # bound.
         error = float(32 * np.finfo(np.float32).eps * scale / abs(gaps[at]))
     yield from _simplest(float(estimates[at]), error)
 
@@ -155,6 +162,7 @@ def _simplest(estimate: float, error: float) -> Iterator[float]:
     # An estimate that may be 1 may mean that nothing is forgotten: the mean of all losses.
     if not error < 1 - estimate:
         return
+    # The parameter `span` of pandas' `ewm` means the decay 1 - 2/(span + 1).
     spans = (1 - 2 / (span + 1) for span in (round(2 / (1 - estimate)) - 1,) if span > 0)
     decimals = (round(estimate, digits) for digits in range(1, 7))
     fractions = (
@@ -174,6 +182,7 @@ def _window(batches: Batches, whole: Batches, dtype: str, length: int) -> Predic
 def _windowed(losses: Floats, length: int) -> Floats:
     """The mean of the latest losses; each window is summed by itself."""
     length = min(length, len(losses))
+    # Not by a running sum, in which one NaN or one large loss would spoil all later windows.
     full = np.lib.stride_tricks.sliding_window_view(losses, length).sum(axis=1) / length
     return np.concatenate([np.cumsum(losses[: length - 1]) / np.arange(1, length), full])
 
@@ -190,6 +199,7 @@ def _lengths(whole: Batches, logged: Floats, at: Ints, dtype: str) -> list[int]:
     # The number that follows the longest run of finite losses tells the length best.
     best = int(known[np.argmax(runs[at[known]])])
     row, start = int(at[best]), int(at[best] - runs[at[best]])
+    # Backwards from that number, so that the k-th cumulative mean is the window of length k.
     latest = whole.values[start : row + 1][::-1]
     counts = np.arange(1.0, len(latest) + 1)
     means, sizes = np.cumsum(latest) / counts, np.cumsum(np.abs(latest)) / counts

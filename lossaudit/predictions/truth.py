@@ -80,6 +80,7 @@ class Batches:
     @cached_property
     def ends(self) -> Ints:
         """Index of the last batch of each epoch."""
+        # The slice is for an empty series, which has no epoch and so no end.
         return np.append(self.starts[1:], len(self))[: len(self.starts)].astype(np.int64) - 1
 
     @cached_property
@@ -124,6 +125,7 @@ class Batches:
     def with_values(self, values: Floats, errors: Floats | None = None) -> Batches:
         """Return the same batches with other losses, each known up to its error."""
         if errors is not None and self.errors is not None:
+            # Both errors may point in the same direction.
             errors = errors + self.errors
         return replace(self, values=values, errors=self.errors if errors is None else errors)
 
@@ -133,6 +135,7 @@ class Batches:
 
     def unweighted(self) -> Batches:
         """Return the same batches, each with weight one."""
+        # Many mistakes begin with these batches, whose own cache then holds their predictions.
         return cached(self.cache, "alike", lambda: self.with_weights(np.ones(len(self))))
 
     def restarted_at(self, place: int) -> Batches:
@@ -203,6 +206,7 @@ class Truth:
 
         What a mistake would have logged there does not depend on later batches.
         """
+        # The fourth epoch begins where the first three end; a run without one is short enough.
         fourth = self.batches.starts[_EPOCHS : _EPOCHS + 1].tolist() or [len(self.batches)]
         stop = min(most, max(*fourth, self._whole(_BATCHES)), len(self.batches))
         return cached(self.cache, ("head", stop), lambda: self._until(stop))
@@ -235,6 +239,7 @@ class Truth:
         train, validation = self.splits["train"], self.splits["validation"]
         # In each epoch, `fit` trains first and validates then: even phases are training.
         phases = np.concatenate([train.epochs * 2, validation.epochs * 2 + 1])
+        # lexsort sorts by its last key first, and it is stable: batches stay in order.
         order = np.lexsort([phases, np.concatenate([train.sessions, validation.sessions])])
         both: dict[str, Any] = {
             name: np.concatenate([getattr(train, name), getattr(validation, name)])[order]
@@ -256,6 +261,7 @@ def cached(cache: dict[Any, Any], key: Hashable, compute: Callable[[], _Found]) 
 
 def _restarts(steps: Ints) -> Ints:
     """Number of times that the steps went back before each step."""
+    # Steps fall back on a resume: Keras' BackupAndRestore trains an interrupted epoch again.
     return np.cumsum(np.diff(steps, prepend=steps[:1]) < 0).astype(np.int64)
 
 

@@ -75,6 +75,7 @@ _PLAIN = frozenset(
 _SEPARATOR = re.compile(r"[/_.\-: ]+")
 _HISTORY_KEY = re.compile(r"(?:.*\[')?((?:val_)?\w*loss)(?:'\])?")
 _OF_KERAS = re.compile(r"(History|CSVLogger|TensorBoard)\b.*|(val_)?\w*loss")
+# A run of capitals is one word: `MSELoss` gives `mse` and `loss`.
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
@@ -112,6 +113,7 @@ class Name:
         >>> Name("ValidationMonitor").split, Name("losses").split
         ('validation', None)
         """
+        # Sorted, because the order of a set differs from process to process.
         named = (word for word in (*self._parts, *sorted(self.words)) if word in _SPLITS)
         return next((_SPLITS[word] for word in named), None)
 
@@ -191,6 +193,7 @@ class Name:
         words = self.words - without
         if not words & (_LOSS | _BATCH | _EPOCH | _MEAN):
             return None
+        # So few numbers cannot be of batches, unless an epoch has only one.
         if not words & _BATCH and (words & _EPOCH or length <= epochs):
             return "epoch"
         return "epoch_so_far" if words & _MEAN else "batch"
@@ -209,6 +212,7 @@ class Name:
     def _bare(self) -> str:
         parts = re.split(f"({_SEPARATOR.pattern})", self.text)
         while parts and _is_split_or_cover(parts[0]):
+            # The separators are parts as well: each word goes with the one next to it.
             parts = parts[2:]
         while parts and _is_split_or_cover(parts[-1]):
             parts = parts[:-2]

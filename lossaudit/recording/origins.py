@@ -46,6 +46,7 @@ class Origin(str):
         """
         if isinstance(text, Origin):
             return text
+        # From the right, because a folder's name may contain ": ", and a metric's hardly does.
         place, _, name = text.rpartition(": ")
         found = _FILE_AND_LINE.fullmatch(place)
         return (

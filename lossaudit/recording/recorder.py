@@ -72,6 +72,7 @@ class Recorder:
         )
         for name, value in {tag: loss, **components}.items():
             column = self._batches[name, split]
+            # A mean weighted by rows is undefined if the rows of one batch are unknown.
             if column.weights and (column.weights[-1] is None) != (rows is None):
                 raise ValueError(
                     f"weight={weight!r}: give it for every batch or for none (tag={name!r}, "
@@ -101,6 +102,7 @@ class Recorder:
 
     def _report(self, name: str, column: _Column) -> Series:
         """The numbers that the loop reported under a name, which may be the tag of its batches."""
+        # A tag of the user's own, such as `val_gap`, must not be parsed as a validation loss.
         is_tag, parsed = (name, "train") in self._batches, Name(name)
         return Series(
             column.values,

@@ -115,6 +115,7 @@ class Recording:
             "origin",
         )
         frames = [
+            # The index repeats tag, split and dtype, which have one value for each series.
             pd.DataFrame({name: getattr(one, name) for name in names}, index=range(len(one)))
             for one in self.series
         ]
@@ -159,6 +160,7 @@ def read(path: str | PathLike[str]) -> Recording:
 
 def recording_of_sessions(sessions: Sequence[Session]) -> Recording:
     """The sessions of a run file as one recording."""
+    # A resumed training may run with other versions; the latest ones are kept.
     last = sessions[-1] if sessions else Session(None, {}, ())
     parts = [session.series for session in sessions if session.series]
     if len(parts) < 2:

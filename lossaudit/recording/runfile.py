@@ -17,6 +17,7 @@ from lossaudit.errors import RunFileError
 from lossaudit.recording.series import Series
 
 FORMAT = "lossaudit run file, version 1"
+# Little-endian by name, so that a file is the same on every machine.
 _COLUMNS = {"values": "<f8", "weights": "<f8", "epochs": "<i8", "steps": "<i8"}
 _SCHEMA = """
 CREATE TABLE file (format TEXT NOT NULL);
@@ -91,9 +92,12 @@ class RunFile:
         Raises:
             RunFileError: the disk is full or the file cannot be written; no part was written.
         """
+        # A rollback removes new rows of `series`, so their ids must not be used again.
         known = dict(self._series)
         try:
             with self._database:
+                # One transaction for all: after a `kill -9` the file has every part or none of
+                # them.
                 for part in parts:
                     attributes = attributes_of(part)
                     if attributes not in self._series:
@@ -123,11 +127,14 @@ class RunFile:
         return RunFileError(f"path={str(self.path)!r} cannot be written as a {FORMAT}: {error}")
 
     def _begin(self, run: str | None) -> None:
+        # SQLite takes an empty file for an empty database: `touch` and `tempfile` make such files.
         if self._database.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
             with self._database:
                 self._database.executescript(_SCHEMA)
                 self._database.execute("INSERT INTO file VALUES (?)", (FORMAT,))
         _check_format(self._database)
+        # With a write-ahead log readers see whole commits and never block the training
+        # (sqlite.org/wal.html).
         self._database.execute("PRAGMA journal_mode = WAL")
         with self._database:
             self._session = self._database.execute(
@@ -174,6 +181,7 @@ def write_new(path: str | PathLike[str], session: Session) -> None:
         OSError: the folder of `path` does not exist or cannot be written.
         RunFileError: the disk is full.
     """
+    # Mode x fails if the file exists, with no gap between the check and the creation.
     with Path(path).open("xb"):
         pass
     file = RunFile(path, run=session.run)
@@ -193,6 +201,7 @@ def _check_format(database: sqlite3.Connection) -> None:
 
 def attributes_of(series: Series) -> str:
     """The attributes of a series that are not columns, as JSON; they identify it in a file."""
+    # Equal attributes give equal text, because the fields are always in this order.
     return json.dumps(
         {one.name: getattr(series, one.name) for one in fields(series) if one.name not in _COLUMNS}
     )
@@ -218,6 +227,7 @@ def _series(database: sqlite3.Connection, number: int, _: int, attributes: str) 
     chunks = database.execute(query, (number,)).fetchall()
     columns: Any = zip(*chunks, strict=True) if chunks else [[b""], [None], [None], [None]]
     whole: dict[str, Any] = {
+        # All chunks become one array at once; joining series would check and copy each chunk.
         name: None if None in found else np.frombuffer(b"".join(found), dtype=kind)
         for (name, kind), found in zip(_COLUMNS.items(), columns, strict=True)
     }

@@ -126,6 +126,7 @@ class Series:
         """Epochs if the numbers cover epochs, else steps; None if unknown."""
         if self.covers != "epoch":
             return self.steps
+        # Epoch values may have steps only: Hugging Face's Trainer logs its evaluations that way.
         return self.steps if self.epochs is None else self.epochs
 
     @property
@@ -205,6 +206,7 @@ def _column(
         raise ValueError(f"{name} must have one dimension, not shape {array.shape}")
     if length is not None and len(array) != length:
         raise ValueError(f"{name} has {len(array)} entries, but there are {length} values")
+    # pandas and numpy.loadtxt return integers as floats; whole ones are accepted.
     if kind is np.int64 and array.dtype.kind == "f" and not np.array_equal(array, np.trunc(array)):
         raise ValueError(f"{name} must be whole numbers: {values!r:.80}")
     # A copy, so that the caller's array can neither change the series nor become read-only.

@@ -64,6 +64,7 @@ class Contents:
             return 0 if self.verdicts or self.findings else 2
         if any(finding.severity == "error" for finding in self.findings):
             return 1
+        # What cannot be judged has a status of its own, 2, and is no warning here.
         if fail_on == "warning" and any(
             finding.verdict is not Verdict.UNDECIDABLE for finding in self.findings
         ):
@@ -85,6 +86,7 @@ class Contents:
         Raises:
             ValueError: no rule begins with one of them.
         """
+        # Every code begins with the empty string, and none with one of an empty tuple.
         wanted, unwanted = codes_of(select) or ("",), codes_of(ignore)
         kept = tuple(
             one
@@ -159,6 +161,7 @@ class Contents:
             "explanations": list(self.explanations),
             "metadata": dict(self.metadata),
         }
+        # Python would write NaN, which `JSON.parse` and other strict parsers refuse.
         return json.dumps(_finite(content), allow_nan=False)
 
     @classmethod

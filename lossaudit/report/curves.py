@@ -95,6 +95,7 @@ class Band:
             return self
         # -(-n // most) rounds up, so that there are never more than `most` stretches.
         starts = np.arange(0, n, -(-n // most))
+        # fmin and fmax leave NaN out, so one NaN does not blank its whole stretch.
         low, high = np.fmin.reduceat(self.low, starts), np.fmax.reduceat(self.high, starts)
         return Band(self.places[starts], low, high)
 
@@ -134,6 +135,7 @@ class EpochRows:
     ) -> EpochRows:
         """The rows that a reader needs, of all epochs; every column has shape (n,)."""
         n, wrong = len(epochs), np.flatnonzero(verdicts == Verdict.WRONG)
+        # The first wrong epochs, because later ones often follow from them.
         between = wrong[(wrong >= _ENDS) & (wrong < n - _ENDS)][:_WRONG]
         ends = (
             np.arange(n)
@@ -236,6 +238,7 @@ def thinned(values: Floats, most: int = MOST) -> Ints:
     n = len(values)
     if n <= most:
         return np.arange(n)
+    # Two numbers of each stretch are kept, so there are half as many stretches.
     width = -(-n // max(1, most // 2))
     # NaN in the last stretch may be padding; an index that points there is dropped at the end.
     padded = np.full(-(-n // width) * width, np.nan)

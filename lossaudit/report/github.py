@@ -32,6 +32,7 @@ def annotation(finding: Finding) -> str:
     # The origin may name no file at all, as `History: loss` does.
     log = Path(finding.file or "")
     if log.is_file():
+        # GitHub matches the path with that of the changed file, which has slashes on every system.
         properties["file"] = log.as_posix()
     message = finding.message + (f"\nRemedy: {finding.remedy}" if finding.remedy else "")
     return command(finding.severity, message, **properties)

@@ -53,7 +53,9 @@ def fragment(report: Contents) -> str:
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("lossaudit", "report"),
+        # Whoever writes a log chooses its names, and the page may be opened by somebody else.
         autoescape=True,
+        # A misspelt name in the template must fail, and not leave a gap in the page.
         undefined=StrictUndefined,
         finalize=_fit_to_be_shown,
         trim_blocks=True,
@@ -70,6 +72,7 @@ def coded(text: str) -> Markup:
     Markup('call <code>f(&lt;x&gt;)</code>')
     """
     parts = legible(text).split("`")
+    # A backtick without its partner is a character, not the beginning of code.
     if len(parts) % 2 == 0:
         return escape(legible(text))
     pieces = [
@@ -175,6 +178,7 @@ def _card(finding: Finding, prefix: str, share: int) -> dict[str, Any]:
 
 def _plots(evidence: Evidence, prefix: str, share: int) -> dict[str, Markup]:
     """The plot in two sizes: for a desktop and for a phone."""
+    # Imported only for a plot, because matplotlib is an optional dependency.
     from lossaudit.report.pictures import NARROW, WIDE, picture
 
     return {
@@ -205,6 +209,7 @@ def _difference(finding: Finding) -> float | None:
 
 def _rows(rows: EpochRows) -> Iterator[dict[str, Any]]:
     """The rows of a table of epochs, each with the number of epochs left out before it."""
+    # With -1 in front the epochs before the first row count as well.
     skipped = np.diff(rows.indices, prepend=-1) - 1
     columns = (
         rows.epochs,

@@ -51,6 +51,7 @@ def picture(evidence: Evidence, size: Size, prefix: str) -> str:
 
         # The text stays text, so the browser's fonts count, not those of this machine.
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+        # A fixed salt gives the same ids, and so the same page, in every run.
         with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": prefix}):
             whole = blank(size.width, size.height)
             draw(whole, evidence, size, _MARKS)
@@ -59,6 +60,7 @@ def picture(evidence: Evidence, size: Size, prefix: str) -> str:
             whole.savefig(
                 drawn,
                 format="svg",
+                # With a date or a version two pages of one report would differ.
                 metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
             )
     return _embedded(ElementTree.fromstring(drawn.getvalue()), prefix)
@@ -95,9 +97,11 @@ def _embedded(root: ElementTree.Element, prefix: str) -> str:
             name.rpartition("}")[2]: _rewritten(name, value, prefix)
             for name, value in element.items()
         }
+        # matplotlib indents its XML; only the text in labels has meaning.
         element.tail = None
         if element.tag != "text":
             element.text = (element.text or "").strip() or None
+    # Without a width of its own the picture is as wide as the page allows.
     root.attrib = {
         "viewBox": root.attrib["viewBox"],
         "role": "img",
@@ -111,6 +115,7 @@ def _rewritten(name: str, value: str, prefix: str) -> str:
     if name == "id":
         return f"{prefix}-{value}"
     if name == "d":
+        # SVG needs no blanks around the letters of a path, and paths are most of a picture.
         return re.sub(r"\s*([A-Za-z])\s*", r"\1", _rounded(value)).strip()
     if name == "style":
         value = _FONT.sub("", _COLOUR.sub(lambda found: _NAMES[found[0]], value))

@@ -88,6 +88,8 @@ def figure(report: Contents) -> Figure:
         for part, (title, evidence) in zip(parts, shown, strict=False):
             upper = draw(part, evidence, size, PAPER)
             part.suptitle(
+                # matplotlib would read a "$" in a name as the beginning of a formula, and may
+                # raise.
                 shortened(legible(title), 110), x=0.01, ha="left", size=10, parse_math=False
             )
             upper.legend(fontsize=8, frameon=False)
@@ -131,6 +133,7 @@ def drawing(palette: Palette) -> Iterator[None]:
     sizes |= {"axes.formatter.limits": (-4, 5)}
     plain = {"figure.facecolor": "none", "axes.facecolor": "none", "savefig.facecolor": "none"}
     with style.context(
+        # A page has its own background, also a dark one; a figure alone needs a white one.
         ["default", dict.fromkeys(names, ink), sizes, plain if palette is not PAPER else {}]
     ):
         yield
@@ -150,6 +153,7 @@ def draw(part: FigureBase, evidence: Evidence, size: Size, palette: Palette) -> 
         The axes of the curves.
     """
     rest = _has_rest(evidence)
+    # One axis of steps for both, so that a difference stands below its number.
     upper, *lower = part.subplots(
         1 + rest, 1, sharex=True, squeeze=False, height_ratios=[3, 1][: 1 + rest]
     )[:, 0]
@@ -199,10 +203,12 @@ def _curves(axes: Axes, evidence: Evidence, palette: Palette) -> None:
             *_strokes(odd),
             color=palette["odd"],
             label=named["odd"],
+            # Heights in shares of the axes keep the marks at the edge, also on a logarithmic axis.
             transform=axes.get_xaxis_transform(),
         )
     drawn = np.concatenate([_drawable(one.values) for one in _all(evidence)] or [np.empty(0)])
     drawn = drawn[np.isfinite(drawn)]
+    # A logarithmic axis would drop zeros and negative losses without a word.
     if len(drawn) and drawn.min() > 0 and drawn.max() > _RANGE * drawn.min():
         axes.set_yscale("log")
 
@@ -243,6 +249,7 @@ def _epochs(axes: Axes, evidence: Evidence, size: Size, palette: Palette) -> Non
     if evidence.epochs is not None and len(evidence.epochs.values):
         some = slice(None, None, -(-len(evidence.epochs.values) // size.ticks))
         above = axes.secondary_xaxis("top")
+        # Ticks only where epochs have their middle: matplotlib would put some between epochs.
         above.set_xticks(
             evidence.epochs.places[some], [f"{one:g}" for one in evidence.epochs.values[some]]
         )
@@ -259,6 +266,7 @@ def _shows(band: Band, evidence: Evidence) -> bool:
     """Whether a band is wider than a line somewhere; a plot is a few hundred lines high."""
     drawn = np.concatenate([_drawable(one.values) for one in _all(evidence)])
     drawn = drawn[np.isfinite(drawn)]
+    # A band thinner than a line is not drawn, and the legend says so.
     widths = (band.high - band.low)[np.isfinite(band.high - band.low)]
     return bool(len(drawn) and len(widths)) and float(widths.max()) > float(np.ptp(drawn)) / _RANGE
 
@@ -294,6 +302,7 @@ def _strokes(marks: list[tuple[float, float]]) -> tuple[Floats, Floats]:
 
 def _drawable(values: Floats) -> Floats:
     with np.errstate(invalid="ignore"):
+        # matplotlib leaves NaN out, and `_odd` marks the places.
         return np.where(np.abs(values) < _HUGE, values, np.nan)
 
 

@@ -38,6 +38,7 @@ class _Encodable:
 
     def write(self, text: str) -> int:
         return self._file.write(
+            # Windows consoles with an old code page cannot encode "Σ", and writing it would raise.
             text.encode(self.encoding, "backslashreplace").decode(self.encoding)
         )
 
@@ -53,6 +54,7 @@ class _Console(Console):
 def console_on(file: TextIO) -> Console:
     """A console on a stream: coloured and as wide as a terminal, or plain text elsewhere."""
     return _Console(
+        # In a pipe no line is wrapped: grep and diff work on whole lines.
         file=cast(TextIO, _Encodable(file)), highlight=False, soft_wrap=not file.isatty()
     )
 
@@ -114,6 +116,7 @@ def verdict_table(report: Contents) -> Table:
     table.add_column("verdict")
     for one in report.verdicts:
         row = (one.origin, one.split, one.quantity or "?", str(one.points))
+        # Text, because rich would take a name such as `loss[0]` for markup.
         table.add_row(*(Text(cell) for cell in row), styled(one.verdict))
     return table
 

@@ -8,6 +8,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+WAYS = {
+    "graph": {},
+    "xla": {"jit_compile": True},
+    "eager": {"run_eagerly": True},
+    "4 steps an execution": {"steps_per_execution": 4},
+}
+"""Ways of compiling a model, each of which runs its step differently."""
+
 
 def data(
     rows: int = 50, batch_size: int = 8, *, seed: int = 0, weighted: bool = False

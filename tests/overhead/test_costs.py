@@ -2,55 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import json
-import re
 from dataclasses import replace
 
 import pytest
 
-from lossaudit.overhead import cost_table as rendered
-from lossaudit.overhead.costs import (
-    BudgetVerdict,
-    Growth,
-    HookTimes,
-    Overhead,
-    document,
-    doubts_of,
-    status_of,
-)
+from lossaudit.overhead.costs import BudgetVerdict, document, doubts_of, status_of
 from lossaudit.overhead.timings import Interval, Ratio
-
-SETUP = {
-    "processor": "a processor",
-    "cores": 2,
-    "load": 0.5,
-    "accelerators": [],
-    "keras": "3.15.1",
-    "python": "3.12.1",
-    "steps_per_execution": 1,
-    "jit_compile": False,
-}
-
-
-def overhead(
-    low: float, high: float, control: tuple[float, float] = (0.995, 1.005), doubts: tuple = ()
-) -> Overhead:
-    hooks, growth = HookTimes(3.5e-6, 12e-6, 0.004, 256), Growth(32.2, 3584)
-    return Overhead(
-        "Mine",
-        ratio=(low + high) / 2,
-        interval=Interval(low, high),
-        control=Interval(*control),
-        step=0.0012,
-        pairs=31,
-        batches=256,
-        outside=0.01,
-        hooks=hooks,
-        growth=growth,
-        doubts=doubts,
-        setup=SETUP,
-    )
+from tests.overhead.measured import overhead
 
 
 @pytest.mark.parametrize(
@@ -130,24 +89,26 @@ def test_extra_info_is_flat_and_fit_for_json():
     assert all(name.startswith("overhead_") for name in info)
 
 
-def test_the_table_says_ratio_hooks_memory_budget_control_and_machine():
-    stream = io.StringIO()
-    rendered.write([overhead(1.1, 1.2), overhead(0.99, 1.01), overhead(1.01, 1.03)], 1.02, stream)
-    printed = stream.getvalue()
-    assert all(len(line) <= 100 for line in printed.splitlines()[:9])
-    assert re.search(r"not shown to\s+exceed", printed)
-    assert re.search(r"ms outside +MB per.*\n.*of epochs +10⁶ batches", printed)
-    assert re.search(r"0\.4% +10\.0 +32 ", printed)
-    assert "1.150 (1.100 to 1.200)" in printed
-    assert "3.5 (12.0)" in printed
-    assert "≤ 1.02" in printed
-    assert "over" in printed
-    assert "within" in printed
-    assert (
-        printed.count(
-            "plain fit against itself: 0.995 to 1.005; 31 pairs of 256 batches, 1.20 ms a batch"
-        )
-        == 1
+def test_pytest_benchmark_takes_the_figures(pytester, monkeypatch):
+    pytest.importorskip("pytest_benchmark")
+    # In a worker of xdist, pytest-benchmark measures nothing.
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    pytester.makepyfile(
+        """
+        from lossaudit.overhead.costs import Growth, HookTimes, Overhead
+        from lossaudit.overhead.timings import Interval
+
+        def test_cost(benchmark):
+            hooks = HookTimes(1e-6, 2e-6, 0.01, 10)
+            interval, growth = Interval(0.9, 1.1), Growth(1.0, 10)
+            found = Overhead("a", 1.0, interval, interval, 0.1, 6, 10, 0.0, hooks, growth)
+            benchmark(lambda: None)
+            benchmark.extra_info.update(found.extra_info)
+        """
     )
-    assert "a processor, 2 cores, load 0.5, no accelerator; Keras 3.15.1, Python 3.12.1" in printed
-    assert json.loads(rendered.document([overhead(0.99, 1.01)], 1.02))["status"] == 0
+    done = pytester.runpytest_subprocess(
+        "--benchmark-json=out.json", "-p", "no:lossaudit.pytest_plugin"
+    )
+    done.assert_outcomes(passed=1)
+    saved = json.loads((pytester.path / "out.json").read_text())["benchmarks"][0]["extra_info"]
+    assert saved["overhead_ratio"] == 1.0

@@ -254,35 +254,3 @@ def test_what_makes_no_callbacks_is_refused():
     message = r"candidates\['mine'\] must be callable, to make callbacks, not 3"
     with pytest.raises(TypeError, match=message):
         compare({"mine": 3})
-
-
-def test_a_size_that_is_not_there_is_refused():
-    with pytest.raises(
-        ValueError, match="size='huge' must be one of 'smallest', 'small', 'large'"
-    ):
-        example("huge")
-
-
-def test_pytest_benchmark_takes_the_figures(pytester, monkeypatch):
-    pytest.importorskip("pytest_benchmark")
-    # In a worker of xdist, pytest-benchmark measures nothing.
-    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
-    pytester.makepyfile(
-        """
-        from lossaudit.overhead.costs import Growth, HookTimes, Overhead
-        from lossaudit.overhead.timings import Interval
-
-        def test_cost(benchmark):
-            hooks = HookTimes(1e-6, 2e-6, 0.01, 10)
-            interval, growth = Interval(0.9, 1.1), Growth(1.0, 10)
-            found = Overhead("a", 1.0, interval, interval, 0.1, 6, 10, 0.0, hooks, growth)
-            benchmark(lambda: None)
-            benchmark.extra_info.update(found.extra_info)
-        """
-    )
-    done = pytester.runpytest_subprocess(
-        "--benchmark-json=out.json", "-p", "no:lossaudit.pytest_plugin"
-    )
-    done.assert_outcomes(passed=1)
-    saved = json.loads((pytester.path / "out.json").read_text())["benchmarks"][0]["extra_info"]
-    assert saved["overhead_ratio"] == 1.0

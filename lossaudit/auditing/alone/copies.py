@@ -36,8 +36,10 @@ def _is_copy(one: Series, other: Series) -> bool:
         return False
     finite = one.values[np.isfinite(one.values)]
     distinct = np.unique(finite)
+    # Two losses that never move may be equal for many reasons.
     if len(distinct) < 2:
         return False
+    # The distance of two neighbours on the grid of possible numbers: an ulp, or a printed digit.
     step = 2 * (half_ulp(distinct[-1], one.dtype) + decimals_bound(one.decimals))
     chance = min(1.0, float(step) / float(distinct[-1] - distinct[0]))
     # Logarithms, because the product of many chances underflows to zero.

@@ -34,9 +34,11 @@ def check_missing_epochs(log: Log) -> Iterator[Finding]:
         if not column.covers_epochs or column.axis.min() < 0:
             continue
         present = np.unique(column.axis)
+        # If update_freq keeps one epoch in k, the first that it keeps is epoch k - 1.
         every = int(present[0]) + 1
         regular = every > 1 and np.array_equal(present, np.arange(1, len(present) + 1) * every - 1)
         frequency = _update_frequency(log, every) if regular else None
+        # A log may begin late for good reasons; only a known update_freq proves earlier epochs.
         missing = np.setdiff1d(np.arange(0 if frequency else present[0], present[-1]), present)
         if len(missing) and not (regular and _only_validated_then(column, log.axes)):
             yield from _missing_epochs(column, present, missing, frequency)
@@ -85,6 +87,8 @@ def _update_frequency(log: Log, every: int) -> int | None:
         if series.covers == "epoch" or series.steps is None or len(series) < 2:
             continue
         gaps = distances(series.steps)
+        # update_freq=f keeps one epoch of n batches in f / gcd(f, n), which divides f. TensorBoard
+        # counts from 1, so f is also the first step in the log.
         if len(gaps) == 1 and gaps[0] > 1 and gaps[0] % every == 0 and series.steps[0] == gaps[0]:
             return int(gaps[0])
     return None
@@ -105,6 +109,7 @@ def check_samples(log: Log) -> Iterator[Finding]:
     """There are exactly as many numbers as a sampler keeps, at irregular steps."""
     for column in log.axes:
         size, gaps = len(column.axis), np.diff(column.axis)
+        # Samplers keep the order, so a log that goes back was not sampled but mixed.
         if size not in _SAMPLERS or np.any(gaps <= 0):
             continue
         fewest, keeper = _SAMPLERS[size]
@@ -127,6 +132,7 @@ def check_skipped_steps(log: Log) -> Iterator[Finding]:
         gaps = np.diff(column.axis)
         holes = np.flatnonzero(gaps == 2) + 1
         length = int(holes[0]) if len(holes) else 0
+        # TensorBoard counts begin hooks, of which Keras calls one too many before the data end.
         if column.covers_epochs or length < 2 or np.any((gaps != 1) & (gaps != 2)):
             continue
         epochs = {len(other.axis) for other in log.axes if other.covers_epochs}

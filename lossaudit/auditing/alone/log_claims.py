@@ -49,6 +49,7 @@ def _named(logged: Mapping[str, Any]) -> list[Claim]:
     return [
         claim
         if isinstance(logged[name], Series)
+        # A shorter list of losses than this cannot be, so longer ones are of batches.
         else _promising(Name(name), claim, min(epochs, default=0))
         for name, claim in read.items()
     ]
@@ -69,6 +70,7 @@ def _covers(name: Name, length: int, epochs: int) -> Covers | None:
         length: how many numbers there are.
         epochs: how many epochs the log has; 0 if unknown.
     """
+    # In a History `loss` is an epoch's value; elsewhere the same word promises batches.
     promised = name.promises(length, epochs, without=frozenset({"loss"}))
     if promised is None and epochs and length != epochs:
         return name.promises(length, epochs)

@@ -64,10 +64,12 @@ def _sessions(series: Series) -> list[Series]:
 def _paired(batches: Series, epochs: Series) -> Iterator[Pair]:
     if not len(batches) or not len(epochs):
         return
+    # The surest sign first: epochs in the log, then steps; last, epochs of equal length.
     if batches.epochs is not None:
         yield from _by_epoch(batches, epochs)
     elif batches.steps is not None and _spacing(batches.steps) > 1:
         yield from _by_step(batches, epochs)
+    # A missing epoch would move all later ones by its length.
     elif len(batches) % len(epochs) == 0 and _goes_on(epochs):
         length = len(batches) // len(epochs)
         starts = np.arange(len(epochs)) * length
@@ -97,6 +99,7 @@ def _by_epoch(batches: Series, epochs: Series) -> Iterator[Pair]:
     if rows is None or np.all(rows == NOWHERE):
         return
     gaps = (
+        # From epoch to epoch the steps may start anew, so those distances tell nothing.
         np.zeros(0) if batches.steps is None else np.delete(np.diff(batches.steps), starts[1:] - 1)
     )
     found = rows != NOWHERE
@@ -125,6 +128,7 @@ def _by_step(batches: Series, epochs: Series) -> Iterator[Pair]:
     # From here on a step is the count of batches done: the last of epoch k is (k + 1) · length.
     steps = batches.steps + (1 if batches.steps[0] == 0 else 0)
     spacing, last, every = _spacing(batches.steps), int(axis[-1]) + 1, _every(axis)
+    # Up to one spacing of batches may have followed the last logged one; 1000 bounds the search.
     totals = range(int(steps[-1]), int(steps[-1]) + min(spacing, 1000))
     lengths = sorted(
         {total // n for n in range(last, last + every) for total in totals if total % n == 0}
@@ -144,6 +148,7 @@ def _by_step(batches: Series, epochs: Series) -> Iterator[Pair]:
 
 def _every(axis: Ints) -> int:
     """One epoch in how many was logged; 1 if that is irregular."""
+    # A program that logs one epoch in k begins with epoch k - 1, which is k after -1.
     gaps = np.diff(axis, prepend=-1)
     return int(gaps[0]) if np.all(gaps == gaps[0]) and gaps[0] > 0 else 1
 

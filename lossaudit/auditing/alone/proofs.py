@@ -37,6 +37,7 @@ def proofs_of(log: Log) -> dict[int, Proof]:
 def _proof(pair: Pair) -> Proof | None:
     if pair.leads_to_epoch_value and pair.batches.covers == "epoch_so_far":
         return Proof("running_mean", "each batch was weighted by its rows")
+    # If all losses of an epoch are equal, its last loss, its running mean and its mean are too.
     constant = pair.ends_in_epoch_value and np.array_equal(pair.mean, pair.last)
     if (
         pair.batches.covers == "batch"

@@ -54,6 +54,7 @@ def recovered(running: Series, *, batches: int | None = None) -> Recovery:
             part.values, part.weights, dtype=running.dtype, decimals=running.decimals
         )
         values[start:end], errors[start:end] = found.values, found.errors
+    # The recovered losses have all digits; those that the log lacks are in their errors.
     series = replace(running, values=values, covers="batch", epochs=epochs, decimals=None)
     return Recovery(series, errors, running.weights is not None)
 

@@ -24,6 +24,7 @@ def check_axis_goes_on(log: Log) -> Iterator[Finding]:
     """Steps or epochs go back or, for epochs, repeat."""
     for column in log.axes:
         change = np.diff(column.axis)
+        # A step may have several numbers, which LA511 judges; an epoch has one.
         back = np.flatnonzero(change <= 0 if column.covers_epochs else change < 0) + 1
         if len(back) and not _counts_within_epochs(column, back):
             yield _restart(column, int(back[0]))
@@ -81,6 +82,7 @@ def _logged_again(
 ) -> Finding:
     """Steps or epochs that have different values at their first and second place."""
     axis, unit = column.axis, column.unit
+    # A resumed run has at least the steps before its checkpoint, so it does not begin again.
     anew = axis[at] <= axis[0]
     reason = "Another run begins there" if anew else "The training resumed from an earlier state"
     return column.finding(
@@ -105,6 +107,7 @@ def _cause_of_restart(column: SharedAxis, anew: bool) -> str:
 
 def _repetitions(axis: Ints) -> tuple[Ints, Ints]:
     """Indices of the first and of the second place of every number that repeats."""
+    # Stable, so that of two equal steps the one logged first is `first`.
     order = np.argsort(axis, kind="stable")
     same = np.flatnonzero(np.diff(axis[order]) == 0)
     first, again = order[same], order[same + 1]

@@ -29,9 +29,11 @@ def check_stalls(log: Log) -> Iterator[Finding]:
         if (
             len(values) < 2 * _SPELL
             or not np.isfinite(values[-1])
+            # At a power of two an ulp doubles, so an addend that just counted is rounded away.
             or not _is_power_of_two(values[-1])
         ):
             continue
+        # The True at the end stops the search in a log of equal numbers.
         start = len(values) - int(np.argmax(np.append(values[::-1] != values[-1], True)))
         growth = np.diff(values[: start + 1])
         spell = len(values) - start
@@ -65,6 +67,7 @@ def _stalled_sum(series: Series, start: int, growth: float) -> Finding:
 def check_stalled_means(log: Log) -> Iterator[Finding]:
     """A running mean falls as 1/n, because the sum behind it stopped at a power of two."""
     for series in log.losses:
+        # A sum can stall after 2^(p-1) updates, and must then stay for as many to be recognised.
         if series.covers == "epoch" or len(series) < 2 ** PRECISIONS[series.dtype]:
             continue
         part = _longest_epoch(series)

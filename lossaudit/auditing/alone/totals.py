@@ -101,6 +101,8 @@ def _bound(
         decimals_bound(one.decimals) * factor
         for one, factor in zip(parts, np.abs(factors), strict=True)
     ]
+    # Without known updates the bound is that of one, and `_needed_updates` says what would excuse
+    # more.
     bound = group_mean_bound(
         sizes + np.abs(total.values), np.full(len(total), updates or 1.0), total.dtype
     )
@@ -109,6 +111,7 @@ def _bound(
 
 def _needed_updates(total: Series, rest: float, size: float, at: int) -> float:
     """How many batches an epoch must have for rounding to explain a difference."""
+    # The bound of `group_mean_bound` grows as 3n·u·Σ|p|, which is solved for n here.
     relative = np.abs(rest) / (size + np.abs(total.values[at]))
     return float(relative * 2.0 ** PRECISIONS[total.dtype] / 3)
 

@@ -29,6 +29,7 @@ def check_nan(log: Log) -> Iterator[Finding]:
     forgotten = set()
     for pair in log.pairs:
         dropped = _dropped_by_epoch_value(pair)
+        # If the log skips batches, NaN may stand for what was not logged.
         raw = pair.batches.covers == "batch" and pair.complete and not pair.ends_in_epoch_value
         if raw and dropped is not None and _of_one_run(log, pair):
             # A series has no value to compare by. Its id is safe: the log keeps the pair alive.
@@ -111,6 +112,7 @@ def _blocks(series: Series, nan: NDArray[np.bool_]) -> Iterator[Finding]:
     finite = np.flatnonzero(~nan)
     gaps = np.diff(finite)
     long = np.flatnonzero(gaps == gaps.max(initial=0))[:1]
+    # With -1 in front, a log that begins with NaN is regular too: `validation_freq=2` gives that.
     regular = len(np.unique(np.diff(finite, prepend=-1))) == 1 or len(np.unique(gaps)) == 1
     if gaps.max(initial=0) <= _SPELL or regular:
         return

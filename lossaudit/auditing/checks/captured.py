@@ -27,6 +27,7 @@ def not_captured(split: str, tag: str, origin: str, reason: str) -> Finding:
 
 def check_gap(statement: str, remains: Fraction, bound: float, *, epoch: int) -> Iterator[Finding]:
     """LA404: rounding does not explain what remains between `fit` and `evaluate`."""
+    # Negated, so that a NaN is reported instead of passing as explained.
     if not abs(remains) <= bound:
         yield Finding(
             EXPLAINED.code,

@@ -31,6 +31,7 @@ def check_outputs(recording: Recording, claims: Iterable[Claim]) -> Iterator[Fin
             split, tag = of_keras(claim.name.history_key)
             parts_of.setdefault((claim.series.file, split), {})[tag] = claim.series
     for (_, split), series in parts_of.items():
+        # One missing output leaves the sum open.
         if series.keys() >= weights.keys() | {keys.LOSS}:
             yield from _sums_apart(recording, split, series, weights)
 
@@ -81,10 +82,13 @@ def _bounds_of_sums(truth: Truth, sums: Floats, outputs: int) -> Floats:
     bounds = []
     for group, logged in zip(truth.batches.groups(), sums, strict=True):
         sizes = np.maximum(np.abs(truth.batches.values[group]), abs(float(logged)))
+        # On TensorFlow, Keras 3.15 weights the losses of outputs by rows if eager, by 1 in a
+        # graph.
         kinds = (truth.batches.weights[group], np.ones(len(sizes)))
         most = max(
             float(mean_bound(sizes, kind, roundings=REWRITTEN).proven[-1]) for kind in kinds
         )
+        # The total and each output are means of their own, each rounded once more in the log.
         bounds.append((1 + outputs) * (most + float(half_ulp(sizes.max()))))
     return np.array(bounds)
 
@@ -116,6 +120,7 @@ def frequency_of_gaps(present: Iterable[bool], batches: int) -> int | None:
     kept = [bool(one) for one in present]
     if all(kept):
         return None
+    # TensorBoard's counter goes on over epochs; only the next `fit` sets it back to 0.
     counters = [batches * (epoch + 1) for epoch in range(len(kept))]
     tried = range(2, counters[-1] + 1)
     return next(
@@ -126,6 +131,7 @@ def frequency_of_gaps(present: Iterable[bool], batches: int) -> int | None:
 def _executions(truth: Truth, recording: Recording) -> int:
     """Batch hooks in an epoch, which the counter of TensorBoard counts."""
     steps = int(recording.metadata.get(keys.STEPS_PER_EXECUTION, 1))
+    # Rounded up: from Keras 3.7 on a partial execution at the end of an epoch calls its hook.
     return int(-(-int(truth.batches.lengths[0]) // steps))
 
 

@@ -25,6 +25,7 @@ def check_rows(recording: Recording) -> Iterator[Finding]:
         recording.select(tag=keys.LOSS, split="train", covers="batch") if declared else ()
     ):
         batches = Batches.of(series)
+        # Keras up to 3.1.1 gives every batch the weight 1, so ones need not be rows.
         if not batches.weights_known or np.all(batches.weights == 1):
             yield _about_rows(
                 series,
@@ -51,6 +52,7 @@ def check_replicas(recording: Recording) -> Iterator[Finding]:
     if (
         len(parts) > 1
         and len(parts[0]) > 1
+        # Constant losses are equal on different rows as well.
         and np.ptp(parts[0].values) > 0
         and all(np.array_equal(one.values, parts[0].values) for one in parts[1:])
     ):

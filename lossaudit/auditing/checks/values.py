@@ -72,6 +72,7 @@ def _explained(assessed: Assessment, expected: Prediction, mistake: Mistake) -> 
     assert assessed.best is not None
     index, observed, right = assessed.aligned(expected, assessed.best.alignment)
     wrong = ~right.matches(observed, assessed.claim.decimals)
+    # Coarse numbers may agree with both: then the place counts at which the predictions differ.
     if not wrong.any():
         predicted = assessed.best.prediction.take(assessed.best.alignment.rows[index])
         wrong = np.abs(predicted.values - right.values) > predicted.bounds + right.bounds
@@ -95,6 +96,7 @@ def _explained(assessed: Assessment, expected: Prediction, mistake: Mistake) -> 
 def _unexplained(assessed: Assessment, expected: Prediction) -> Finding:
     """Numbers that no known mistake predicts."""
     explanation = "No known mistake gives these numbers: wrong, unexplained."
+    # A number with a place says more than a count of numbers does.
     placed = next((one for one in in_place(assessed.claim, expected) if one.placed.any()), None)
     if placed is not None:
         _, observed, right = assessed.aligned(expected, placed)

@@ -68,6 +68,7 @@ def check_running_value(subject: Subject, updates: Updates) -> None:
 def check_reset(subject: Subject, updates: Updates) -> None:
     """LA111: after a reset an accumulator behaves like a new one."""
     new, used = Accumulator(subject).add(updates.pairs), Accumulator(subject)
+    # Other values than those that follow, so that whatever a reset leaves behind shows.
     used.add((3 * value, weight) for value, weight in updates.pairs).result()
     used.reset()
     results = new.result(), used.add(updates.pairs).result()
@@ -91,6 +92,7 @@ def check_order(subject: Subject, updates: Updates) -> None:
     """LA113: the reversed updates give the same result within rounding."""
     forth = Accumulator(subject).add(updates.pairs).result()
     back = Accumulator(subject).add(reversed(updates.pairs)).result()
+    # Twice the bound, because both results may be off, in opposite directions.
     bound = 2 * _bound(subject, updates.pairs)
     _require_near(str(updates), forth, back, ("in this order", "in reversed order"), bound)
 
@@ -102,6 +104,7 @@ def check_merge(subject: Subject, updates: Updates) -> None:
     """
     pairs, bound = updates.pairs, 2 * _bound(subject, updates.pairs)
     whole = Accumulator(subject).add(pairs).result()
+    # 0 and all: distributed training merges replicas that had no batch.
     for cut in sorted({0, len(pairs) // 2, len(pairs)}):
         first, second = (Accumulator(subject).add(part) for part in (pairs[:cut], pairs[cut:]))
         # The result of an empty accumulator may be undefined.
@@ -133,6 +136,7 @@ def check_instances(subject: Subject, updates: Updates) -> None:
     first, second = Accumulator(subject), Accumulator(subject)
     for value, weight in updates.pairs:
         first.update(value, weight)
+        # So far from the first values that shared state shows beyond any rounding.
         second.update(value + 1000, weight)
     about = f"{updates}\nadded to one accumulator, while a second one received other values"
     names = ("alone", "with a second one")
@@ -144,6 +148,7 @@ def check_state(subject: Subject, updates: Updates) -> None:
     cut = len(updates.pairs) // 2
     through = Accumulator(subject).add(updates.pairs[:cut])
     saved = through.saved()
+    # The original goes on first: a saved state that shares its arrays changes with it.
     through.add(updates.pairs[cut:])
     resumed = saved().add(updates.pairs[cut:])
     about = f"{updates}\nsaved after {cut} updates"
@@ -182,6 +187,7 @@ def check_long_run(subject: Subject) -> None:
         return
     about = f"{LONG_RUN} updates of weight 32, {' and '.join(map(str, LONG_RUN_VALUES))} in turn"
     message = _side_by_side(about, float(exact), observed, ("exact", "the result"), bound)
+    # A result that is wrong from the beginning has another cause than drift.
     short = Accumulator(subject).add(few).result()
     if not _is_near(short, _exact(subject, few), _bound(subject, few)):
         raise Violation(
@@ -193,6 +199,7 @@ def check_long_run(subject: Subject) -> None:
 def _refused(accumulator: Accumulator, value: float, weight: int) -> bool:
     try:
         accumulator.update(value, weight)
+    # Any other exception is a fault of the accumulator, and no refusal of a number.
     except (ValueError, ArithmeticError):
         return True
     return False

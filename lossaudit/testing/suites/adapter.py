@@ -71,6 +71,7 @@ class Accumulator:
     def result(self) -> float:
         """The result, as a float."""
         result = getattr(self.wrapped, self.subject.result)
+        # Torch-like meters have an attribute `avg`, Keras metrics a method `result`.
         found = result() if callable(result) else result
         try:
             return float(found)
@@ -111,6 +112,7 @@ class Accumulator:
     def _is_variables(self) -> bool:
         """Whether its state is a list of variables, like that of a Keras metric."""
         return all(
+            # None has no `assign`: without variables the state is pickled instead.
             hasattr(one, "assign") for one in getattr(self.wrapped, "variables", None) or [None]
         )
 
@@ -120,6 +122,8 @@ class Accumulator:
         def restored() -> Accumulator:
             new = Accumulator(self.subject)
             returned = getattr(new.wrapped, restore)(state)
+            # `load_state_dict` changes its own object, and the class method `from_json` returns
+            # one.
             return new if returned is None else Accumulator(self.subject, returned)
 
         return restored
@@ -138,6 +142,7 @@ def _add_in_graph(metric: Any, values: list[float], weight: float) -> None:
 
     @tf.function
     def add() -> None:
+        # AutoGraph turns this into one `tf.while_loop`, instead of a node for each number.
         for number in numbers:
             metric.update_state(number, weight)
 

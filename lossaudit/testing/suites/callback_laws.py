@@ -81,6 +81,7 @@ def _require_truth(
     ]
     wrong = [one for one in found if one is not None]
     if len(wrong) == len(found):
+        # A comparison without a recognised cause says least, so it comes last.
         raise min(wrong, key=lambda one: (not one.causes, len(one.causes)))
 
 
@@ -141,6 +142,7 @@ def check_training(subject: Subject, schedule: Schedule) -> None:
 def _observed_training(schedule: Schedule, callbacks: list[Any]) -> tuple[HookRecorder, list[Any]]:
     """Train with callbacks; return the hook calls, and the state of model and generators."""
     model, hooks = disturbable_model(), HookRecorder()
+    # After the model: building one draws random numbers, and does so once in a process.
     keras.utils.set_random_seed(schedule.seed)
     data = dataset(schedule).shuffle(4, seed=schedule.seed)
     validation = dataset(schedule, "validation")
@@ -164,6 +166,7 @@ def check_cost(subject: Subject) -> None:
     """LA413: the batch hooks take no longer than the budget."""
     assert subject.budget is not None
     empty, watch = HookWatch(), HookWatch()
+    # The same stopwatch around no callback: its own cost and that of `fit` are subtracted.
     trained(by_fit, COSTED, empty.surrounding([]))
     trained(by_fit, COSTED, watch.surrounding([subject.factory()]))
     cost = watch.times(empty, len(COSTED.sizes)).median

@@ -52,6 +52,7 @@ def by_callback_list(
     hooks = keras.callbacks.CallbackList(
         list(callbacks), model=model, epochs=schedule.epochs, steps=len(schedule.sizes), verbose=0
     )
+    # Nothing is trained: a callback that reads its losses from the model fails here.
     truth = outcome(schedule, first_epoch=first_epoch).recording
     hooks.on_train_begin()
     logs: dict[str, float] = {}
@@ -79,6 +80,7 @@ def _by(
 ) -> None:
     others = [] if schedule.stop is None else [Stop(schedule.stop)]
     validation = dataset(schedule, "validation") if schedule.validation_rows else None
+    # Stop comes last, so that the others see the step at which it stops.
     every = [*callbacks, *others]
     train(
         dataset(schedule),

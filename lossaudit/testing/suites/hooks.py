@@ -33,6 +33,7 @@ HOOKS = tuple(
     for scope in ("train", "epoch", "train_batch", "test", "test_batch")
     for moment in ("begin", "end")
 )
+# Keras finds hooks by name. This way no hook can be forgotten or differ from the others.
 for _hook in HOOKS:
     setattr(HookRecorder, _hook, _recording(_hook))
 

@@ -41,7 +41,9 @@ def check_second_training(subject: Subject, schedule: Schedule) -> None:
 def check_weights(subject: Subject, schedule: Schedule) -> None:
     """LA414: the loop gives the model the same weights as `fit`."""
     model, data = exact_model(), dataset(schedule)
+    # `shuffle` would not matter for a dataset; False says that the order is part of the law.
     model.fit(data, epochs=schedule.epochs, shuffle=False, verbose=0)
+    # Read before the loop trains: `exact_model` returns this object again, in its initial state.
     names = [weight.path for weight in model.weights]
     by_fit = [one.ravel() for one in numbers_of(model.weights)]
     subject.factory(exact_model(), data, schedule.epochs)
@@ -69,6 +71,7 @@ def _mistake(schedule: Schedule, weights: list[Any]) -> Mistake | None:
     weight, calls = weights[0][0], int(weights[1][0])
     if calls == 0:
         return noticed.CALLED_WITHOUT_TRAINING
+    # Before the weights: a wrong number of steps explains wrong weights as well.
     if calls != steps:
         return noticed.STEPS_MISSING if calls < steps else noticed.STEPS_REPEATED
     if weight == 0:
@@ -85,6 +88,7 @@ def check_hooks(subject: Subject, schedule: Schedule) -> None:
     exact_model().fit(
         data, epochs=schedule.epochs, shuffle=False, verbose=0, callbacks=[by_fit, *stop]
     )
+    # A new Stop, because the first one has counted its steps.
     stop = [] if schedule.stop is None else [Stop(schedule.stop)]
     subject.factory(exact_model(), data, schedule.epochs, callbacks=[by_loop, *stop])
     difference = first_difference(by_fit, by_loop, ("by fit", "by the loop"))

@@ -104,6 +104,7 @@ def _disturbable_model(steps_per_execution: int) -> tuple[Any, Any, list[Any]]:
         [Noisy(), keras.layers.Dense(1)], keras.optimizers.Adam(), steps_per_execution
     )
     for weight in model[0].trainable_weights:
+        # Not by an initialiser of Keras, whose draw would depend on what ran before.
         weight.assign(random.normal(size=weight.shape))
     return model[0], model[1], state_of(model[0])
 
@@ -113,6 +114,7 @@ def _compiled(
 ) -> tuple[Any, Any, list[Any]]:
     model = keras.Sequential([keras.Input((1,)), *layers])
     model.compile(optimizer, "mae", steps_per_execution=steps_per_execution)
+    # Built now, so that the optimizer's variables belong to the state that is restored.
     model.optimizer.build(model.trainable_variables)
     return model, getattr(model, "_loss_tracker", None), state_of(model)
 
@@ -125,6 +127,7 @@ def _as_new(make: Any, steps_per_execution: int) -> Any:
         state
     )
     if not is_same:
+        # A callback has put its own tracker or variables into the model, which cannot be undone.
         make.cache_clear()
         model, _, state = make(steps_per_execution)
     for variable, value in zip(_state_variables(model), state, strict=True):

@@ -52,6 +52,7 @@ def _named(subject: Subject, found: Any, schedule: Schedule) -> list[Series]:
 
 
 def _series(subject: Subject, name: str, values: Any) -> Series:
+    # A Series says itself what it covers, so nothing is assumed about it.
     if isinstance(values, Series):
         return values
     try:

@@ -180,6 +180,7 @@ def _test(subject: Subject, check: Check) -> Callable[..., None]:
         nonlocal left
         reason = _reason(subject, check)
         if reason is not None:
+            # pytest knows this exception as a skip, so pytest need not be imported.
             raise unittest.SkipTest(reason)
         example = repr(drawn)
         if example not in outcomes:
@@ -209,6 +210,7 @@ def _outcome(
 
 @cache
 def _reason(subject: Subject, check: Check) -> str | None:
+    # Cached for each subject, because some reasons need a new object of the user's.
     return check.lacks(subject)
 
 
@@ -225,11 +227,15 @@ def _given(
     named = "updates" if subject.kind == "accumulator" else "schedule"
     test = hypothesis.settings(
         max_examples=_examples(check),
+        # The first example compiles a model, which takes far longer than the others.
         deadline=None,
         # The phase `explain` would repeat as many trainings.
         phases=set(hypothesis.Phase) - {hypothesis.Phase.explain},
+        # A second failure would take many more trainings to simplify.
         report_multiple_bugs=False,
+        # Health checks refuse slow examples, and here every example is a training.
         suppress_health_check=list(hypothesis.HealthCheck),
+        # A stored failure would be tried first, so that the seed would not decide.
         **({} if seed is None else {"database": None}),
     )(hypothesis.given(**{named: check.draws()})(function))
     return test if seed is None else hypothesis.seed(seed)(test)

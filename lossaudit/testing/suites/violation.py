@@ -100,6 +100,7 @@ def judged(truth: Recording, claims: Iterable[Series], about: object) -> Violati
 
 
 def _reasons(report: Report) -> str:
+    # "error" sorts before "warning", by the alphabet.
     findings: list[Finding] = sorted(report.findings, key=lambda finding: finding.severity)
     if not report.verdicts:
         return "nothing was recorded that could be judged"
@@ -114,6 +115,7 @@ def table(truth: Recording, series: Series) -> str:
         return f"{series.name}: recorded {_numbers(series.values)}"
     rows = _rows(series, expected)
     first = next((at for at, row in enumerate(rows) if not row.right), len(rows))
+    # Some right numbers above the first wrong one show how the table should go on.
     start = max(0, first - _SHOWN // 2)
     name = "epoch" if series.covers == "epoch" else "step"
     lines = [f"  {name:>6}  {'recorded':>14}  {'true':>14}   ({series.name})"]

@@ -8,16 +8,12 @@ import pytest
 import tensorflow as tf
 
 from lossaudit.keras import LossRecorder
-from tests.keras.programs import data, fit, model, same_weights
+from tests.keras.programs import WAYS, data, fit, model, same_weights
 
 X = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
+
+
 Y = X.sum(1, keepdims=True)
-SETUPS = {
-    "graph": {},
-    "xla": {"jit_compile": True},
-    "eager": {"run_eagerly": True},
-    "4 steps an execution": {"steps_per_execution": 4},
-}
 
 
 def two_outputs(**compiled):
@@ -48,7 +44,7 @@ def by_hand(network, batch_size=8):
         )
 
 
-@pytest.mark.parametrize("setup", SETUPS.values(), ids=SETUPS)
+@pytest.mark.parametrize("setup", WAYS.values(), ids=WAYS)
 def test_components_are_those_computed_by_hand_and_make_up_the_loss(setup):
     network, recorder = two_outputs(**setup), LossRecorder(components=True)
     network.fit(X, {"a": Y, "b": Y}, batch_size=8, verbose=0, shuffle=False, callbacks=[recorder])
@@ -81,7 +77,7 @@ def test_every_part_of_what_layers_add_is_kept():
     )
 
 
-@pytest.mark.parametrize("setup", SETUPS.values(), ids=SETUPS)
+@pytest.mark.parametrize("setup", WAYS.values(), ids=WAYS)
 def test_compiled_metrics_are_those_of_each_batch_and_leave_those_of_keras_alone(setup):
     plain, recorded, recorder = (
         *(model(metrics=["mae", "mse"], **setup) for _ in range(2)),
@@ -132,7 +128,7 @@ def test_the_tokens_of_a_mask_are_counted():
     assert tokens == [float((words[i : i + 8] != 0).sum()) for i in range(0, 20, 8)]
 
 
-@pytest.mark.parametrize("setup", SETUPS.values(), ids=SETUPS)
+@pytest.mark.parametrize("setup", WAYS.values(), ids=WAYS)
 def test_gradient_statistics_are_those_of_a_tape(setup):
     network, recorder = (
         model(optimizer=keras.optimizers.SGD(0.0), **setup),
@@ -179,53 +175,6 @@ def test_steps_that_a_scaled_optimizer_skips_are_seen_and_the_loss_is_not_scaled
     plain.set_weights(network.get_weights())
     x, y = next(iter(data(400)))
     assert abs(with_scale[0] - float(tf.reduce_mean((y - plain(x)) ** 2))) < 0.01 * with_scale[0]
-
-
-@pytest.mark.parametrize("setup", SETUPS.values(), ids=SETUPS)
-def test_predictions_of_every_third_batch_and_at_most_five_rows(setup):
-    network, recorder = (
-        model(optimizer=keras.optimizers.SGD(0.0), **setup),
-        LossRecorder(predictions=(3, 5)),
-    )
-    fit(network, data(50, 8), epochs=2, validation_data=data(20, 8), callbacks=[recorder])
-    train = [one for one in recorder.predictions if one.split == "train"]
-    assert [(one.epoch, one.step) for one in train] == [(0, 0), (0, 3), (0, 6), (1, 9), (1, 12)]
-    batches = list(data(50, 8)) * 2
-    for one in train:
-        x, y = batches[one.step]
-        assert one.targets.tolist() == y[:5].numpy().tolist()
-        np.testing.assert_allclose(one.predictions, network(x)[:5], rtol=2.0**-16, atol=2.0**-20)
-    assert [len(one.targets) for one in train] == [5, 5, 2, 5, 5]
-    assert [one.split for one in recorder.predictions].count("validation") == 2
-
-
-def test_predictions_of_many_batches_are_read_before_they_are_overwritten():
-    recorder = LossRecorder(predictions=(1, 1))
-    fit(model(), data(1000, 4), callbacks=[recorder])
-    assert [one.step for one in recorder.predictions] == list(range(250))
-
-
-def test_predictions_of_an_evaluation_in_a_callback_are_not_those_of_validation():
-    class Evaluating(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch, logs=None):
-            if batch == 2:
-                self.model.evaluate(data(20, 8), verbose=0)
-
-    recorder = LossRecorder(predictions=(1, 1))
-    fit(model(), data(50, 8), validation_data=data(10, 8), callbacks=[Evaluating(), recorder])
-    splits = [one.split for one in recorder.predictions]
-    assert {split: splits.count(split) for split in splits} == {
-        "train": 7,
-        "test": 3,
-        "validation": 2,
-    }
-
-
-def test_bad_requests_are_refused():
-    with pytest.raises(
-        ValueError, match=r"predictions=\(0, 5\) must be \(every, rows\), both at least 1"
-    ):
-        LossRecorder(predictions=(0, 5))
 
 
 def test_nothing_is_traced_for_what_was_not_asked_for():

@@ -1,8 +1,4 @@
-"""Why `evaluate` does not return what `fit` reported: each part planted alone, and all together.
-
-Inputs, targets and weights are small dyadic numbers wherever a part must be exactly zero: then no
-operation rounds.
-"""
+"""Why `evaluate` does not return what `fit` reported: each part planted alone, and all of them."""
 
 from __future__ import annotations
 
@@ -18,67 +14,28 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lossaudit.keras import LossAudit, LossRecorder, explain_gap, fit_loop
+from lossaudit.keras import LossAudit, LossRecorder, explain_gap
 from lossaudit.keras.scripts import every_fit_audited
 from lossaudit.report.text import as_text
+from tests.keras.gap.models import (
+    LABELS,
+    RANDOM,
+    ROWS,
+    WEIGHTS,
+    X,
+    Y,
+    audited,
+    gap_of,
+    halves,
+    in_form,
+    network,
+    parts_that_are_not_zero,
+    penalised,
+)
 from tests.keras.programs import same_weights
-from tests.keras.setups import Active, Guided, OwnMean, RawLoss
+from tests.keras.setups import Active, Guided, OwnMean
 
-ROWS = 32
-RANDOM = np.random.default_rng(0)
-X = RANDOM.integers(-2, 3, (ROWS, 4)).astype(np.float32)
-Y = (X.sum(1, keepdims=True) + RANDOM.integers(-1, 2, (ROWS, 1))).astype(np.float32)
-LABELS = (Y > 0).astype(np.float32)
-WEIGHTS = RANDOM.integers(0, 9, ROWS).astype(np.float32) / 4
 PARTS = ["weights_moved", "training_mode", "regularizers", "weights_and_masks", "remains"]
-
-
-def network(*layers, rate=0.0, kind=keras.Sequential, **compiled):
-    """A linear model after the given layers; its weights are powers of two."""
-    keras.utils.set_random_seed(1)
-    model = kind([keras.Input((4,)), *layers, keras.layers.Dense(1, kernel_initializer=halves)])
-    model.compile(keras.optimizers.SGD(rate), compiled.pop("loss", "mse"), **compiled)
-    return model
-
-
-def halves(shape, dtype=None):
-    return np.full(shape, 0.5, dtype or "float32")
-
-
-def audited(model, x=X, y=Y, *others, **arguments):
-    """The audit of a training in the order of the data, of one epoch."""
-    audit = LossAudit(on_violation="ignore", explain_gap=True)
-    arguments = {"shuffle": False, "verbose": 0} | arguments
-    if isinstance(x, np.ndarray):
-        arguments = {"batch_size": 8} | arguments
-    model.fit(x, y, callbacks=[*others, audit], **arguments)
-    return audit
-
-
-def gap_of(*arguments, **keywords):
-    audit = audited(*arguments, **keywords)
-    assert audit.gap is not None, str(audit.report)
-    assert sum(audit.gap.parts.values()) == Fraction(audit.gap.reported) - Fraction(
-        audit.gap.evaluated
-    )
-    assert audit.report.ok, str(audit.report)
-    return audit.gap
-
-
-def parts_that_are_not_zero(gap):
-    return [name for name, part in gap.parts.items() if part]
-
-
-class Penalised(keras.layers.Layer):
-    """A weight that affects no output; each step at a rate of 2 halves it, and its penalty."""
-
-    def build(self, shape):
-        self.weight = self.add_weight(
-            (), initializer="ones", regularizer=lambda weight: weight**2 / 8
-        )
-
-    def call(self, x):
-        return x
 
 
 class Noisy(keras.layers.Layer):
@@ -129,13 +86,6 @@ def test_a_penalty_is_what_it_was_over_the_epoch_less_what_it_is_at_its_end():
     assert gap.regularizers == sum(of_steps[:4]) / 4 - of_steps[4]
 
 
-def penalised():
-    model = network(Penalised())
-    model.layers[-1].trainable = False
-    model.compile(keras.optimizers.SGD(2.0), "mse")
-    return model
-
-
 @pytest.mark.parametrize("form", ["array", "dataset", "sequence"])
 def test_class_weights_are_all_of_the_gap(form):
     model = network()
@@ -166,11 +116,6 @@ def test_sample_weights_are_all_of_the_gap_where_evaluate_is_not_given_them():
     assert parts_that_are_not_zero(gap) == ["weights_and_masks"]
     assert gap.weights_and_masks == Fraction(float((errors * (WEIGHTS - 1)).mean()))
     assert gap.counted[0] == "sample weights"
-
-
-def test_weights_that_the_data_bring_are_no_gap():
-    data = tf.data.Dataset.from_tensor_slices((X, Y, WEIGHTS)).batch(8)
-    assert parts_that_are_not_zero(gap_of(network(), data, None)) == []
 
 
 def test_masks_count_by_batch_and_evaluate_has_other_batches():
@@ -311,89 +256,6 @@ def test_what_keras_compiled_is_kept_so_that_the_next_training_is_not_traced_ane
     assert (model.train_function, model.test_function) == before
 
 
-def in_form(form, *columns):
-    if form == "array":
-        return columns
-    data = tf.data.Dataset.from_tensor_slices(columns).batch(8)
-    return (data if form == "dataset" else Shuffling(columns)), None
-
-
-class Shuffling(keras.utils.PyDataset):
-    """Batches of another order after every epoch."""
-
-    def __init__(self, columns):
-        super().__init__()
-        self.columns, self.told = columns, 0
-
-    def __len__(self):
-        return ROWS // 8
-
-    def __getitem__(self, index):
-        return tuple(column[index * 8 : (index + 1) * 8] for column in self.columns)
-
-    def on_epoch_end(self):
-        self.told += 1
-
-
-@pytest.mark.parametrize("form", ["dataset", "sequence"])
-def test_data_that_bring_their_batches_are_read_again(form):
-    data, _ = in_form(form, X, Y)
-    gap = gap_of(
-        network(keras.layers.Dropout(0.5, seed=3)), data, None, steps_per_epoch=4, epochs=2
-    )
-    assert parts_that_are_not_zero(gap) == ["training_mode"]
-    assert getattr(data, "told", 3) == 3  # once when fit begins, and after each epoch
-
-
-def generator():
-    while True:
-        yield from (
-            tuple(column[start : start + 8] for column in (X, Y)) for start in range(0, ROWS, 8)
-        )
-
-
-NOT_MEASURED = {
-    "a generator": (
-        lambda: generator(),
-        {"steps_per_epoch": 4},
-        "the data came from a generator, which yields each batch only once",
-    ),
-    "endless data": (
-        lambda: in_form("dataset", X, Y)[0].repeat(),
-        {"steps_per_epoch": 4},
-        "steps_per_epoch=4 continues where the previous one ended, in data of unknown batches: "
-        "the rows of the last epoch cannot be replayed",
-    ),
-    "part of the data": (
-        lambda: in_form("dataset", X, Y)[0],
-        {"steps_per_epoch": 2},
-        "steps_per_epoch=2 continues where the previous one ended, in data of 4 batches",
-    ),
-}
-
-
-@pytest.mark.parametrize(("make", "arguments", "reason"), NOT_MEASURED.values(), ids=NOT_MEASURED)
-def test_data_that_cannot_be_replayed_are_reported(make, arguments, reason):
-    audit = audited(network(), make(), None, **arguments)
-    (finding,) = audit.report.findings
-    assert (finding.code, finding.verdict, finding.severity) == ("LA404", "undecidable", "warning")
-    assert reason in finding.message
-    assert audit.gap is None
-    assert [str(one.verdict) for one in audit.report.verdicts] == ["exact"]
-
-
-def test_an_epoch_that_was_cut_short_is_not_compared_with_a_whole_one():
-    class Stop(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch, logs=None):
-            self.model.stop_training = batch == 2
-
-    (finding,) = audited(network(), X, Y, Stop()).report.findings
-    assert (
-        "the data gave 3 batches (24 rows) in one pass, and 4 (32 rows) in the next"
-        in finding.message
-    )
-
-
 def test_a_training_that_did_not_end_has_no_gap():
     class Interrupt(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
@@ -403,20 +265,6 @@ def test_a_training_that_did_not_end_has_no_gap():
     with pytest.raises(KeyboardInterrupt):
         network().fit(X, Y, verbose=0, callbacks=[audit, Interrupt()])
     assert "the training did not end" in audit.report.findings[-1].message
-
-
-def test_a_loop_that_is_not_fit_does_not_say_its_data():
-    audit, recorder, model = LossAudit("ignore", explain_gap=True), LossRecorder(), network()
-    data = tf.data.Dataset.from_tensor_slices((X, Y)).batch(8)
-    fit_loop(model, data, callbacks=[audit, recorder])
-    reason = "a callback does not know the data of a training loop that is not `fit`"
-    assert reason in audit.report.findings[0].message
-    assert parts_that_are_not_zero(explain_gap(model, recorder.recording, data)) == []
-
-
-def test_a_step_whose_loss_reaches_no_mean_cannot_be_explained():
-    report = audited(network(kind=RawLoss)).report
-    assert "but the losses of 0 were recorded" in report.findings[-1].message
 
 
 def test_a_mean_of_its_own_that_only_the_train_step_tells_leaves_evaluate_without_a_loss():
@@ -438,15 +286,6 @@ def test_a_step_that_moves_weights_without_its_optimizer_cannot_be_explained():
     (finding,) = audited(model).report.findings
     assert "changes weights without calling its optimizer" in finding.message
     assert model.get_weights()[0].tolist() == [[4.5]] * 4
-
-
-def test_a_fit_of_a_subclass_that_prepares_the_data_is_looked_into():
-    class Halving(keras.Sequential):
-        def fit(self, x, y, **arguments):
-            return super().fit(x[: ROWS // 2], y[: ROWS // 2], **arguments)
-
-    model = network(kind=Halving)
-    assert gap_of(model).evaluated == model.evaluate(X[: ROWS // 2], Y[: ROWS // 2], verbose=0)
 
 
 class Evaluating(keras.callbacks.Callback):
@@ -498,24 +337,6 @@ def test_afterwards_and_by_hand_the_noise_is_another_draw_and_the_gap_says_so():
     gap = explain_gap(model, recorder.recording, X, Y, batch_size=8, shuffle=False)
     assert parts_that_are_not_zero(gap) == ["weights_moved", "training_mode"]
     assert "(and another draw of noise)" in str(gap)
-
-
-def test_shuffled_rows_are_another_draw_and_the_gap_says_so():
-    gap = gap_of(network(keras.layers.Dropout(0.5)), shuffle=True)
-    assert "(and another draw of order and noise)" in str(gap)
-
-
-@pytest.mark.filterwarnings("ignore:Your input ran out of data:UserWarning:keras")
-def test_data_of_unknown_size():
-    def batches():
-        for start in range(0, ROWS, 8):
-            yield tuple(column[start : start + 8] for column in (X, Y))
-
-    signature = tuple(tf.TensorSpec((None, width)) for width in (4, 1))
-    gap = gap_of(
-        network(), tf.data.Dataset.from_generator(batches, output_signature=signature), None
-    )
-    assert parts_that_are_not_zero(gap) == []
 
 
 def test_a_recorder_beside_it_records_nothing_of_the_measurement():

@@ -1,7 +1,7 @@
 """The outcome of each fact in each version of Keras, as docs/keras-facts.md and for the README.
 
-`python -m tests.testing.keras_facts.facts` prints docs/keras-facts.md, `python -m tests.testing.keras_facts.facts readme` the
-table of the README.
+`python -m tests.testing.keras_facts.facts` prints docs/keras-facts.md, and with the argument
+`readme` the table of the README.
 """
 
 from __future__ import annotations

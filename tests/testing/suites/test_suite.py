@@ -8,11 +8,9 @@ import sys
 import pytest
 
 import lossaudit
-from lossaudit import Recording, Series
-from lossaudit.predictions.mistakes import MISTAKES
 from lossaudit.testing import Subject, conformance, run_checks
 from lossaudit.testing.suites.suite import checks_of
-from lossaudit.testing.suites.violation import table
+from tests.testing.suites.programs import FAULTY
 
 SUITE = """
 import lossaudit
@@ -33,6 +31,8 @@ TestUnmergeable = conformance(lossaudit.WeightedMean, kind="accumulator", merge=
 def test_each(subject, check):
     check(subject)
 """
+
+
 MARKER = "-o", "markers=lossaudit(code): the rule"
 
 
@@ -83,66 +83,12 @@ def test_the_number_of_examples_comes_from_the_option_before_the_environment(
     ).assert_outcomes(passed=1)
 
 
-def test_a_result_that_is_wrong_from_the_first_does_not_drift():
-    class Doubled(lossaudit.WeightedMean):
-        def result(self):
-            return 2 * super().result()
-
-    finding = run_checks(Doubled, kind="accumulator", select=["LA302"], seed=0).findings[0]
-    assert finding.cause is None
-    assert "after the first 2 updates: this is not drift." in finding.message
-
-
 def test_a_string_is_one_name_and_an_unknown_name_is_refused():
     report = run_checks(lossaudit.WeightedMean, kind="accumulator", select="LA101", seed=0)
     assert [judgement.origin for judgement in report.verdicts] == ["holds_the_reference_value"]
     for given in ({"select": "LA999"}, {"ignore": ["forgets"]}):
         with pytest.raises(ValueError, match="no rule begins with"):
             run_checks(lossaudit.WeightedMean, kind="accumulator", **given)
-
-
-class NeverResets:
-    """An accumulator whose reset does nothing."""
-
-    def __init__(self):
-        self.mean = lossaudit.WeightedMean()
-        self.update_state, self.result = self.mean.update_state, self.mean.result
-
-    def reset_state(self):
-        pass
-
-
-class OneListForAll:
-    """An accumulator whose instances share one list."""
-
-    shared = []  # noqa: RUF012 - this is the mistake
-
-    def update_state(self, value, sample_weight=1):
-        self.shared.append((value, sample_weight))
-
-    def result(self):
-        return sum(v * w for v, w in self.shared) / sum(w for _, w in self.shared)
-
-
-class Single(lossaudit.KerasMean):
-    """An accumulator in float32, which drifts."""
-
-
-@pytest.mark.parametrize(
-    ("factory", "check", "mistake"),
-    [
-        (NeverResets, "LA111", "state-not-reset"),
-        (OneListForAll, "LA116", "state-shared-by-instances"),
-        (Single, "LA302", "accumulator-drifted"),
-    ],
-)
-def test_the_cause_of_a_broken_law_is_a_registered_mistake_with_a_remedy(factory, check, mistake):
-    finding = run_checks(factory, kind="accumulator", select=check, seed=0).findings[0]
-    assert (finding.cause, finding.causes) == (mistake, (mistake,))
-    assert mistake in MISTAKES
-    assert finding.remedy.endswith(".")
-    assert "Remedy" not in finding.message
-    assert str(finding).endswith(f"Cause: {mistake}\n  Remedy: {finding.remedy}")
 
 
 def test_a_program_that_raises_has_no_cause_and_its_error_is_reported():
@@ -153,17 +99,6 @@ def test_a_program_that_raises_has_no_cause_and_its_error_is_reported():
     finding = run_checks(Raising, kind="accumulator", select="LA101", seed=0).findings[0]
     assert (finding.cause, finding.causes) == (None, ())
     assert "it raised RuntimeError: out of order" in finding.message
-
-
-def test_numbers_are_shown_next_to_those_of_their_own_steps():
-    truth = Recording([Series([1.0, 2.0, 9.0], weights=[4, 4, 2], epochs=[0, 0, 0])])
-    lines = table(truth, Series([9.0, 1.5, 7.0], steps=[2, 0, 3])).splitlines()
-    assert [line.split() for line in lines[1:]] == [
-        ["0", "1.5", "1", "<--"],
-        ["1", "-", "2"],
-        ["2", "9", "9"],
-        ["3", "7", "-"],
-    ]
 
 
 def test_each_test_carries_the_code_of_its_rule():
@@ -206,26 +141,6 @@ def test_the_number_of_examples_comes_from_the_environment(monkeypatch):
     assert [judgement.points for judgement in report.verdicts] == [3]
 
 
-@pytest.mark.parametrize(
-    ("claims", "message"),
-    [
-        ({"kind": "meter"}, "kind='meter' must be one of 'callback', 'accumulator', 'loop'"),
-        (
-            {"kind": "accumulator", "nan": "drop"},
-            "nan='drop' must be one of 'propagate', 'ignore', 'raise'",
-        ),
-        ({"kind": "callback", "covers": "batch"}, "covers='batch' needs read="),
-        (
-            {"kind": "accumulator", "xfail": {"merging": "no"}},
-            "xfail='merging' is not a check of kind='accumulator'",
-        ),
-    ],
-)
-def test_an_unknown_claim_is_refused(claims, message):
-    with pytest.raises(ValueError, match=message.split("(")[0]):
-        conformance(lossaudit.WeightedMean, **claims)
-
-
 def test_importing_the_package_loads_neither_keras_nor_hypothesis():
     program = (
         "import sys, lossaudit.testing; "
@@ -235,3 +150,7 @@ def test_importing_the_package_loads_neither_keras_nor_hypothesis():
         [sys.executable, "-c", program], check=True, capture_output=True, text=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_there_are_at_least_thirty_faulty_programs():
+    assert len(FAULTY) >= 30

@@ -1,4 +1,4 @@
-"""Every faulty program fails the right check, and every correct program passes."""
+"""The programs that suites are tried on: each faulty one with its check, and correct ones."""
 
 from __future__ import annotations
 
@@ -18,47 +18,6 @@ FAULTY = [
 ]
 RAISES = {"BeginsAtEpochZero"}
 """Faulty programs that raise an error instead of logging wrong numbers."""
-
-
-def test_there_are_at_least_thirty_faulty_programs():
-    assert len(FAULTY) >= 30
-
-
-QUICK = [
-    *ACCUMULATORS,
-    "RunningMeanForBatchLoss",
-    "AddsToTheLogs",
-    "SavesEachBatch",
-    "mean_of_batch_means",
-]
-"""Programs that are caught within seconds; `python -m benchmarks.teeth` tries all of them."""
-
-
-@pytest.mark.parametrize(
-    ("kind", "factory", "checks", "claims"), [one for one in FAULTY if one.id in QUICK]
-)
-def test_a_faulty_program_is_caught_by_the_right_check(kind, factory, checks, claims):
-    report = run_checks(factory, kind=kind, select=checks, seed=0, **claims)
-    assert [finding.origin for finding in report.findings] == list(checks), str(report)
-    assert (": it raised " in report.findings[0].message) == (factory.__name__ in RAISES), str(
-        report
-    )
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seeds", [1, pytest.param(20, marks=pytest.mark.nightly)])
-@pytest.mark.parametrize(("kind", "factory", "checks", "claims"), FAULTY)
-def test_a_faulty_program_is_caught_at_once_and_in_nineteen_of_twenty_seeds(
-    kind, factory, checks, claims, seeds, monkeypatch
-):
-    # A failing example is not simplified, because each further example is a training.
-    monkeypatch.setattr(suite, "SHRINKING", 0)
-    reports = [
-        run_checks(factory, kind=kind, select=checks, seed=seed, **claims) for seed in range(seeds)
-    ]
-    assert sum(len(report.findings) == len(checks) for report in reports) >= seeds - seeds // 20
-
-
 DRIFTS = {
     "does_not_drift": "keras.metrics.Mean adds in float32: a million updates of 0.1 give 0.101"
 }
@@ -108,7 +67,31 @@ def right_program(name, folder, seed):
     return run_checks(factory, kind=kind, seed=seed, **claims)
 
 
-@pytest.mark.parametrize("name", RIGHT)
-def test_a_right_program_passes(name, tmp_path):
-    report = right_program(name, tmp_path, 0)
-    assert report.ok, str(report)
+def faulty(kind, names=None):
+    """Faulty programs of a kind as parameters of a test: those of these names, or all."""
+    return [one for one in FAULTY if one.values[0] == kind and (names is None or one.id in names)]
+
+
+def right(kind):
+    """The names of the correct programs of a kind."""
+    return [name for name, (its_kind, *_) in RIGHT.items() if its_kind == kind]
+
+
+def assert_caught(kind, factory, checks, claims):
+    """That a faulty program fails the right checks, with wrong numbers unless it raises."""
+    report = run_checks(factory, kind=kind, select=checks, seed=0, **claims)
+    assert [finding.origin for finding in report.findings] == list(checks), str(report)
+    assert (": it raised " in report.findings[0].message) == (factory.__name__ in RAISES), str(
+        report
+    )
+
+
+def assert_caught_in_nineteen_of_twenty(kind, factory, checks, claims, *, seeds, monkeypatch):
+    """That a faulty program fails the right checks for 95 % of the seeds, or for all of a few."""
+    # A failing example is not simplified, because each further example is a training.
+    monkeypatch.setattr(suite, "SHRINKING", 0)
+    reports = [
+        run_checks(factory, kind=kind, select=checks, seed=seed, **claims) for seed in range(seeds)
+    ]
+    caught = sum(len(report.findings) == len(checks) for report in reports)
+    assert caught >= seeds - seeds // 20, f"caught for {caught} of {seeds} seeds"
