@@ -37,7 +37,7 @@ def recognised(assessed: Assessment, recording: Recording, found: list[Finding])
         ]
     )
     ways = [f"{one.explanation} {sightings(one, recording)}" for one in defects]
-    ways += [f"It is a mistake with the same numbers, {one}." for one in mistakes]
+    ways += [f"A mistake gives the same numbers, {one}." for one in mistakes]
     more = [f"Or {one[0].lower()}{one[1:]}" for one in ways[1:]]
     more += ["Indistinguishable on this data.", telling(assessed)] if more else []
     return [

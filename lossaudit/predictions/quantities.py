@@ -155,7 +155,8 @@ def mean_of_running_means(truth: Truth) -> Iterator[Prediction]:
             yield means_of_epochs(
                 # The program averaged its own rounded running means, so their bound is an error of
                 # the values.
-                batches.with_values(running.values, running.bounds).unweighted(), truth.dtype
+                batches.with_values(running.values, running.bounds).unweighted(),
+                truth.dtype,
             )
 
 

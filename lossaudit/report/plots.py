@@ -90,7 +90,11 @@ def figure(report: Contents) -> Figure:
             part.suptitle(
                 # matplotlib would read a "$" in a name as the beginning of a formula, and may
                 # raise.
-                shortened(legible(title), 110), x=0.01, ha="left", size=10, parse_math=False
+                shortened(legible(title), 110),
+                x=0.01,
+                ha="left",
+                size=10,
+                parse_math=False,
             )
             upper.legend(fontsize=8, frameon=False)
         left_out = f"{len(shown) - _PARTS} more are not drawn" if len(shown) > _PARTS else ""

@@ -55,7 +55,9 @@ def console_on(file: TextIO) -> Console:
     """A console on a stream: coloured and as wide as a terminal, or plain text elsewhere."""
     return _Console(
         # In a pipe no line is wrapped: grep and diff work on whole lines.
-        file=cast(TextIO, _Encodable(file)), highlight=False, soft_wrap=not file.isatty()
+        file=cast(TextIO, _Encodable(file)),
+        highlight=False,
+        soft_wrap=not file.isatty(),
     )
 
 

@@ -105,7 +105,7 @@ def _unweighted(pair: Pair) -> Finding:
         pair.epochs,
         f"epoch {_epoch(pair, at)} has the value {pair.value[at]:.9g}, but its {pair.lengths[at]} "
         f"batch values average {pair.mean[at]:.9g} weighted by rows (bound {pair.bound[at]:.2g}). "
-        "It is their unweighted mean.",
+        "The logged value is their unweighted mean.",
         epoch=_epoch(pair, at),
         observed=float(pair.value[at]),
         expected=float(pair.mean[at]),

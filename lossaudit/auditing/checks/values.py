@@ -147,7 +147,8 @@ def _drifted(assessed: Assessment, expected: Prediction, at: int) -> Finding:
         right,
         at,
         float(observed[at]),
-        f"It is the mean of an accumulator in {assessed.truth.batches.dtype} that drifted by "
+        f"The logged value is the mean of an accumulator in {assessed.truth.batches.dtype} that "
+        "drifted by "
         f"{lost:.2g} of it, "
         "more than a batch: the larger its sum, the more of each further batch it rounds away.",
         **noticed.ACCUMULATOR_DRIFTED.cited(),

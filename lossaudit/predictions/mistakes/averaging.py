@@ -30,8 +30,9 @@ _SEPARATE = "Use one metric for training and another for validation, or reset it
 
 @mistake(
     "batch",
-    explanation="It is the mean of the epoch so far, weighted by rows: Keras resets its loss "
-    "metric once an epoch, so what a callback gets after a batch is not the loss of that batch.",
+    explanation="The logged value is the mean of the epoch so far, weighted by rows: Keras resets "
+    "its loss metric once an epoch, so what a callback gets after a batch is not the loss of that "
+    "batch.",
     remedy=_RECORD,
     rules=("LA501",),
 )
@@ -41,8 +42,8 @@ def running_mean_read_as_batch_loss(truth: Truth) -> Iterator[Prediction]:
 
 @mistake(
     "batch",
-    explanation="It is the mean of the batch losses of the epoch so far, every batch counted "
-    "alike, not the loss of the batch.",
+    explanation="The logged value is the mean of the batch losses of the epoch so far, every "
+    "batch counted alike, not the loss of the batch.",
     remedy=_RECORD,
 )
 def unweighted_running_mean_read_as_batch_loss(truth: Truth) -> Iterator[Prediction]:
@@ -51,7 +52,8 @@ def unweighted_running_mean_read_as_batch_loss(truth: Truth) -> Iterator[Predict
 
 @mistake(
     "epoch_so_far",
-    explanation="It is the loss of each batch alone, not a mean of the epoch so far.",
+    explanation="The logged value is the loss of each batch alone, not a mean of the epoch so "
+    "far.",
     remedy="Average what you show: `mean.update_state(loss, sample_weight=len(x)); "
     "mean.result()`.",
     rules=("LA502",),
@@ -63,8 +65,8 @@ def batch_loss_read_as_running_mean(truth: Truth) -> Iterator[Prediction]:
 @mistake(
     "epoch",
     "epoch_so_far",
-    explanation="It is the unweighted mean of the batch losses: the last batch, {last} rows, "
-    "counts as much as the full ones, {full} rows.",
+    explanation="The logged value is the unweighted mean of the batch losses: the last batch, "
+    "{last} rows, counts as much as the full ones, {full} rows.",
     remedy=_WEIGH,
     rules=("LA502",),
 )
@@ -75,7 +77,7 @@ def short_last_batch_counted_as_full(truth: Truth) -> Iterator[Prediction]:
 
 @mistake(
     "epoch",
-    explanation="It is the loss of the last of the epoch's {batches} batches.",
+    explanation="The logged value is the loss of the last of the epoch's {batches} batches.",
     remedy="Average over the epoch: after the loop, its variable `loss` is that of the last "
     "batch.",
     rules=("LA501",),
@@ -86,7 +88,7 @@ def last_batch_shown_as_epoch(truth: Truth) -> Iterator[Prediction]:
 
 @mistake(
     "epoch",
-    explanation="It is the loss of the first of the epoch's {batches} batches.",
+    explanation="The logged value is the loss of the first of the epoch's {batches} batches.",
     remedy="Average over the epoch, not its first batch.",
 )
 def first_batch_shown_as_epoch(truth: Truth) -> Iterator[Prediction]:
@@ -95,7 +97,7 @@ def first_batch_shown_as_epoch(truth: Truth) -> Iterator[Prediction]:
 
 @mistake(
     "epoch",
-    explanation="It is the largest of the losses of the epoch's {batches} batches.",
+    explanation="The logged value is the largest of the losses of the epoch's {batches} batches.",
     remedy=_AVERAGE,
 )
 def largest_batch_shown_as_epoch(truth: Truth) -> Iterator[Prediction]:
@@ -104,7 +106,7 @@ def largest_batch_shown_as_epoch(truth: Truth) -> Iterator[Prediction]:
 
 @mistake(
     "epoch",
-    explanation="It is the smallest of the losses of the epoch's {batches} batches.",
+    explanation="The logged value is the smallest of the losses of the epoch's {batches} batches.",
     remedy=_AVERAGE,
 )
 def smallest_batch_shown_as_epoch(truth: Truth) -> Iterator[Prediction]:
@@ -113,7 +115,7 @@ def smallest_batch_shown_as_epoch(truth: Truth) -> Iterator[Prediction]:
 
 @mistake(
     "epoch",
-    explanation="It is the median of the losses of the epoch's {batches} batches.",
+    explanation="The logged value is the median of the losses of the epoch's {batches} batches.",
     remedy=_AVERAGE,
 )
 def median_shown_as_epoch(truth: Truth) -> Iterator[Prediction]:
@@ -122,8 +124,8 @@ def median_shown_as_epoch(truth: Truth) -> Iterator[Prediction]:
 
 @mistake(
     "epoch",
-    explanation="It is the mean of the epoch's running means, which count early batches more than "
-    "late ones.",
+    explanation="The logged value is the mean of the epoch's running means, which count early "
+    "batches more than late ones.",
     remedy="Average the losses of the batches. What Keras shows after a batch is a mean already.",
 )
 def running_means_averaged(truth: Truth) -> Iterator[Prediction]:
@@ -134,8 +136,8 @@ def running_means_averaged(truth: Truth) -> Iterator[Prediction]:
     "batch",
     "epoch_so_far",
     "epoch",
-    explanation="It is an exponential moving average with decay {decay}, which lags behind the "
-    "loss.",
+    explanation="The logged value is an exponential moving average with decay {decay}, which lags "
+    "behind the loss.",
     remedy="Log the loss itself; smooth a curve where it is drawn.",
 )
 def exponential_average_read_as_loss(truth: Truth, logged: Floats) -> Iterator[Prediction]:
@@ -146,7 +148,7 @@ def exponential_average_read_as_loss(truth: Truth, logged: Floats) -> Iterator[P
     "batch",
     "epoch_so_far",
     "epoch",
-    explanation="It is the mean of the latest {window} batches.",
+    explanation="The logged value is the mean of the latest {window} batches.",
     remedy="Log the loss itself, or name the length of the window.",
 )
 def window_mean_read_as_loss(truth: Truth, logged: Floats) -> Iterator[Prediction]:
@@ -157,8 +159,8 @@ def window_mean_read_as_loss(truth: Truth, logged: Floats) -> Iterator[Predictio
     "epoch",
     "epoch_so_far",
     "batch",
-    explanation="It is the mean since the start of the run: the accumulator was not reset between "
-    "epochs.",
+    explanation="The logged value is the mean since the start of the run: the accumulator was not "
+    "reset between epochs.",
     remedy=_RESET,
     rules=("LA111",),
 )
@@ -173,8 +175,8 @@ def state_not_reset(truth: Truth) -> Iterator[Prediction]:
     "epoch",
     "epoch_so_far",
     "batch",
-    explanation="It is the mean over train and validation batches together: one metric served "
-    "both.",
+    explanation="The logged value is the mean over train and validation batches together: one "
+    "metric served both.",
     remedy=_SEPARATE,
 )
 def validation_mixed_into_train(truth: Truth) -> Iterator[Prediction]:
@@ -186,8 +188,8 @@ def validation_mixed_into_train(truth: Truth) -> Iterator[Prediction]:
     "epoch",
     "epoch_so_far",
     "batch",
-    explanation="It is the mean over train and validation batches together: one metric served "
-    "both.",
+    explanation="The logged value is the mean over train and validation batches together: one "
+    "metric served both.",
     remedy=_SEPARATE,
 )
 def train_mixed_into_validation(truth: Truth) -> Iterator[Prediction]:
@@ -205,7 +207,7 @@ def _over_both_splits(truth: Truth) -> Iterator[Prediction]:
     "batch",
     "epoch_so_far",
     "epoch",
-    explanation="It is a mean that was reset at batch {reset} of the epoch.",
+    explanation="The logged value is a mean that was reset at batch {reset} of the epoch.",
     remedy=_RESET,
 )
 def state_reset_within_epoch(truth: Truth, logged: Floats) -> Iterator[Prediction]:
@@ -225,7 +227,8 @@ def state_reset_within_epoch(truth: Truth, logged: Floats) -> Iterator[Predictio
 @mistake(
     "epoch",
     "epoch_so_far",
-    explanation="It is a mean accumulated in float16, which stops growing and loses digits.",
+    explanation="The logged value is a mean accumulated in float16, which stops growing and loses "
+    "digits.",
     breaks="precision",
     remedy="Accumulate in float32 or wider.",
 )
@@ -236,7 +239,8 @@ def accumulated_in_float16(truth: Truth, logged: Floats) -> Iterator[Prediction]
 @mistake(
     "epoch",
     "epoch_so_far",
-    explanation="It is a mean accumulated in bfloat16, which stops growing and loses digits.",
+    explanation="The logged value is a mean accumulated in bfloat16, which stops growing and "
+    "loses digits.",
     breaks="precision",
     remedy="Accumulate in float32 or wider.",
 )

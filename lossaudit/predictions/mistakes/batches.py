@@ -30,7 +30,7 @@ _MOST = 64
 
 @mistake(
     "epoch",
-    explanation="It is the mean without the epoch's last batch of {last} rows.",
+    explanation="The logged value is the mean without the epoch's last batch of {last} rows.",
     stage="batches",
     remedy="Count batches with `math.ceil(rows / batch_size)`; `rows // batch_size` loses the "
     "short last one.",
@@ -41,7 +41,7 @@ def last_batch_dropped(truth: Truth) -> Iterator[Truth]:
 
 @mistake(
     "epoch",
-    explanation="It is the mean without the epoch's first batch.",
+    explanation="The logged value is the mean without the epoch's first batch.",
     stage="batches",
     remedy=_ALL,
 )
@@ -51,8 +51,8 @@ def first_batch_dropped(truth: Truth) -> Iterator[Truth]:
 
 @mistake(
     "epoch",
-    explanation="It is the mean of one batch in {every}, beginning with batch {first} of the "
-    "epoch.",
+    explanation="The logged value is the mean of one batch in {every}, beginning with batch "
+    "{first} of the epoch.",
     stage="batches",
     remedy=_ALL,
 )
@@ -68,7 +68,7 @@ def some_batches_averaged(truth: Truth, logged: Floats) -> Iterator[Truth]:
 
 @mistake(
     "epoch",
-    explanation="It is the mean with the epoch's first batch counted twice.",
+    explanation="The logged value is the mean with the epoch's first batch counted twice.",
     stage="batches",
     remedy=_ALL,
 )
@@ -78,7 +78,7 @@ def first_batch_counted_twice(truth: Truth) -> Iterator[Truth]:
 
 @mistake(
     "epoch",
-    explanation="It is the mean with the epoch's last batch counted twice.",
+    explanation="The logged value is the mean with the epoch's last batch counted twice.",
     stage="batches",
     remedy=_ALL,
 )
@@ -93,7 +93,7 @@ def last_batch_counted_twice(truth: Truth) -> Iterator[Truth]:
     "batch",
     "epoch_so_far",
     "epoch",
-    explanation="It is the loss of the {other} split, not of this one.",
+    explanation="The logged value is the loss of the {other} split, not of this one.",
     stage="batches",
     remedy="Log each split under its own name: validation losses come from `val_loss` or the "
     "hooks `on_test_*`.",
@@ -110,7 +110,7 @@ def another_split_logged(truth: Truth) -> Iterator[Truth]:
     "batch",
     "epoch_so_far",
     "epoch",
-    explanation="It is the loss of replica {replica} alone.",
+    explanation="The logged value is the loss of replica {replica} alone.",
     stage="batches",
     remedy="Reduce over all replicas before logging: `strategy.reduce('SUM', loss, axis=None)`.",
 )
@@ -124,7 +124,7 @@ def one_replica_logged_for_all(truth: Truth) -> Iterator[Truth]:
     "batch",
     "epoch_so_far",
     "epoch",
-    explanation="It is {component} alone, which is only a part of the loss.",
+    explanation="The logged value is {component} alone, which is only a part of the loss.",
     stage="batches",
     breaks="content",
     remedy=_TOTAL,
@@ -139,7 +139,8 @@ def component_logged_as_total(truth: Truth) -> Iterator[Truth]:
     "batch",
     "epoch_so_far",
     "epoch",
-    explanation="It is the loss without the {regularization} that regularizers add to it.",
+    explanation="The logged value is the loss without the {regularization} that regularizers add "
+    "to it.",
     stage="batches",
     breaks="content",
     remedy=_TOTAL,
@@ -152,8 +153,8 @@ def regularization_left_out(truth: Truth) -> Iterator[Truth]:
     "batch",
     "epoch_so_far",
     "epoch",
-    explanation="It is the loss with what regularizers add to it, {regularization}, added once "
-    "more.",
+    explanation="The logged value is the loss with what regularizers add to it, {regularization}, "
+    "added once more.",
     stage="batches",
     breaks="content",
     remedy=_TOTAL,
@@ -166,7 +167,7 @@ def regularization_counted_twice(truth: Truth) -> Iterator[Truth]:
     "batch",
     "epoch_so_far",
     "epoch",
-    explanation="It is the loss with `loss_weights` applied twice.",
+    explanation="The logged value is the loss with `loss_weights` applied twice.",
     stage="batches",
     breaks="content",
     remedy="Apply `loss_weights` once.",
@@ -181,7 +182,8 @@ def loss_weights_applied_twice(truth: Truth) -> Iterator[Truth]:
     "batch",
     "epoch_so_far",
     "epoch",
-    explanation="It is the plain sum of the losses of the outputs, without `loss_weights`.",
+    explanation="The logged value is the plain sum of the losses of the outputs, without "
+    "`loss_weights`.",
     stage="batches",
     breaks="content",
     remedy="Apply `loss_weights` once.",
@@ -195,7 +197,8 @@ def loss_weights_left_out(truth: Truth) -> Iterator[Truth]:
 @mistake(
     "epoch",
     "epoch_so_far",
-    explanation="It is the mean without the batches whose loss is not finite: {missing} of them.",
+    explanation="The logged value is the mean without the batches whose loss is not finite: "
+    "{missing} of them.",
     stage="batches",
     breaks="finite",
     remedy=_KEEP,
@@ -216,7 +219,7 @@ def not_finite_dropped(truth: Truth) -> Iterator[Truth]:
     "batch",
     "epoch",
     "epoch_so_far",
-    explanation="It is the loss with zero in place of values that are not finite.",
+    explanation="The logged value is the loss with zero in place of values that are not finite.",
     stage="batches",
     breaks="finite",
     remedy=_KEEP,
@@ -233,7 +236,8 @@ def not_finite_replaced_by_zero(truth: Truth) -> Iterator[Truth]:
     "batch",
     "epoch",
     "epoch_so_far",
-    explanation="It is the loss with {instead} in place of values that are not finite.",
+    explanation="The logged value is the loss with {instead} in place of values that are not "
+    "finite.",
     stage="batches",
     breaks="finite",
     remedy=_KEEP,

@@ -20,7 +20,7 @@ _RESET = "Call `reset_state()` at the start of every epoch."
     "batch",
     "epoch_so_far",
     "epoch",
-    explanation="It is the sum of the {batches} batch losses, divided by nothing.",
+    explanation="The logged value is the sum of the {batches} batch losses, divided by nothing.",
     remedy="Weight each batch loss by its rows, and divide the sum by the rows of the epoch.",
 )
 def batch_losses_summed(truth: Truth) -> Iterator[Prediction]:
@@ -30,7 +30,8 @@ def batch_losses_summed(truth: Truth) -> Iterator[Prediction]:
 
 @mistake(
     "epoch",
-    explanation="It is the sum of the losses of all {rows} rows, divided by nothing.",
+    explanation="The logged value is the sum of the losses of all {rows} rows, divided by "
+    "nothing.",
     remedy="Divide the sum over rows by the rows of the epoch: {rows}.",
 )
 def row_losses_summed(truth: Truth) -> Iterator[Prediction]:
@@ -39,8 +40,8 @@ def row_losses_summed(truth: Truth) -> Iterator[Prediction]:
 
 @mistake(
     "epoch",
-    explanation="It is a sum divided by another count than its own: {batches} batches have {rows} "
-    "rows, {full} in a full batch.",
+    explanation="The logged value is a sum divided by another count than its own: {batches} "
+    "batches have {rows} rows, {full} in a full batch.",
     remedy="Divide a sum over rows by the rows ({rows}): `total += loss * len(x); rows += "
     "len(x)`.",
 )
@@ -54,7 +55,7 @@ def sum_divided_by_wrong_count(truth: Truth) -> Iterator[Prediction]:
 
 @mistake(
     "epoch",
-    explanation="It is a mean that was divided again, by the number of {again}.",
+    explanation="The logged value is a mean that was divided again, by the number of {again}.",
     remedy="Divide once.",
 )
 def divided_twice(truth: Truth) -> Iterator[Prediction]:
@@ -68,8 +69,8 @@ def divided_twice(truth: Truth) -> Iterator[Prediction]:
 
 @mistake(
     "epoch",
-    explanation="It is the sum of the epoch divided by the count since the start of the run: only "
-    "the sum was reset.",
+    explanation="The logged value is the sum of the epoch divided by the count since the start of "
+    "the run: only the sum was reset.",
     remedy=_RESET,
 )
 def count_not_reset(truth: Truth) -> Iterator[Prediction]:
@@ -79,8 +80,8 @@ def count_not_reset(truth: Truth) -> Iterator[Prediction]:
 
 @mistake(
     "epoch",
-    explanation="It is the sum since the start of the run divided by the count of this epoch: "
-    "only the count was reset.",
+    explanation="The logged value is the sum since the start of the run divided by the count of "
+    "this epoch: only the count was reset.",
     remedy=_RESET,
 )
 def total_not_reset(truth: Truth) -> Iterator[Prediction]:
@@ -91,7 +92,7 @@ def total_not_reset(truth: Truth) -> Iterator[Prediction]:
 @mistake(
     "epoch",
     "epoch_so_far",
-    explanation="It is a mean weighted by {counted}, not by rows.",
+    explanation="The logged value is a mean weighted by {counted}, not by rows.",
     remedy="Weight each batch by the count that divided its loss: {counted}.",
 )
 def weighted_by_another_count(truth: Truth) -> Iterator[Prediction]:
@@ -102,7 +103,7 @@ def weighted_by_another_count(truth: Truth) -> Iterator[Prediction]:
 @mistake(
     "epoch",
     "epoch_so_far",
-    explanation="It is a sum weighted by {counted} divided by the sum of {divided}.",
+    explanation="The logged value is a sum weighted by {counted} divided by the sum of {divided}.",
     remedy="Sum the losses and their divisor over the same rows or tokens.",
 )
 def weights_and_divisor_disagree(truth: Truth) -> Iterator[Prediction]:

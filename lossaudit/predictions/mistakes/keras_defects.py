@@ -34,8 +34,9 @@ _RECORD = (
 
 @defect(
     "epoch",
-    explanation="It is the mean of nothing: `train_step` returns a raw loss, which Keras replaces "
-    "at the end of the epoch by the result of its own loss tracker, which nothing updated.",
+    explanation="The logged value is the mean of nothing: `train_step` returns a raw loss, which "
+    "Keras replaces at the end of the epoch by the result of its own loss tracker, which nothing "
+    "updated.",
     seen=("3.1.1", "3.15.1"),
     threads=("keras-team/keras#19529",),
     remedy="Return `self.compute_metrics(x, y, y_pred)` from `train_step` after "
@@ -51,9 +52,9 @@ def untouched_tracker_shown_as_epoch(truth: Truth) -> Iterator[Prediction]:
 
 @defect(
     "epoch",
-    explanation="It is the loss of the last batch: `train_step` returns a raw loss next to keys "
-    "that are no metrics of the model. Keras then shows the result of its last call as the "
-    "epoch's.",
+    explanation="The logged value is the loss of the last batch: `train_step` returns a raw loss "
+    "next to keys that are no metrics of the model. Keras then shows the result of its last call "
+    "as the epoch's.",
     seen=("3.3.3", "3.15.1"),
     threads=("keras-team/keras#19529",),
     remedy="Average inside `train_step`: update a `keras.metrics.Mean(name='loss')` with the rows "
@@ -67,8 +68,8 @@ def last_step_shown_as_epoch(truth: Truth) -> Iterator[Prediction]:
 @defect(
     "epoch",
     "epoch_so_far",
-    explanation="It is the unweighted mean of the batch losses: the loss tracker gets no rows, so "
-    "a short last batch counts as much as a full one.",
+    explanation="The logged value is the unweighted mean of the batch losses: the loss tracker "
+    "gets no rows, so a short last batch counts as much as a full one.",
     seen=("3.0.0", "3.1.1"),
     threads=("keras-team/keras#19363",),
     remedy=_UPGRADE.format("3.2"),
@@ -80,9 +81,9 @@ def batches_counted_alike(truth: Truth) -> Iterator[Prediction]:
 @defect(
     "epoch",
     "epoch_so_far",
-    explanation="It is the unweighted mean of the output's batch losses, while the total is "
-    "weighted by rows: in graph mode the number of rows is unknown where Keras would weight the "
-    "losses of outputs. With a short last batch they do not add up to the total.",
+    explanation="The logged value is the unweighted mean of the output's batch losses, while the "
+    "total is weighted by rows: in graph mode the number of rows is unknown where Keras would "
+    "weight the losses of outputs. With a short last batch they do not add up to the total.",
     seen=("3.5.0", "3.15.1"),
     remedy="Use a batch size that divides the rows, or train with `run_eagerly=True`, or average "
     "the series of the output in `LossRecorder(components=True).recording`.",
@@ -97,9 +98,9 @@ def output_losses_counted_alike(truth: Truth) -> Iterator[Prediction]:
     "epoch",
     "epoch_so_far",
     "batch",
-    explanation="It is the mean of the batches of an evaluation and of the train batches after "
-    "it: `evaluate` inside a batch callback resets the loss tracker of the training, and leaves "
-    "its own numbers in it.",
+    explanation="The logged value is the mean of the batches of an evaluation and of the train "
+    "batches after it: `evaluate` inside a batch callback resets the loss tracker of the "
+    "training, and leaves its own numbers in it.",
     seen=("3.1.1", "3.15.1"),
     threads=("keras-team/keras#12959",),
     remedy="Evaluate at the end of an epoch, or with a second model that shares the layers, or "
@@ -119,7 +120,8 @@ def mean_overwritten_by_evaluate(truth: Truth) -> Iterator[Prediction]:
 @defect(
     "epoch",
     "epoch_so_far",
-    explanation="It is the mean of a metric named 'loss', which replaces the total in the logs.",
+    explanation="The logged value is the mean of a metric named 'loss', which replaces the total "
+    "in the logs.",
     seen=("3.1.1", "3.15.1"),
     remedy="Give the metric another name than `loss`.",
 )
@@ -131,7 +133,7 @@ def total_replaced_by_metric(truth: Truth) -> Iterator[Prediction]:
 
 @defect(
     "epoch",
-    explanation="It is the sum of the epoch divided by one batch too many: with "
+    explanation="The logged value is the sum of the epoch divided by one batch too many: with "
     "`steps_per_execution` the last execution runs into the end of the data, and has counted a "
     "batch that is not there.",
     seen=("3.1.1", "3.6.0"),
@@ -150,8 +152,8 @@ def phantom_batch_counted(truth: Truth) -> Iterator[Prediction]:
 
 @defect(
     "epoch",
-    explanation="It is the mean over the rows of the first replica alone: the state of the loss "
-    "tracker is not put together.",
+    explanation="The logged value is the mean over the rows of the first replica alone: the state "
+    "of the loss tracker is not put together.",
     seen=("3.1.1", "3.6.0"),
     threads=("keras-team/keras#19891",),
     remedy=_UPGRADE.format("3.10"),
@@ -166,8 +168,8 @@ def first_replica_shown_as_epoch(truth: Truth) -> Iterator[Prediction]:
 @defect(
     "epoch_so_far",
     "batch",
-    explanation="It is the sum over the replicas of the mean of each, as large as so many times "
-    "the loss.",
+    explanation="The logged value is the sum over the replicas of the mean of each, as large as "
+    "so many times the loss.",
     seen=("3.1.1", "3.2.1"),
     threads=("keras-team/keras#19891",),
     remedy=_RECORD,
@@ -181,8 +183,8 @@ def replicas_summed_in_batch_logs(truth: Truth) -> Iterator[Prediction]:
 @defect(
     "epoch_so_far",
     "batch",
-    explanation="It is the mean over the replicas of the mean of each, however many rows each of "
-    "them had.",
+    explanation="The logged value is the mean over the replicas of the mean of each, however many "
+    "rows each of them had.",
     seen=("3.3.3", "3.15.1"),
     remedy=_RECORD,
 )
@@ -213,9 +215,9 @@ def replica_sums_averaged_in_batch_logs(truth: Truth) -> Iterator[Prediction]:
     "epoch",
     "epoch_so_far",
     "batch",
-    explanation="It is a mean in which each batch weighs as many times the next as there are "
-    "replicas: each update adds up the replicas' copies of all that was there before, until the "
-    "sums overflow and the loss is NaN.",
+    explanation="The logged value is a mean in which each batch weighs as many times the next as "
+    "there are replicas: each update adds up the replicas' copies of all that was there before, "
+    "until the sums overflow and the loss is NaN.",
     seen=("3.7.0", "3.9.2"),
     threads=(
         "keras-team/keras#21054",

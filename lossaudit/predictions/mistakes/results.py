@@ -24,8 +24,8 @@ _LEAST = 2.0**-32
 
 @mistake(
     *_ANY,
-    explanation="It is the loss {scaled}: the number of accumulated steps, or of parts of a "
-    "batch.",
+    explanation="The logged value is the loss {scaled}: the number of accumulated steps, or of "
+    "parts of a batch.",
     stage="number",
     breaks="scale",
     remedy=_UNSCALED,
@@ -36,7 +36,7 @@ def loss_scaled_by_accumulation(right: Prediction, logged: Floats) -> Iterator[P
 
 @mistake(
     *_ANY,
-    explanation="It is the loss {scaled}: the number of replicas.",
+    explanation="The logged value is the loss {scaled}: the number of replicas.",
     stage="number",
     breaks="scale",
     remedy="Log the mean over replicas, whose losses are means already.",
@@ -50,7 +50,7 @@ def loss_scaled_by_replicas(right: Prediction, logged: Floats) -> Iterator[Predi
 
 @mistake(
     *_ANY,
-    explanation="It is the loss {scaled}: the rows of a full batch.",
+    explanation="The logged value is the loss {scaled}: the rows of a full batch.",
     stage="number",
     breaks="scale",
     remedy="A mean over the rows of a batch needs no further division.",
@@ -62,8 +62,8 @@ def loss_scaled_by_batch_size(right: Prediction, logged: Floats) -> Iterator[Pre
 
 @mistake(
     *_ANY,
-    explanation="It is the loss {scaled}: the scale that keeps its gradients from vanishing in "
-    "float16.",
+    explanation="The logged value is the loss {scaled}: the scale that keeps its gradients from "
+    "vanishing in float16.",
     stage="number",
     breaks="scale",
     remedy="Log the loss before `optimizer.scale_loss` or a `GradScaler`.",
@@ -76,7 +76,7 @@ def loss_scale_of_mixed_precision_kept(right: Prediction, logged: Floats) -> Ite
 
 @mistake(
     *_ANY,
-    explanation="It is the {function} the loss.",
+    explanation="The logged value is the {function} the loss.",
     stage="number",
     breaks="scale",
     remedy="Log the loss itself; show it on a logarithmic axis.",
@@ -97,7 +97,7 @@ def logarithm_logged(right: Prediction) -> Iterator[Prediction]:
 
 @mistake(
     *_ANY,
-    explanation="It is the square root of the loss.",
+    explanation="The logged value is the square root of the loss.",
     stage="number",
     breaks="scale",
     remedy="Log the loss itself, or call it the root of it (RMSE for MSE).",
@@ -108,7 +108,7 @@ def square_root_logged(right: Prediction) -> Iterator[Prediction]:
 
 @mistake(
     *_ANY,
-    explanation="It is the exponential of the loss, which is its perplexity.",
+    explanation="The logged value is the exponential of the loss, which is its perplexity.",
     stage="number",
     breaks="scale",
     remedy="Log the loss itself, or call it perplexity.",
@@ -121,7 +121,7 @@ def exponential_logged(right: Prediction) -> Iterator[Prediction]:
 
 @mistake(
     *_ANY,
-    explanation="It is the loss with its sign reversed.",
+    explanation="The logged value is the loss with its sign reversed.",
     stage="number",
     breaks="scale",
     remedy="Log the loss, not the objective that is maximised.",
@@ -132,7 +132,7 @@ def sign_reversed(right: Prediction) -> Iterator[Prediction]:
 
 @mistake(
     *_ANY,
-    explanation="It is the loss rounded to float16, which keeps three digits.",
+    explanation="The logged value is the loss rounded to float16, which keeps three digits.",
     stage="number",
     breaks="precision",
     remedy="Convert to float32 before logging.",
@@ -143,7 +143,7 @@ def rounded_to_float16(right: Prediction, logged: Floats) -> Iterator[Prediction
 
 @mistake(
     *_ANY,
-    explanation="It is the loss rounded to bfloat16, which keeps two digits.",
+    explanation="The logged value is the loss rounded to bfloat16, which keeps two digits.",
     stage="number",
     breaks="precision",
     remedy="Convert to float32 before logging.",
@@ -154,7 +154,7 @@ def rounded_to_bfloat16(right: Prediction, logged: Floats) -> Iterator[Predictio
 
 @mistake(
     *_ANY,
-    explanation="It is the loss {rounded} to {decimals} digits after the point.",
+    explanation="The logged value is the loss {rounded} to {decimals} digits after the point.",
     stage="number",
     breaks="precision",
     remedy="Log every digit; round where it is shown.",

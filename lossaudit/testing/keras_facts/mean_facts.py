@@ -34,7 +34,9 @@ from lossaudit.testing.scenarios import X, Y, frozen
 
 _CUMULATIVE = "keras-team/keras#22596, keras-team/keras#22617"
 _PHANTOM = "keras-team/keras#20390"
-_NEVER_RESET = "It is the mean of all calls since the last reset, not the loss of this batch."
+_NEVER_RESET = (
+    "The value is the mean of all calls since the last reset, not the loss of this batch."
+)
 
 
 def _cumulative(weighted: Any, alike: Any) -> tuple[Known, Known]:
@@ -124,7 +126,9 @@ def type_in_callbacks() -> Any:
 @fact(
     "`train_on_batch` returns a Python float.",
     "float",
-    Known(("3.0.0", "3.13.2"), "float32", "It is a NumPy number, which `json.dumps` refuses."),
+    Known(
+        ("3.0.0", "3.13.2"), "float32", "The value is a NumPy number, which `json.dumps` refuses."
+    ),
 )
 def type_of_train_on_batch() -> Any:
     return getattr(probe().train_on_batch(X, Y), "dtype", np.dtype(float)).name.replace(

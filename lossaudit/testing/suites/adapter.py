@@ -113,7 +113,8 @@ class Accumulator:
         """Whether its state is a list of variables, like that of a Keras metric."""
         return all(
             # None has no `assign`: without variables the state is pickled instead.
-            hasattr(one, "assign") for one in getattr(self.wrapped, "variables", None) or [None]
+            hasattr(one, "assign")
+            for one in getattr(self.wrapped, "variables", None) or [None]
         )
 
     def _saved_by(self, save: str, restore: str) -> Callable[[], Accumulator]:
