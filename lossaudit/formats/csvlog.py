@@ -41,8 +41,8 @@ def read(log: LogFile) -> Recording:
     """
     notes: list[str] = []
     columns = delimited.read(log.path, log.layout, notes)
+    # CSVLogger writes NA in epochs without validation, and `nan` for a logged NaN.
     points = points_of(
-        # CSVLogger writes NA in epochs without validation, and `nan` for a logged NaN.
         columns, log.file, log.path, Roles(epoch="epoch"), notes, empty_is_nan=False
     )
     by_epoch = [replace(one, covers="epoch") for one in points]
