@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lossaudit.recording.counts import counted
 from lossaudit.auditing.assessment import Assessment
 from lossaudit.auditing.evidence import place_of
 from lossaudit.predictions.mistakes.mistake import Mistake
@@ -123,7 +124,9 @@ def _what(assessed: Assessment, epoch: int, step: int) -> str:
         return "the loss of that batch is {}"
     if assessed.covers == "epoch":
         batches = group_of(assessed, epoch, step)
-        return f"its {batches.stop - batches.start} batches average {{}} weighted by rows"
+        number = batches.stop - batches.start
+        average = "averages" if number == 1 else "average"
+        return f"its {counted(number, 'batch', 'batches')} {average} {{}} weighted by rows"
     return "the mean of the epoch so far is {} weighted by rows"
 
 
@@ -131,7 +134,7 @@ def _additions(assessed: Assessment, epoch: int, step: int) -> str:
     """The source of the bound besides the float type."""
     if assessed.covers == "batch":
         return ""
-    return f", {step_of_epoch(assessed, epoch, step) + 1} additions"
+    return f", {counted(step_of_epoch(assessed, epoch, step) + 1, 'addition')}"
 
 
 def facts(assessed: Assessment, epoch: int, step: int) -> dict[str, str]:

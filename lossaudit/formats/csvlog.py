@@ -41,14 +41,9 @@ def read(log: LogFile) -> Recording:
     """
     notes: list[str] = []
     columns = delimited.read(log.path, log.layout, notes)
+    # CSVLogger writes NA in epochs without validation, and `nan` for a logged NaN.
     points = points_of(
-        # CSVLogger writes NA in epochs without validation, and `nan` for a logged NaN.
-        columns,
-        log.file,
-        log.path,
-        Roles(epoch="epoch"),
-        notes,
-        empty_is_nan=False,
+        columns, log.file, log.path, Roles(epoch="epoch"), notes, empty_is_nan=False
     )
     by_epoch = [replace(one, covers="epoch") for one in points]
     return recording_of(log.path, FORMAT.name, by_epoch, notes, covers=log.covers)

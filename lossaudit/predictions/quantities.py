@@ -152,11 +152,10 @@ def mean_of_running_means(truth: Truth) -> Iterator[Prediction]:
     for batches in (truth.batches, truth.batches.unweighted()):
         if batches.weights_known:
             running = means_so_far(batches, truth.dtype)
+            # The program averaged its own rounded running means, so their bound is an error of the
+            # values.
             yield means_of_epochs(
-                # The program averaged its own rounded running means, so their bound is an error of
-                # the values.
-                batches.with_values(running.values, running.bounds).unweighted(),
-                truth.dtype,
+                batches.with_values(running.values, running.bounds).unweighted(), truth.dtype
             )
 
 

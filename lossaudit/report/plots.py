@@ -87,14 +87,9 @@ def figure(report: Contents) -> Figure:
         parts = whole.subfigures(len(shown[:_PARTS]), 1, squeeze=False)[:, 0] if shown else ()
         for part, (title, evidence) in zip(parts, shown, strict=False):
             upper = draw(part, evidence, size, PAPER)
+            # matplotlib would read a "$" in a name as the beginning of a formula, and may raise.
             part.suptitle(
-                # matplotlib would read a "$" in a name as the beginning of a formula, and may
-                # raise.
-                shortened(legible(title), 110),
-                x=0.01,
-                ha="left",
-                size=10,
-                parse_math=False,
+                shortened(legible(title), 110), x=0.01, ha="left", size=10, parse_math=False
             )
             upper.legend(fontsize=8, frameon=False)
         left_out = f"{len(shown) - _PARTS} more are not drawn" if len(shown) > _PARTS else ""
@@ -136,8 +131,8 @@ def drawing(palette: Palette) -> Iterator[None]:
     }
     sizes |= {"axes.formatter.limits": (-4, 5)}
     plain = {"figure.facecolor": "none", "axes.facecolor": "none", "savefig.facecolor": "none"}
+    # A page has its own background, also a dark one; a figure alone needs a white one.
     with style.context(
-        # A page has its own background, also a dark one; a figure alone needs a white one.
         ["default", dict.fromkeys(names, ink), sizes, plain if palette is not PAPER else {}]
     ):
         yield

@@ -37,8 +37,8 @@ class _Encodable:
         return getattr(self._file, name)
 
     def write(self, text: str) -> int:
+        # Windows consoles with an old code page cannot encode "Σ", and writing it would raise.
         return self._file.write(
-            # Windows consoles with an old code page cannot encode "Σ", and writing it would raise.
             text.encode(self.encoding, "backslashreplace").decode(self.encoding)
         )
 
@@ -53,11 +53,9 @@ class _Console(Console):
 
 def console_on(file: TextIO) -> Console:
     """A console on a stream: coloured and as wide as a terminal, or plain text elsewhere."""
+    # In a pipe no line is wrapped: grep and diff work on whole lines.
     return _Console(
-        # In a pipe no line is wrapped: grep and diff work on whole lines.
-        file=cast(TextIO, _Encodable(file)),
-        highlight=False,
-        soft_wrap=not file.isatty(),
+        file=cast(TextIO, _Encodable(file)), highlight=False, soft_wrap=not file.isatty()
     )
 
 

@@ -111,10 +111,9 @@ class Accumulator:
     @property
     def _is_variables(self) -> bool:
         """Whether its state is a list of variables, like that of a Keras metric."""
+        # None has no `assign`: without variables the state is pickled instead.
         return all(
-            # None has no `assign`: without variables the state is pickled instead.
-            hasattr(one, "assign")
-            for one in getattr(self.wrapped, "variables", None) or [None]
+            hasattr(one, "assign") for one in getattr(self.wrapped, "variables", None) or [None]
         )
 
     def _saved_by(self, save: str, restore: str) -> Callable[[], Accumulator]:

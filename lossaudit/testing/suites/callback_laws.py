@@ -166,7 +166,7 @@ def check_cost(subject: Subject) -> None:
     """LA413: the batch hooks take no longer than the budget."""
     assert subject.budget is not None
     empty, watch = HookWatch(), HookWatch()
-    # The same stopwatch around no callback: its own cost and that of `fit` are subtracted.
+    # The same watch around no callback measures its own time, which is subtracted.
     trained(by_fit, COSTED, empty.surrounding([]))
     trained(by_fit, COSTED, watch.surrounding([subject.factory()]))
     cost = watch.times(empty, len(COSTED.sizes)).median
