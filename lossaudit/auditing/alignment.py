@@ -13,6 +13,7 @@ from lossaudit.arithmetic.arrays import Floats, Ints
 from lossaudit.predictions.mistakes import places
 from lossaudit.predictions.mistakes.mistake import Mistake
 from lossaudit.predictions.prediction import Prediction
+from lossaudit.recording.counts import counted
 from lossaudit.recording.series import Series, epoch_ends, epoch_starts
 
 NOWHERE = -1
@@ -108,14 +109,15 @@ def with_gaps(claim: Series, expected: Prediction) -> Iterator[Alignment]:
     missing = len(expected) - len(claim)
     if _axis(claim, expected) is not None or missing <= 0 or not len(claim):
         return
+    lost = f"the log lacks {missing} of {counted(len(expected), 'number')}"
     for description, kept in _patterns(expected, len(claim)):
-        yield _gap(kept, f"{missing} of {len(expected)} numbers are missing: {description}")
+        yield _gap(kept, f"{lost}: {description}")
     found = _subsequence(claim, expected)
     if found is not None:
         first = np.setdiff1d(np.arange(len(expected)), found)[0]
         yield _gap(
             found,
-            f"{missing} of {len(expected)} numbers are missing, the first at position {first}",
+            f"{lost}, the first at position {first}",
         )
 
 
@@ -126,7 +128,8 @@ def after_others(claim: Series, expected: Prediction) -> Iterator[Alignment]:
         yield from (_repeated(rows) for rows in _repetitions(len(claim), expected))
         # A recorder that was attached late, or cleared by a new `fit`, lacks the first batches.
         rows = np.concatenate([np.full(older, NOWHERE), np.arange(len(expected))])
-        detail = f"the first {older} of {len(claim)} numbers have no recorded truth"
+        older_ones = f"the first {counted(older, 'number')} of {len(claim)}"
+        detail = f"nothing was recorded for {older_ones}"
         yield Alignment(rows, places.NUMBERS_WITHOUT_TRUTH, detail, founded=False)
 
 
@@ -240,10 +243,9 @@ def _repetitions(length: int, expected: Prediction) -> Iterator[Ints]:
 
 def _repeated(rows: Ints) -> Alignment:
     times = np.bincount(rows[rows != NOWHERE])
-    counted = f"{int((times > 1).sum())} numbers were logged more than once"
-    return Alignment(
-        rows, places.BATCHES_REPEATED, f"{counted}, the first at place {int(np.argmax(times > 1))}"
-    )
+    several = counted(int((times > 1).sum()), "number")
+    detail = f"the log repeats {several}, the first at place {int(np.argmax(times > 1))}"
+    return Alignment(rows, places.BATCHES_REPEATED, detail)
 
 
 def _after_update(rows: Ints) -> Alignment:

@@ -23,6 +23,7 @@ from lossaudit.predictions.prediction import GRADES, Per, Prediction
 from lossaudit.predictions.quantities import QUANTITIES, definition
 from lossaudit.predictions.truth import Truth, truth_about
 from lossaudit.recording import keys
+from lossaudit.recording.counts import counted
 from lossaudit.recording.names import Covers
 from lossaudit.recording.recording import Recording
 from lossaudit.recording.series import Series
@@ -278,16 +279,16 @@ def _as_mistake(assessments: list[Assessment]) -> Diagnosis | None:
 def _as_nothing(series: Series, about: Truth) -> Diagnosis:
     batches = about.batches
     message = (
-        f"{len(series)} numbers next to {len(batches)} batches in {len(batches.ends)} epochs of "
-        f"{series.name}: "
-        "no known quantity or mistake gives them: wrong, unexplained."
+        f"{counted(len(series), 'number')} next to {counted(len(batches), 'batch', 'batches')} in "
+        f"{counted(len(batches.ends), 'epoch')} of {series.name}: no known quantity or mistake "
+        "gives them: wrong, unexplained."
     )
     return Diagnosis(None, Verdict.WRONG, message)
 
 
 def _diagnosis(series: Series, names: list[str], causes: list[str], verdict: Verdict) -> Diagnosis:
     holds = ", or ".join(f"{definition(name)} ({name})" for name in names)
-    message = f"{len(series)} numbers, {verdict}: {holds}."
+    message = f"{counted(len(series), 'number')}, {verdict}: {holds}."
     if causes:
         message += f" Mistake: {', '.join(causes)}."
     return Diagnosis(names[0], verdict, message, tuple(names), tuple(causes))

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from lossaudit.recording.counts import counted
 from lossaudit.auditing.assessment import Assessment
 from lossaudit.auditing.evidence import place_of
 from lossaudit.predictions.mistakes.mistake import Mistake
 from lossaudit.predictions.prediction import Prediction
+from lossaudit.recording.counts import counted
 from lossaudit.report.curves import Evidence
 from lossaudit.report.findings import Finding
 from lossaudit.report.verdict import Verdict

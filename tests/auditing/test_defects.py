@@ -45,7 +45,8 @@ def test_a_finding_names_the_version_the_thread_and_the_way_out():
     assert finding.message == (
         "History.history['loss'] (train loss), epoch 0: logged 0.0, but its 3 batches average 3.0 "
         "weighted by rows "
-        "(bound 1.5e-06, float32, 3 additions). It is the mean of nothing: `train_step` returns a "
+        "(bound 1.5e-06, float32, 3 additions). The logged value is the mean of nothing: "
+        "`train_step` returns a "
         "raw loss, which "
         "Keras replaces at the end of the epoch by the result of its own loss tracker, which "
         "nothing updated. "

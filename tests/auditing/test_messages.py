@@ -22,7 +22,8 @@ def test_an_epoch_value_message_says_where_observed_expected_bound_cause_and_rem
     finding = only(audit(TINY, {"loss": [4.0, 17 / 12]}))
     assert finding.message == (
         "loss (train loss), epoch 0: logged 4.0, but its 3 batches average 3.0 weighted by rows "
-        f"(bound {finding.bound:.2g}, float32, 3 additions). It is the unweighted mean of the "
+        f"(bound {finding.bound:.2g}, float32, 3 additions). The logged value is the unweighted "
+        "mean of the "
         "batch losses: "
         "the last batch, 2 rows, counts as much as the full ones, 4 rows."
     )
@@ -44,7 +45,8 @@ def test_a_batch_value_message_names_the_first_batch_at_which_the_mistake_shows(
     assert finding.message == (
         "batch_losses (train loss), epoch 0, batch 1 (step 1): logged 1.5, but the loss of that "
         "batch is 2.0 "
-        f"(bound {finding.bound:.2g}, float32). It is the mean of the epoch so far, weighted by "
+        f"(bound {finding.bound:.2g}, float32). The logged value is the mean of the epoch so far, "
+        "weighted by "
         "rows: "
         "Keras resets its loss metric once an epoch, so what a callback gets after a batch "
         "is not the loss of that batch."
@@ -63,7 +65,8 @@ def test_a_running_value_message_says_what_the_mean_so_far_is():
     assert finding.message == (
         "train loss, epoch 0, batch 2 (step 2): logged 4.0, but the mean of the epoch so far is "
         "3.0 weighted by rows "
-        f"(bound {finding.bound:.2g}, float32, 3 additions). It is the unweighted mean of the "
+        f"(bound {finding.bound:.2g}, float32, 3 additions). The logged value is the unweighted "
+        "mean of the "
         "batch losses: "
         "the last batch, 2 rows, counts as much as the full ones, 4 rows."
     )

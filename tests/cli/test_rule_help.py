@@ -110,15 +110,16 @@ def test_explanations_in_general_are_sentences():
         mistake.name: mistake.explanation for code in RULES for mistake in help_of(code).mistakes
     }
     assert told["weights-and-divisor-disagree"] == (
-        "It is a sum weighted by another count (of tokens or sample weights) divided by the sum "
+        "The logged value is a sum weighted by another count (of tokens or sample weights) "
+        "divided by the sum "
         "of a different one."
     )
     assert (
         told["regularization-left-out"]
-        == "It is the loss without the 0.25 that regularizers add to it."
+        == "The logged value is the loss without the 0.25 that regularizers add to it."
     )
     assert told["regularization-counted-twice"] == (
-        "It is the loss with what regularizers add to it, 0.25, added once more."
+        "The logged value is the loss with what regularizers add to it, 0.25, added once more."
     )
 
 

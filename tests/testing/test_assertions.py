@@ -65,7 +65,8 @@ def test_the_message_is_the_report_and_the_numbers_that_differ():
     assert str(failure.value) == (
         "LA102 logged (train loss), epoch 0, batch 1 (step 1): logged 1.5, but the loss of that "
         "batch is 2.0 (bound "
-        "7.2e-07, float32). It is the mean of the epoch so far, weighted by rows: Keras resets "
+        "7.2e-07, float32). The logged value is the mean of the epoch so far, weighted by rows: "
+        "Keras resets "
         "its loss metric once an "
         "epoch, so what a callback gets after a batch is not the loss of that batch.\n"
         "  Remedy: Take the batch losses from `lossaudit.keras.LossRecorder()`: "

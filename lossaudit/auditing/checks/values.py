@@ -12,6 +12,7 @@ from lossaudit.auditing.messages import at_number, facts, finding, instead, or_e
 from lossaudit.predictions.mistakes import noticed
 from lossaudit.predictions.mistakes.mistake import Mistake
 from lossaudit.predictions.prediction import Prediction
+from lossaudit.recording.counts import counted
 from lossaudit.report.findings import Finding
 from lossaudit.report.verdict import Verdict
 from lossaudit.rules.aggregation import VALUE_RULES
@@ -112,9 +113,9 @@ def _unexplained(assessed: Assessment, expected: Prediction) -> Finding:
                 explanation,
             )
         explanation = f"{int((~placed.placed).sum())} have no place in the truth. {explanation}"
-    counted = f"{len(assessed.claim)} numbers were logged where the truth has {len(expected)}"
+    lengths = f"{counted(len(assessed.claim), 'number')} in the log, {len(expected)} in the truth"
     return finding(
-        VALUE_RULES[assessed.covers], assessed, f"{assessed.claim.title}: {counted}. {explanation}"
+        VALUE_RULES[assessed.covers], assessed, f"{assessed.claim.title}: {lengths}. {explanation}"
     )
 
 

@@ -51,7 +51,8 @@ def test_missing_batches_are_found_and_it_is_said_which(kept, which):
     assert (finding.code, finding.cause) == ("LA202", "batches-missing")
     missing = len(losses) - len(losses[kept])
     assert (
-        finding.message == f"train loss: {missing} of {len(losses)} numbers are missing: {which}."
+        finding.message
+        == f"train loss: the log lacks {missing} of {len(losses)} numbers: {which}."
     )
 
 
@@ -59,7 +60,7 @@ def test_batches_missing_at_random_are_found_by_their_bits():
     losses = run().find(split="train").values
     finding = only(audit(run(), Series(np.delete(losses, [7, 19]))))
     assert finding.cause == "batches-missing"
-    assert finding.message == "train loss: 2 of 33 numbers are missing, the first at position 7."
+    assert finding.message == "train loss: the log lacks 2 of 33 numbers, the first at position 7."
 
 
 def test_a_running_mean_with_missing_batches_has_two_findings():
@@ -82,7 +83,7 @@ def test_numbers_older_than_the_truth_are_not_judged_and_that_is_said():
     report = audit(run(), Series([0.1, 0.2, *losses]))
     finding = only(report)
     assert (finding.code, finding.verdict, finding.severity) == ("LA203", "undecidable", "warning")
-    assert finding.message == "train loss: the first 2 of 35 numbers have no recorded truth."
+    assert finding.message == "train loss: nothing was recorded for the first 2 numbers of 35."
     assert (report.status, report.verdicts[0].verdict) == (2, "undecidable")
 
 

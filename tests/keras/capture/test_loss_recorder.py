@@ -246,7 +246,8 @@ def test_a_step_that_bypasses_the_tracker_is_said_and_not_guessed():
     assert finding.cause == "untouched-tracker-shown-as-epoch"
     assert finding.message.startswith(
         "loss: 14 batches of the train split were run, but the losses of 0 were recorded: the "
-        "step does not update the model's loss tracker. It is the mean of nothing: `train_step` "
+        "step does not update the model's loss tracker. The logged value is the mean of nothing: "
+        "`train_step` "
         "returns a raw loss"
     )
     assert "self._loss_tracker.update_state(loss, sample_weight=rows)" in finding.remedy
