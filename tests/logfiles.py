@@ -90,7 +90,7 @@ def training(
 
 
 def clean(seed: int) -> Recording:
-    """A right log: of any schedule, with or without steps, epochs, rows, digits, validation, NaN."""
+    """A right log: any schedule, with or without steps, epochs, rows, digits, validation, NaN."""
     random = np.random.default_rng(seed)
     made = training(random)
     special = random.choice(["", "", "", "constant", "power", "zero", "nan", "resumed", "single"])

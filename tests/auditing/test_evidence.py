@@ -11,6 +11,7 @@ from lossaudit.auditing.evidence import place_of
 from lossaudit.predictions.truth import Batches, truth_about
 from tests.auditing.checks.tiny import TINY
 from tests.auditing.six_epochs import RUN, TRAIN, epoch_means
+from tests.runs import by_epoch, run
 
 
 def shown(claim, truth=TINY):
@@ -56,3 +57,53 @@ def test_the_number_of_a_finding_is_marked_at_its_place(epoch):
     last = int(np.flatnonzero(TRAIN.epochs == epoch)[-1])
     assert finding.draw().marked == last
     assert place_of(Batches.of(TRAIN), epoch, last) == last
+
+
+def test_the_evidence_of_a_named_mistake_is_the_log_beside_its_prediction_within_the_bound():
+    losses = by_epoch(run().find(split="train"))
+    means = [float(np.mean(values)) for values, _ in losses]
+    (finding,) = audit(run(), {"epoch_loss": means}).findings
+    evidence = finding.evidence
+    assert evidence is not None
+    assert evidence.mistake == finding.cause == "short-last-batch-counted-as-full"
+    assert np.array_equal(evidence.logged.values, means)
+    assert np.array_equal(evidence.logged.places, [10, 21, 32])
+    assert np.all(np.abs(evidence.rest.values) <= evidence.rest_band.high)
+    assert evidence.marked == 10
+    assert np.all(
+        np.abs(evidence.logged.values - evidence.expected.values)
+        > evidence.band.high - evidence.expected.values
+    )
+    assert evidence.rows.verdicts == ("wrong",) * 3
+
+
+def test_right_numbers_have_evidence_too_and_predict_no_mistake():
+    (judgement,) = audit(run(), {"batch_losses": run().find(split="train").values}).verdicts
+    assert judgement.evidence.predicted is None
+    assert not judgement.evidence.rest.values.any()
+    assert judgement.evidence.rows is None
+
+
+def test_shifted_numbers_are_drawn_where_the_log_says_and_their_prediction_beside_them():
+    true = run().find(split="train").values
+    (finding,) = audit(run(), {"batch_losses": np.append(true[1:], np.nan)}).findings
+    evidence = finding.evidence
+    assert evidence.mistake == "steps-shifted"
+    assert evidence.logged.values[0] == evidence.predicted.values[0] == true[1]
+    assert evidence.logged.places[0] == evidence.predicted.places[0] == 0
+    assert not evidence.rest.values.any()
+
+
+def test_numbers_that_belong_nowhere_are_counted():
+    (finding,) = audit(run(), {"batch_losses": np.linspace(5, 6, 40)}).findings
+    assert finding.evidence.unplaced == 7
+    assert len(finding.evidence.logged.values) == 33
+
+
+def test_batches_of_which_the_steps_repeat_are_counted_through():
+    truth = Recording(
+        [Series([1.0, 2.0, 3.0, 4.0], epochs=[0, 0, 1, 1], steps=[0, 1, 0, 1], weights=[1] * 4)]
+    )
+    (judgement,) = audit(truth, {"batch_losses": [1.0, 2.0, 3.0, 4.0]}).verdicts
+    assert judgement.evidence.unit == "batch"
+    assert np.array_equal(judgement.evidence.true.places, [0, 1, 2, 3])

@@ -10,7 +10,7 @@ import pytest
 
 from lossaudit.cli.commands import main
 from tests.cli.processes import command
-from tests.overhead.test_costs import overhead as measured
+from tests.overhead.measured import overhead as measured
 
 OWN = """
 import time

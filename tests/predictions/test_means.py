@@ -97,3 +97,10 @@ def test_a_summary_of_epochs_of_unequal_length_is_that_of_each(summary):
     expected = [summary(losses[start:end]) for start, end in ((0, 3), (3, 8), (8, 11), (11, 12))]
     assert found.values.tolist() == expected
     assert (found.per, found.epochs.tolist()) == ("epoch", [0, 1, 2, 3])
+
+
+def test_a_prediction_of_the_same_batches_is_made_once_for_each_type():
+    batches = truth().batches
+    assert means_so_far(batches, "float32") is means_so_far(batches, "float32")
+    assert means_so_far(batches, "float32") is not means_so_far(batches, "float64")
+    assert batches.unweighted() is batches.unweighted()

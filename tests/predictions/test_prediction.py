@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from lossaudit.predictions.means import each_batch, means_so_far
 from lossaudit.predictions.prediction import Prediction, of_truth_and_log
-from tests.predictions.truths import truth
 
 
 def prediction(values=(1.0, 2.0), bounds=0.5, probable=0.25, errors=0.0, replays=(), **more):
@@ -81,14 +78,12 @@ def test_predictions_differ_where_the_exact_numbers_do():
     assert not one.differs_from(one).any()
 
 
-def test_a_function_of_the_truth_is_one_of_truth_and_log():
-    batches = truth().batches
-    of_both = of_truth_and_log(lambda truth: iter([each_batch(truth, "float32")]))
-    assert next(of_both(batches, np.empty(0))) is each_batch(batches, "float32")
-    assert means_so_far(batches, "float32") is means_so_far(batches, "float32")
+def test_a_function_of_the_truth_takes_a_log_as_well():
+    logged = np.array([1.0])
+    assert list(of_truth_and_log(lambda truth: iter([truth]))("truth", logged)) == ["truth"]
+    both = of_truth_and_log(lambda truth, logged: iter([truth, logged]))
+    assert list(both("truth", logged)) == ["truth", logged]
 
 
 def test_details_are_added_to_those_that_are_there():
     assert prediction(details={"a": "1"}).with_details(b="2").details == {"a": "1", "b": "2"}
-    with pytest.raises(TypeError):
-        len(prediction().named("mean").quantity)()

@@ -8,10 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from lossaudit import Recording, Series, audit
+from lossaudit import Series, audit
 from lossaudit.report.curves import MOST, Band, Curve, EpochRows, thinned
 from lossaudit.report.verdict import Verdict
-from tests.runs import by_epoch, run
 
 NUMBERS = arrays.arrays(np.float64, st.integers(1, 400), elements=st.floats(width=64))
 
@@ -97,47 +96,6 @@ def test_a_table_holds_wrong_epochs_also_between_and_says_how_many_there_are():
     assert (len(everywhere.epochs), everywhere.wrong, everywhere.left_out) == (300, 5000, 4700)
 
 
-def test_the_evidence_of_a_named_mistake_is_the_log_beside_its_prediction_within_the_bound():
-    losses = by_epoch(run().find(split="train"))
-    means = [float(np.mean(values)) for values, _ in losses]
-    (finding,) = audit(run(), {"epoch_loss": means}).findings
-    evidence = finding.evidence
-    assert evidence is not None
-    assert evidence.mistake == finding.cause == "short-last-batch-counted-as-full"
-    assert np.array_equal(evidence.logged.values, means)
-    assert np.array_equal(evidence.logged.places, [10, 21, 32])
-    assert np.all(np.abs(evidence.rest.values) <= evidence.rest_band.high)
-    assert evidence.marked == 10
-    assert np.all(
-        np.abs(evidence.logged.values - evidence.expected.values)
-        > evidence.band.high - evidence.expected.values
-    )
-    assert evidence.rows.verdicts == ("wrong",) * 3
-
-
-def test_right_numbers_have_evidence_too_and_predict_no_mistake():
-    (judgement,) = audit(run(), {"batch_losses": run().find(split="train").values}).verdicts
-    assert judgement.evidence.predicted is None
-    assert not judgement.evidence.rest.values.any()
-    assert judgement.evidence.rows is None
-
-
-def test_shifted_numbers_are_drawn_where_the_log_says_and_their_prediction_beside_them():
-    true = run().find(split="train").values
-    (finding,) = audit(run(), {"batch_losses": np.append(true[1:], np.nan)}).findings
-    evidence = finding.evidence
-    assert evidence.mistake == "steps-shifted"
-    assert evidence.logged.values[0] == evidence.predicted.values[0] == true[1]
-    assert evidence.logged.places[0] == evidence.predicted.places[0] == 0
-    assert not evidence.rest.values.any()
-
-
-def test_numbers_that_belong_nowhere_are_counted():
-    (finding,) = audit(run(), {"batch_losses": np.linspace(5, 6, 40)}).findings
-    assert finding.evidence.unplaced == 7
-    assert len(finding.evidence.logged.values) == 33
-
-
 def test_a_log_without_truth_is_its_own_evidence_with_the_place_of_the_finding():
     sums = np.minimum(np.arange(1, 41) * 2.0**20, 2.0**24)
     report = audit(None, Series(sums, tag="loss", covers="epoch", epochs=range(40), origin="sums"))
@@ -145,12 +103,3 @@ def test_a_log_without_truth_is_its_own_evidence_with_the_place_of_the_finding()
     assert np.array_equal(finding.evidence.logged.values, sums)
     assert finding.evidence.marked == finding.epoch
     assert finding.evidence.unit == "epoch"
-
-
-def test_batches_of_which_the_steps_repeat_are_counted_through():
-    truth = Recording(
-        [Series([1.0, 2.0, 3.0, 4.0], epochs=[0, 0, 1, 1], steps=[0, 1, 0, 1], weights=[1] * 4)]
-    )
-    (judgement,) = audit(truth, {"batch_losses": [1.0, 2.0, 3.0, 4.0]}).verdicts
-    assert judgement.evidence.unit == "batch"
-    assert np.array_equal(judgement.evidence.true.places, [0, 1, 2, 3])
