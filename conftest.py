@@ -22,6 +22,7 @@ TOGETHER = {
     "test_mistakes.py": "the audits of planted mistakes",
     "test_facts.py": "the trainings of facts",
     "test_verification.py": "the trainings of facts",
+    "test_probe_trainings.py": "the trainings of facts",
     "test_mlflow.py": "one mlflow.db",
     "test_trial.py": "a model, and a measurement of it",
 }

@@ -11,9 +11,7 @@ from lossaudit.recording.origins import Origin
 
 TRUTH = Recording(
     [
-        Series(
-            range(6), weights=[4, 4, 2] * 2, epochs=[0, 0, 0, 1, 1, 1], steps=range(6), tag="loss"
-        ),
+        Series(range(6), weights=[4, 4, 2] * 2, epochs=[0, 0, 0, 1, 1, 1], steps=range(6)),
         Series([1.0, 2.0], split="validation", weights=[2, 2], epochs=[0, 1], steps=[0, 1]),
     ]
 )
@@ -21,12 +19,8 @@ NAME = "events: evaluation_loss_vs_iterations"
 
 
 def claim(values, steps, name=NAME):
-    series = Series(values, split="validation", covers="epoch", origin=Origin.parse(name))
-    return Claim(Series(series.values, **{**_columns(series), "steps": steps}), "epoch")
-
-
-def _columns(series):
-    return {"split": series.split, "covers": series.covers, "origin": series.origin}
+    about = {"split": "validation", "covers": "epoch", "origin": Origin.parse(name)}
+    return Claim(Series(values, steps=steps, **about), "epoch")
 
 
 def split_up(one, truth=TRUTH):

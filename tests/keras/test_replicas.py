@@ -1,4 +1,6 @@
-"""Several replicas on virtual devices, in one process for each number of replicas."""
+"""Several replicas on virtual devices, in one process for each number of replicas: also tests of
+`backend`, and of `ring`, `rows`, `recording_mean` and `loss_recorder` in `capture`.
+"""
 
 from __future__ import annotations
 

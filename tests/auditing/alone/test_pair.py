@@ -74,10 +74,6 @@ def test_an_epoch_whose_last_batch_was_not_logged_is_not_judged():
 
 @given(st.lists(st.tuples(st.integers(0, 99), st.integers(0, 5))))
 def test_ranges_are_spread_as_one_after_the_other(ranges):
-    starts, lengths = (
-        (np.array(column, int) for column in zip(*ranges, strict=True))
-        if (ranges)
-        else (np.zeros(0, int), np.zeros(0, int))
-    )
+    starts, lengths = np.array(ranges, int).reshape(-1, 2).T
     expected = [at for start, length in ranges for at in range(start, start + length)]
     assert spread(starts, lengths).tolist() == expected

@@ -1,4 +1,6 @@
-"""LossRecorder(path=…): a run file grows with the training and keeps what it acknowledged."""
+"""LossRecorder(path=…) of `loss_recorder`: a run file grows with the training and keeps what it
+acknowledged.
+"""
 
 from __future__ import annotations
 

@@ -301,7 +301,7 @@ def test_what_remains_beyond_rounding_is_a_finding():
     finding = report.findings[-1]
     assert (finding.code, finding.verdict, finding.severity) == ("LA404", "wrong", "error")
     assert abs(finding.observed) > finding.bound
-    assert "More remains than rounding explains" in finding.message
+    assert "The remainder exceeds what rounding can explain." in finding.message
     assert not report.ok
 
 
