@@ -10,12 +10,11 @@ import numpy as np
 from lossaudit.arithmetic.arrays import Ints
 from lossaudit.auditing.alignment import Alignment
 from lossaudit.auditing.comparison import Comparison
-from lossaudit.auditing.evidence import beside_truth
+from lossaudit.auditing.evidence import Drawing
 from lossaudit.auditing.explanation import Explanation
 from lossaudit.auditing.search import explanations, lookalikes
 from lossaudit.predictions.mistakes.mistake import Mistake
 from lossaudit.predictions.prediction import GRADES
-from lossaudit.report.curves import Evidence
 from lossaudit.report.verdict import Verdict
 
 
@@ -109,9 +108,9 @@ class Assessment(Comparison):
         return lookalikes(self, self.best)
 
     @cached_property
-    def evidence(self) -> Evidence:
-        """What a plot of the claim shows."""
-        return beside_truth(self, self.best)
+    def drawing(self) -> Drawing:
+        """What draws the claim when a plot is asked for."""
+        return Drawing.of(self, self.best)
 
     def _terms(self, alignment: Alignment) -> Ints:
         """Number of batches that each number averages."""

@@ -17,7 +17,6 @@ from lossaudit.auditing.checks.training import TRAINING_CHECKS
 from lossaudit.auditing.claims import Claim, claims_of
 from lossaudit.auditing.defects import nothing_averaged, recognised
 from lossaudit.auditing.evaluations import evaluations_of
-from lossaudit.auditing.messages import drawn
 from lossaudit.predictions.mistakes.mistake import MISTAKES
 from lossaudit.predictions.prediction import GRADES, Per, Prediction
 from lossaudit.predictions.quantities import QUANTITIES, definition
@@ -95,8 +94,6 @@ def report_on(
     Args:
         truth: the recording that judges.
         claims: the claims.
-        select: prefixes of the rule codes to look for; all if empty.
-        ignore: prefixes of the rule codes to leave out.
         shown: passes the claims on while they are judged, for example with a progress bar.
     """
     judgements: list[Judgement] = []
@@ -187,7 +184,7 @@ def _judge(
         claim.promises,
         holds,
         assessed.count,
-        draw=partial(drawn, assessed),
+        draw=assessed.drawing,
     )
     return judgement, recognised(
         assessed, truth, [finding for check in CHECKS for finding in check(assessed)]
@@ -265,11 +262,11 @@ def _as_mistake(assessments: list[Assessment]) -> Diagnosis | None:
     """A known mistake that moved the numbers or lost some."""
     for assessed in assessments:
         if assessed.explanations:
-            names = [name for reading in assessed.explanations for name in reading.names]
-            held = [reading.prediction.quantity for reading in assessed.explanations]
+            names = [name for one in assessed.explanations for name in one.names]
+            quantities = [one.prediction.quantity for one in assessed.explanations]
             return _diagnosis(
                 assessed.claim,
-                list(dict.fromkeys(held)),
+                list(dict.fromkeys(quantities)),
                 list(dict.fromkeys(names)),
                 assessed.grade,
             )
@@ -290,5 +287,5 @@ def _diagnosis(series: Series, names: list[str], causes: list[str], verdict: Ver
     holds = ", or ".join(f"{definition(name)} ({name})" for name in names)
     message = f"{counted(len(series), 'number')}, {verdict}: {holds}."
     if causes:
-        message += f" Mistake: {', '.join(causes)}."
+        message += f" Cause: {', '.join(causes)}."
     return Diagnosis(names[0], verdict, message, tuple(names), tuple(causes))

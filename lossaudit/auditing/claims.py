@@ -93,6 +93,10 @@ def _split(name: Name, truth: Recording) -> Split:
     `evaluate` runs on it.
     """
     named, recorded = name.split or "train", {series.split for series in truth.series}
+    # Many callbacks have "predict" in their name; only a recording of predictions makes it a
+    # split.
+    if named == "predict" and named not in recorded:
+        return "train"
     if named == "test" and "test" not in recorded and "validation" in recorded:
         return "validation"
     if (
@@ -107,7 +111,10 @@ def _split(name: Name, truth: Recording) -> Split:
 def _tag(name: Name, truth: Recording) -> str:
     # Longest first, so that `val_kl_loss` means the tag `kl_loss` and not a tag `kl`.
     tags: Sequence[str] = sorted(
-        {series.tag for series in truth.series} - {keys.LOSS}, key=len, reverse=True
+        {series.tag for series in truth.series} - {keys.LOSS},
+        # Of equally long tags always the same one, whatever the order of the set.
+        key=lambda tag: (len(tag), tag),
+        reverse=True,
     )
     return next(
         (tag for tag in tags if Name(tag).words and Name(tag).words <= name.words), keys.LOSS

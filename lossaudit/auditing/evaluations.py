@@ -34,13 +34,14 @@ def evaluations_of(claim: Claim, truth: Recording) -> list[Claim]:
     # `fit` validates before `on_epoch_end`, where a callback may evaluate: validation is first.
     first = np.isin(np.arange(len(epochs)), np.unique(epochs, return_index=True)[1])
     of_fit = first & np.isin(epochs, validated)
+    origin = Origin.parse(claim.origin)
     parts = [replace(series.take(of_fit), epochs=epochs[of_fit], steps=None)]
     parts += [
         replace(
             series.take(~of_fit),
             split="test",
             steps=None,
-            origin=Origin.parse(f"{claim.origin} (evaluate)"),
+            origin=origin.renamed(f"{origin.name} (evaluate)"),
         )
     ]
     return [replace(claim, series=part) for part in parts if len(part)]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lossaudit.arithmetic.arrays import Ints
 from lossaudit.arithmetic.bounds import decimals_bound
-from lossaudit.auditing.alignment import NOWHERE, in_place
+from lossaudit.auditing.alignment import NOWHERE, Alignment, in_place
 from lossaudit.auditing.comparison import Comparison
 from lossaudit.auditing.explanation import Explanation
 from lossaudit.predictions.prediction import GRADES, Prediction
@@ -22,43 +23,110 @@ _EPOCHS = 200
 """The most epochs for which a plot shows numbers or borders."""
 
 
-def beside_truth(compared: Comparison, explanation: Explanation | None) -> Evidence:
-    """Return the claim with the true batch losses, the expected and the predicted numbers."""
-    claim, covers, expected = compared.claim, compared.covers, compared.expected
-    batches = compared.truth.batches
-    axis, unit = _axis(batches)
-    places = axis[batches.ends] if covers == "epoch" else axis
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """What draws a claim next to the truth when a plot is asked for.
+
+    It keeps the numbers that a plot needs, and nothing that was cached to find them: a report
+    lives longer than its audit.
+
+    Args:
+        claim: the logged numbers.
+        covers: what each of them promises to cover.
+        batches: the true batch losses.
+        expected: the expected numbers; None where the truth does not suffice to compute them.
+        explanation: the explanation of the logged numbers; None where nothing explains them.
+        verdicts: the verdict on each number that has a place, for a claim about epochs.
+        marked: epoch and step of the number that a finding is about.
+    """
+
+    claim: Series
+    covers: Covers
+    batches: Batches
+    expected: Prediction | None
+    explanation: Explanation | None
+    verdicts: NDArray[np.str_]
+    marked: tuple[int, int] | None = None
+
+    @classmethod
+    def of(cls, compared: Comparison, explanation: Explanation | None) -> Drawing:
+        """The drawing of a claim with the explanation of its numbers."""
+        expected = compared.expected
+        if explanation is not None:
+            bare = explanation.prediction.without_replays()
+            explanation = replace(explanation, prediction=bare)
+        return cls(
+            compared.claim,
+            compared.covers,
+            # A copy has a cache of its own, which is empty.
+            replace(compared.truth.batches),
+            None if expected is None else expected.without_replays(),
+            explanation,
+            _verdicts(compared, explanation),
+        )
+
+    def __call__(self) -> Evidence:
+        """Compute the evidence."""
+        # NaN and infinities are data here, and this runs long after the audit.
+        with np.errstate(all="ignore"):
+            evidence = self._evidence()
+            if self.marked is not None:
+                evidence = replace(evidence, marked=_place_of(self.batches, *self.marked))
+            return evidence
+
+    def _evidence(self) -> Evidence:
+        claim, expected, explanation = self.claim, self.expected, self.explanation
+        axis, unit = _axis(self.batches)
+        places = axis[self.batches.ends] if self.covers == "epoch" else axis
+        own = _own_places(claim, expected, explanation)
+        rows = _in_order(len(claim), len(places)) if own is None else own.rows
+        placed = rows != NOWHERE
+        evidence = Evidence(
+            claim.name,
+            unit,
+            Curve.of(places[rows[placed]], claim.values[placed]),
+            true=Curve.of(axis, self.batches.values),
+            unplaced=int(np.sum(~placed)),
+            **_epochs(self.batches, axis),
+        )
+        if expected is None:
+            return evidence
+        if explanation is None and own is not None:
+            explanation = Explanation(own, expected)
+        shown = _expectation(claim, self.covers, expected, places)
+        if explanation is not None:
+            shown |= _predicted_numbers(claim, explanation, places, rows)
+        if len(self.verdicts):
+            shown["rows"] = _table(claim, expected, rows, self.verdicts)
+        return replace(evidence, **shown)
+
+
+def _own_places(
+    claim: Series, expected: Prediction | None, explanation: Explanation | None
+) -> Alignment | None:
+    """The places of the log itself if they suffice; else those of the explanation."""
     own = next(in_place(claim, expected), None) if expected is not None else None
     # The log's own places come first, so that the plot shows where the numbers were logged.
     if explanation is not None and (own is None or not own.placed.all()):
-        own = explanation.alignment
-    rows = _in_order(len(claim), len(places)) if own is None else own.rows
-    placed = rows != NOWHERE
-    evidence = Evidence(
-        claim.name,
-        unit,
-        Curve.of(places[rows[placed]], claim.values[placed]),
-        true=Curve.of(axis, batches.values),
-        unplaced=int(np.sum(~placed)),
-        **_epochs(batches, axis),
-    )
-    if expected is None:
-        return evidence
-    if explanation is None and own is not None:
-        explanation = Explanation(own, expected)
-    shown = _expectation(claim, covers, expected, places)
-    shown |= {} if explanation is None else _predicted_numbers(claim, explanation, places, rows)
-    is_right = explanation is not None and not explanation.names
+        return explanation.alignment
+    return own
+
+
+def _verdicts(compared: Comparison, explanation: Explanation | None) -> NDArray[np.str_]:
+    """The verdict on each number of a claim about epochs; empty for others."""
+    claim, expected = compared.claim, compared.expected
+    own = _own_places(claim, expected, explanation)
+    if compared.covers != "epoch" or own is None or expected is None:
+        return np.array([], dtype=str)
+    rows = own.rows[own.placed]
     # Which program printed wrong numbers tells nothing: bits are compared for right numbers only.
-    shown_as = expected if is_right else replace(expected, replays=())
-    shown |= (
-        {"rows": _table(claim, shown_as, rows)} if covers == "epoch" and own is not None else {}
-    )
-    return replace(evidence, **shown)
+    is_right = explanation is None or not explanation.names
+    there = (expected if is_right else expected.without_replays()).take(rows)
+    return np.array(GRADES)[there.grade(claim.values[own.placed], claim.decimals)]
 
 
-def place_of(batches: Batches, epoch: int, step: int) -> float:
-    """Return the place of a number in the plot, by the epoch and step of its last batch."""
+def _place_of(batches: Batches, epoch: int, step: int) -> float:
+    """The place of a number in the plot, by the epoch and step of its last batch."""
     axis, _ = _axis(batches)
     # After a resume an epoch occurs twice: the last session counts, as in `group_of`.
     return float(axis[np.flatnonzero((batches.epochs == epoch) & (batches.steps == step))[-1]])
@@ -121,15 +189,11 @@ def _predicted_numbers(
     }
 
 
-def _table(claim: Series, expected: Prediction, rows: Ints) -> EpochRows:
+def _table(
+    claim: Series, expected: Prediction, rows: Ints, verdicts: NDArray[np.str_]
+) -> EpochRows:
     """The epochs one by one, if they have a number."""
     placed = rows != NOWHERE
     there, logged = expected.take(rows[placed]), claim.values[placed]
-    verdicts = np.array(GRADES)[there.grade(logged, claim.decimals)]
-    return EpochRows.of(
-        there.epochs,
-        logged,
-        there.values,
-        there.bounds + decimals_bound(claim.decimals),
-        verdicts,
-    )
+    bounds = there.bounds + decimals_bound(claim.decimals)
+    return EpochRows.of(there.epochs, logged, there.values, bounds, verdicts)

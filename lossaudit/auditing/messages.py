@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from lossaudit.auditing.assessment import Assessment
-from lossaudit.auditing.evidence import place_of
 from lossaudit.predictions.mistakes.mistake import Mistake
 from lossaudit.predictions.prediction import Prediction
 from lossaudit.recording.counts import counted
-from lossaudit.report.curves import Evidence
 from lossaudit.report.findings import Finding
 from lossaudit.report.verdict import Verdict
 from lossaudit.rules.rule import Rule
@@ -62,7 +59,7 @@ def at_number(
         observed=observed,
         expected=value,
         bound=bound,
-        draw=partial(_marked, assessed, epoch, step),
+        draw=replace(assessed.drawing, marked=(epoch, step)),
         **fields,
     )
 
@@ -75,7 +72,7 @@ def finding(rule: Rule, assessed: Assessment, message: str, **fields: Any) -> Fi
         "tag": assessed.claim.tag,
         "split": assessed.claim.split,
         "origin": assessed.claim.origin,
-        "draw": partial(drawn, assessed),
+        "draw": assessed.drawing,
     } | fields
     return Finding(
         code=rule.code,
@@ -84,16 +81,6 @@ def finding(rule: Rule, assessed: Assessment, message: str, **fields: Any) -> Fi
         causes=causes,
         **fields,
     )
-
-
-def drawn(assessed: Assessment) -> Evidence:
-    """Return what a plot of the claim shows."""
-    return assessed.evidence
-
-
-def _marked(assessed: Assessment, epoch: int, step: int) -> Evidence:
-    """The evidence with the number of the finding marked."""
-    return replace(assessed.evidence, marked=place_of(assessed.truth.batches, epoch, step))
 
 
 def _where(assessed: Assessment, epoch: int, step: int) -> str:

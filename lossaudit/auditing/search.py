@@ -71,8 +71,10 @@ def _by_count(compared: Comparison, expected: Prediction) -> Iterator[list[Expla
     yield [Explanation(one, expected) for one in placed if compared.fits(expected, one)]
     # Yielded after the others, because regular gaps and shifts fit many logs.
     elsewhere = list(moved(compared.claim, expected))
-    alone = [found for one in placed for found in _with_mistakes(compared, one, expected, 1)]
-    yield alone + [Explanation(one, expected) for one in elsewhere if compared.fits(expected, one)]
+    single = [found for one in placed for found in _with_mistakes(compared, one, expected, 1)]
+    yield single + [
+        Explanation(one, expected) for one in elsewhere if compared.fits(expected, one)
+    ]
     # Last, because the pairs are the square of the mistakes: most audits never come here.
     pairs = [(one, 2) for one in placed] + [(one, 1) for one in elsewhere]
     yield [

@@ -120,7 +120,7 @@ def _counts_epochs(points: Points) -> bool:
     """Whether the axis counts epochs: by the name, or because it is 0, 1, 2, … or 1, 2, 3, …."""
     if points.axis is None or Name(points.name).covers == "epoch":
         # Keras logs `evaluation_…_vs_iterations` at the step of the optimizer.
-        return points.axis is not None and not points.name.endswith("_vs_iterations")
+        return points.axis is not None and not Name(points.name).is_against_iterations
     first = points.axis[:1]
     return bool(np.all(np.diff(points.axis) == 1) and np.all((first == 0) | (first == 1)))
 

@@ -94,8 +94,9 @@ def _note_sampling(chart: Columns, axis: str, notes: list[str]) -> None:
     steps = chart[axis].values
     if axis != "Step" or steps is None or len(steps) < 2:
         return
-    least = np.diff(np.unique(steps)).min()
-    if least > 1:
+    # A chart whose steps are all one has no distance.
+    least = np.diff(np.unique(steps)).min(initial=np.inf)
+    if 1 < least < np.inf:
         notes.append(
             f"the steps are at least {least:g} apart: W&B samples what it exports, unless the "
             "program logged that seldom"

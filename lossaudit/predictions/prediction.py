@@ -69,6 +69,10 @@ class Prediction:
         """Return the same numbers with more words for the explanation."""
         return replace(self, details={**self.details, **details})
 
+    def without_replays(self) -> Prediction:
+        """Return the same numbers and bounds, without what computes bits and probable bounds."""
+        return replace(self, probable=partial(np.copy, self.bounds), replays=())
+
     def take(self, rows: NDArray[Any]) -> Prediction:
         """Return the numbers that an index or a mask selects."""
         # Most logs are in place, and the five columns of a long run need no copy then.

@@ -8,7 +8,6 @@ The name of the function is the name of the quantity; the decorator carries the 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any, TypeVar, cast
@@ -27,7 +26,7 @@ from lossaudit.predictions.means import (
 from lossaudit.predictions.prediction import Per, Prediction, of_truth_and_log
 from lossaudit.predictions.smoothing import exponential_averages, window_averages
 from lossaudit.predictions.truth import Batches, Truth, cached
-from lossaudit.recording.names import Covers
+from lossaudit.recording.names import Covers, Name
 from lossaudit.recording.series import epoch_ends
 
 Quantity = Callable[[Truth, Floats], Iterator[Prediction]]
@@ -292,7 +291,7 @@ def counted_otherwise(truth: Truth) -> Iterator[tuple[str, Batches]]:
     for tag, counted in truth.others.items():
         counts = counted.values
         # Any metric may be finite and positive; only its tag makes it a count.
-        says_so = _COUNTS & set(re.split(r"[^a-z]+", tag.lower()))
+        says_so = _COUNTS & Name(tag).words
         if says_so and np.all(np.isfinite(counts) & (counts >= 0)) and counts.any():
             yield tag, truth.batches.with_weights(counts)
 

@@ -14,7 +14,8 @@ class Origin(str):
     An origin is the string that reports show, so it compares, sorts and becomes JSON like one.
 
     Args:
-        name: the name of the numbers: a column, an attribute of a callback, a tag.
+        name: the name of the numbers: a column, an attribute of a callback, a tag. Empty for the
+            whole file.
         file: the file or folder; empty if the numbers come from no file.
         line: the line of the file, from 1; None if it is unknown.
 
@@ -31,7 +32,7 @@ class Origin(str):
     def __new__(cls, name: str, *, file: str = "", line: int | None = None) -> Self:
         """Build the string from its parts."""
         place = f"{file}:{line}" if line is not None else file
-        origin = super().__new__(cls, f"{place}: {name}" if place else name)
+        origin = super().__new__(cls, ": ".join(part for part in (place, name) if part))
         origin.name, origin.file, origin.line = name, file, line
         return origin
 
@@ -54,6 +55,11 @@ class Origin(str):
             if found
             else cls(name, file=place)
         )
+
+    @property
+    def place(self) -> str:
+        """The file and the line, as they stand before the name; empty if there is no file."""
+        return f"{self.file}:{self.line}" if self.line is not None else self.file
 
     def renamed(self, name: str) -> Origin:
         """The same place under another name."""

@@ -70,7 +70,9 @@ class Recorder:
         rows = (
             None if weight is None else _weight(weight, tag, len(self._batches[tag, split].values))
         )
-        for name, value in {tag: loss, **components}.items():
+        # All or nothing: a component that is no number must not leave the loss without it.
+        values = {name: float(value) for name, value in {tag: loss, **components}.items()}
+        for name, value in values.items():
             column = self._batches[name, split]
             # A mean weighted by rows is undefined if the rows of one batch are unknown.
             if column.weights and (column.weights[-1] is None) != (rows is None):
@@ -78,7 +80,7 @@ class Recorder:
                     f"weight={weight!r}: give it for every batch or for none (tag={name!r}, "
                     f"split={split!r})"
                 )
-            _append(column, float(value), rows, self._epoch)
+            _append(column, value, rows, self._epoch)
 
     def end_epoch(self, **reported: SupportsFloat) -> None:
         """End the epoch and record the numbers that the loop reports for it.

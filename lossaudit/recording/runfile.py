@@ -129,9 +129,11 @@ class RunFile:
     def _begin(self, run: str | None) -> None:
         # SQLite takes an empty file for an empty database: `touch` and `tempfile` make such files.
         if self._database.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
-            with self._database:
-                self._database.executescript(_SCHEMA)
-                self._database.execute("INSERT INTO file VALUES (?)", (FORMAT,))
+            # `executescript` opens no transaction: without one, a kill between schema and format
+            # would leave a file that no later run can continue.
+            self._database.executescript(
+                f"BEGIN;{_SCHEMA}INSERT INTO file VALUES ('{FORMAT}');COMMIT;"
+            )
         _check_format(self._database)
         # With a write-ahead log readers see whole commits and never block the training
         # (sqlite.org/wal.html).

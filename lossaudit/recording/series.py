@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
+from os import PathLike
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
@@ -79,7 +80,12 @@ class Series:
         _one_of("split", self.split, get_args(Split))
         _one_of("dtype", self.dtype, ("float16", "bfloat16", "float32", "float64"))
         if self.origin is not None:
-            self._set("origin", Origin.parse(self.origin))
+            self._set(
+                "origin",
+                Origin.parse(
+                    str(self.origin) if isinstance(self.origin, PathLike) else self.origin
+                ),
+            )
         if self.decimals is not None and self.decimals < 0:
             raise ValueError(f"decimals={self.decimals} must not be negative (tag={self.tag!r})")
         if self.weights is not None:
@@ -132,7 +138,7 @@ class Series:
     @property
     def is_loss(self) -> bool:
         """Whether the tag means a loss: only a loss is a mean over batches."""
-        return bool(Name(self.tag).words & {"loss", "losses"})
+        return Name(self.tag).is_loss
 
     def take(self, rows: NDArray[Any] | slice) -> Series:
         """The rows that an index, a mask or a slice picks, in its order."""

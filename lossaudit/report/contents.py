@@ -42,6 +42,9 @@ class Contents:
         # The metadata of a recording is a mapping proxy, which pickle refuses.
         return {**vars(self), "metadata": dict(self.metadata)}
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, metadata=MappingProxyType(state["metadata"]))
+
     @property
     def ok(self) -> bool:
         """True if at least one claim was judged and none is wrong or undecidable."""

@@ -90,13 +90,12 @@ def together(origins: Sequence[str]) -> str:
     >>> together(["log.csv: mae", "log.csv: val_mae", "rates"])
     'log.csv: mae, val_mae; rates'
     """
-    by_file: dict[str, list[str]] = {}
-    for origin in origins:
-        file = Origin.parse(origin).file
-        by_file.setdefault(f"{file}: " if file else "", []).append(
-            origin[len(file) :].removeprefix(": ")
-        )
-    return "; ".join(file + ", ".join(names) for file, names in by_file.items())
+    by_place: dict[str, list[str]] = {}
+    for origin in map(Origin.parse, origins):
+        by_place.setdefault(origin.place, []).append(origin.name)
+    return "; ".join(
+        (f"{place}: " if place else "") + ", ".join(names) for place, names in by_place.items()
+    )
 
 
 def as_text(report: Contents) -> str:

@@ -91,9 +91,9 @@ def _recording(truth: Any) -> Recording:
 
 def _claims(logged: Any, given: dict[str, str | None]) -> Series | Recording | Mapping[str, Any]:
     """Return the claims; plain numbers become a series with the given arguments."""
-    arguments = {name: value for name, value in given.items() if value is not None}
+    arguments: dict[str, Any] = {name: one for name, one in given.items() if one is not None}
     if not isinstance(logged, (Series, Recording, Mapping)):
-        return Series(np.asarray(_numbers(logged)), origin="logged", **arguments)  # type: ignore[arg-type]
+        return Series(np.asarray(_numbers(logged)), origin="logged", **arguments)
     if arguments:
         text = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
         raise TypeError(f"{text} cannot be given for a {type(logged).__name__}, which has its own")

@@ -7,8 +7,7 @@ import pytest
 
 from lossaudit import Recording, Series, audit
 from lossaudit.auditing.assessment import Assessment
-from lossaudit.auditing.evidence import place_of
-from lossaudit.predictions.truth import Batches, truth_about
+from lossaudit.predictions.truth import truth_about
 from tests.auditing.checks.tiny import TINY
 from tests.auditing.six_epochs import RUN, TRAIN, epoch_means
 from tests.runs import by_epoch, run
@@ -16,7 +15,7 @@ from tests.runs import by_epoch, run
 
 def shown(claim, truth=TINY):
     about = truth_about(truth, "loss", "train", "float32")
-    return Assessment(claim, claim.covers, about).evidence
+    return Assessment(claim, claim.covers, about).drawing()
 
 
 def test_epoch_values_stand_at_the_last_batches_of_their_epochs():
@@ -56,7 +55,6 @@ def test_the_number_of_a_finding_is_marked_at_its_place(epoch):
     (finding,) = audit(RUN, Series(means, covers="epoch")).findings
     last = int(np.flatnonzero(TRAIN.epochs == epoch)[-1])
     assert finding.draw().marked == last
-    assert place_of(Batches.of(TRAIN), epoch, last) == last
 
 
 def test_the_evidence_of_a_named_mistake_is_the_log_beside_its_prediction_within_the_bound():

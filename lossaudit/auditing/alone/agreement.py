@@ -11,6 +11,7 @@ from lossaudit.auditing.alone.axis import finding_about, place_of
 from lossaudit.auditing.alone.log import Log
 from lossaudit.auditing.alone.log_check import log_check
 from lossaudit.auditing.alone.pair import Pair
+from lossaudit.predictions.mistakes.mistake import MISTAKES
 from lossaudit.report.findings import Finding
 from lossaudit.rules.log_files import FOLLOWS, RUNNING
 
@@ -110,8 +111,7 @@ def _unweighted(pair: Pair) -> Finding:
         observed=float(pair.value[at]),
         expected=float(pair.mean[at]),
         bound=float(pair.bound[at]),
-        cause="short-last-batch-counted-as-full",
-        remedy="Weight each batch by its rows: `mean.update_state(loss, sample_weight=len(x))`.",
+        **MISTAKES["short-last-batch-counted-as-full"].cited(),
     )
 
 
@@ -127,8 +127,7 @@ def _raw(pair: Pair) -> Finding:
         observed=float(pair.last[at]),
         expected=float(pair.value[at]),
         bound=float(pair.bound[at]),
-        cause="batch-loss-read-as-running-mean",
-        remedy="Log the mean: `mean.update_state(loss, sample_weight=len(x)); mean.result()`.",
+        **MISTAKES["batch-loss-read-as-running-mean"].cited(),
     )
 
 

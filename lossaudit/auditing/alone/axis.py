@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lossaudit.arithmetic.arrays import Ints
+from lossaudit.recording.origins import Origin
 from lossaudit.recording.recording import Recording
 from lossaudit.recording.series import Series
 from lossaudit.report.curves import evidence_of_log
@@ -30,7 +31,7 @@ class SharedAxis:
 
     series: tuple[Series, ...]
     axis: Ints
-    origin: str | None
+    origin: Origin | None
 
     @property
     def covers_epochs(self) -> bool:
@@ -82,7 +83,7 @@ def _shared_axis(series: Sequence[Series]) -> SharedAxis:
     first = series[0]
     axis = first.axis
     assert axis is not None
-    origin = first.origin if len(series) == 1 else first.file
+    origin = first.origin if len(series) == 1 else Origin("", file=first.file)
     return SharedAxis(tuple(series), axis, origin)
 
 

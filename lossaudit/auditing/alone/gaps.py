@@ -11,6 +11,7 @@ from lossaudit.auditing.alone.axis import SharedAxis, distances
 from lossaudit.auditing.alone.log import Log
 from lossaudit.auditing.alone.log_check import log_check
 from lossaudit.predictions.mistakes import noticed
+from lossaudit.predictions.mistakes.mistake import MISTAKES
 from lossaudit.report.findings import Finding
 from lossaudit.report.verdict import Verdict
 from lossaudit.rules.log_files import EPOCHS_MISSING, EVERY_STEP, SAMPLED, STEP_SKIPPED
@@ -152,7 +153,7 @@ def check_skipped_steps(log: Log) -> Iterator[Finding]:
                 "too many in each epoch; a program that logs something else at these steps would "
                 "look the same.",
                 step=int(skipped[0]),
-                cause="phantom-batch-counted",
+                cause=MISTAKES["phantom-batch-counted"].name,
                 remedy="Declare the length of the data set: "
                 "`dataset.apply(tf.data.experimental.assert_cardinality(n))`.",
             )

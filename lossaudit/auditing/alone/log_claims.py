@@ -30,10 +30,13 @@ def _with_unique_names(claims: Sequence[Claim]) -> list[Claim]:
     distinct = []
     for claim in claims:
         if names[claim.origin, claim.series.name] > 1:
-            called = f"{claim.origin} by {claim.series.covers}"
+            origin = Origin.parse(claim.origin)
+            name = f"{origin.name} by {claim.series.covers}"
+            called = origin.renamed(name)
             seen[called] += 1
-            called += f" #{seen[called]}" if seen[called] > 1 else ""
-            claim = replace(claim, series=replace(claim.series, origin=Origin.parse(called)))
+            if seen[called] > 1:
+                called = origin.renamed(f"{name} #{seen[called]}")
+            claim = replace(claim, series=claim.series.with_origin(called))
         distinct.append(claim)
     return distinct
 

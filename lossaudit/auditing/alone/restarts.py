@@ -11,7 +11,8 @@ from lossaudit.arithmetic.arrays import Ints
 from lossaudit.auditing.alone.axis import SharedAxis
 from lossaudit.auditing.alone.log import Log
 from lossaudit.auditing.alone.log_check import log_check
-from lossaudit.predictions.mistakes import noticed
+from lossaudit.predictions.mistakes import noticed, places
+from lossaudit.predictions.mistakes.mistake import Mistake
 from lossaudit.recording.series import Series
 from lossaudit.report.findings import Finding
 from lossaudit.report.verdict import Verdict
@@ -92,17 +93,15 @@ def _logged_again(
         f"{series.values[one]:.9g} and {series.values[other]:.9g}. {reason}.",
         observed=float(series.values[other]),
         expected=float(series.values[one]),
-        cause=_cause_of_restart(column, anew),
-        remedy=f"Give each run its own log, or let a resumed run continue its {unit}s. Plot the "
-        f"last value of each {unit} that was trained twice.",
+        **_mistake_of_restart(column, anew).cited(),
         **{unit: int(axis[one])},
     )
 
 
-def _cause_of_restart(column: SharedAxis, anew: bool) -> str:
-    if anew:
-        return "two-runs-in-one-log" if column.covers_epochs else "steps-restarted"
-    return f"{column.unit}s-repeated-after-resume"
+def _mistake_of_restart(column: SharedAxis, anew: bool) -> Mistake:
+    if column.covers_epochs:
+        return noticed.TWO_RUNS_IN_ONE_LOG if anew else noticed.EPOCHS_REPEATED_AFTER_RESUME
+    return places.STEPS_RESTARTED if anew else noticed.STEPS_REPEATED_AFTER_RESUME
 
 
 def _repetitions(axis: Ints) -> tuple[Ints, Ints]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
@@ -122,10 +123,18 @@ def frequency_of_gaps(present: Iterable[bool], batches: int) -> int | None:
         return None
     # TensorBoard's counter goes on over epochs; only the next `fit` sets it back to 0.
     counters = [batches * (epoch + 1) for epoch in range(len(kept))]
-    tried = range(2, counters[-1] + 1)
+    # Only divisors of the first kept counter keep it, and they are few.
+    first = next((counter for counter, there in zip(counters, kept, strict=True) if there), 0)
+    tried = _divisors(first) if first else range(2, counters[-1] + 1)
     return next(
         (every for every in tried if [counter % every == 0 for counter in counters] == kept), None
     )
+
+
+def _divisors(number: int) -> list[int]:
+    """The divisors of a number from 2 on, in ascending order."""
+    low = [one for one in range(1, math.isqrt(number) + 1) if number % one == 0]
+    return sorted({*low, *(number // one for one in low)} - {1})
 
 
 def _executions(truth: Truth, recording: Recording) -> int:
@@ -136,21 +145,18 @@ def _executions(truth: Truth, recording: Recording) -> int:
 
 
 def _dropped(claim: Claim, recording: Recording, missing: list[int], every: int) -> Finding:
-    first, last = "3.15.0", "3.15.1"
-    version = recording.metadata.get(keys.KERAS)
-    yours = f"yours is Keras {version}" if version else "which Keras wrote it is not known"
+    mistake = noticed.EPOCH_LOSS_DROPPED_BY_UPDATE_FREQ
     return Finding(
         EPOCHS_WRITTEN.code,
         Verdict.WRONG,
-        f"{claim.origin}: epochs {', '.join(map(str, missing))} are missing, just those after "
-        "which the batch counter "
-        f"is no multiple of {every}. `TensorBoard(update_freq={every})` drops them without a word "
-        "(seen in Keras "
-        f"{first} to {last}; keras-team/keras#22357; {yours}).",
+        f"{claim.origin}: epochs {', '.join(map(str, missing))} are missing: those after which "
+        "the "
+        f"batch counter is no multiple of {every}. `TensorBoard(update_freq={every})` drops them "
+        f"without a word. {sightings(mistake, recording)}",
         tag=claim.series.tag,
         split=claim.series.split,
         epoch=missing[0],
-        **noticed.EPOCH_LOSS_DROPPED_BY_UPDATE_FREQ.cited(),
-        causes=("epoch-loss-dropped-by-update-freq",),
+        **mistake.cited(),
+        causes=(mistake.name,),
         origin=claim.origin,
     )

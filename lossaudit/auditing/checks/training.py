@@ -125,6 +125,7 @@ def _replicas(recording: Recording) -> list[Series]:
 
 
 def _about_rows(series: Series, epoch: int, what: str, verdict: Verdict) -> Finding:
+    mistake = noticed.ROWS_NOT_TRAINED_ON_ONCE
     return Finding(
         ROWS.code,
         verdict,
@@ -133,8 +134,6 @@ def _about_rows(series: Series, epoch: int, what: str, verdict: Verdict) -> Find
         tag=series.tag,
         split=series.split,
         epoch=epoch,
-        cause="rows-not-trained-on-once" if verdict is Verdict.WRONG else None,
-        remedy="Count what your input pipeline gives in one epoch: without `drop_remainder`, with "
-        "the short last "
-        "batch, and on several replicas from a data set instead of a generator.",
+        cause=mistake.name if verdict is Verdict.WRONG else None,
+        remedy=mistake.remedy,
     )

@@ -16,7 +16,7 @@ from lossaudit.keras.capture.attachment import Attachment
 from lossaudit.keras.capture.callers import Training, companions
 from lossaudit.keras.capture.probes import Probes, weights_of_outputs
 from lossaudit.keras.capture.recording_mean import EVALUATION, TRAIN
-from lossaudit.keras.capture.rows import Capture, split_of
+from lossaudit.keras.capture.rows import Capture, split_of_kind
 from lossaudit.keras.capture.samples import Sample, Samples
 from lossaudit.recording import keys
 from lossaudit.recording.recording import Recording, recording_of_sessions, with_more
@@ -229,7 +229,7 @@ class LossRecorder(keras.callbacks.Callback):
     def _read_samples(self) -> None:
         samples = self._probes.samples
         for kind, number, targets, predictions in samples.take() if samples else ():
-            split = split_of(kind, self._in_validation)
+            split = split_of_kind(kind, self._in_validation)
             step = number + (self._capture.first_step if split == "train" else 0)
             self._predictions.append(
                 Sample(split, self._capture.epoch, step, targets, predictions)

@@ -76,7 +76,7 @@ class Capture:
             in_validation: whether `fit` ran the evaluation; otherwise its split is "test".
         """
         rows = merged(tags[keys.LOSS])
-        kinds, split = rows[:, 0], split_of(EVALUATION, in_validation)
+        kinds, split = rows[:, 0], split_of_kind(EVALUATION, in_validation)
         first = self._length("train")
         evaluations = self._note_resets(kinds, first)
         evaluated = evaluations[kinds == EVALUATION].tolist()
@@ -94,7 +94,7 @@ class Capture:
         begin, _ = self._epochs.get(self.epoch, (first, 0))
         self._epochs[self.epoch] = (begin, self._length("train"))
         if lost:
-            for name in {split_of(kind, in_validation) for kind in kinds[kinds != RESET]}:
+            for name in {split_of_kind(kind, in_validation) for kind in kinds[kinds != RESET]}:
                 self._lost[name] = self._lost.get(name, 0) + lost
         return added
 
@@ -229,7 +229,7 @@ class Capture:
         return missing | lost
 
 
-def split_of(kind: int, in_validation: bool) -> Split:
+def split_of_kind(kind: int, in_validation: bool) -> Split:
     """The split of rows of this kind: an evaluation is validation only if `fit` ran it."""
     if kind == TRAIN:
         return "train"

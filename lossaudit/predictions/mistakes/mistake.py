@@ -184,7 +184,13 @@ def defect(
 
 
 def named(
-    name: str, *rules: str, explanation: str, remedy: str = "", stage: Stage = "check"
+    name: str,
+    *rules: str,
+    explanation: str,
+    remedy: str = "",
+    stage: Stage = "check",
+    seen: tuple[str, str] | None = None,
+    threads: tuple[str, ...] = (),
 ) -> Mistake:
     """Register a mistake that an alignment or a check finds, and return it.
 
@@ -194,8 +200,10 @@ def named(
         explanation: what happened, as a sentence.
         remedy: what to do; empty where only the finding can say it.
         stage: "place" for an alignment, "check" for a check.
+        seen: the first and the last version of Keras in which it was seen, if Keras makes it.
+        threads: where it is discussed in public.
     """
-    return _add(Mistake(name, explanation, remedy, rules, stage=stage))
+    return _add(Mistake(name, explanation, remedy, rules, stage=stage, seen=seen, threads=threads))
 
 
 def of_stage(*stages: Stage) -> list[Mistake]:

@@ -15,6 +15,8 @@ ROWS_NOT_TRAINED_ON_ONCE = named(
     "rows-not-trained-on-once",
     "LA204",
     explanation="An epoch trained on fewer or more rows than the recorder expects.",
+    remedy="Count the rows that your input pipeline gives in one epoch: without `drop_remainder`, "
+    "with the short last batch, and on several replicas from a data set instead of a generator.",
 )
 REPLICAS_TRAINED_ON_THE_SAME_ROWS = named(
     "replicas-trained-on-the-same-rows",
@@ -76,6 +78,8 @@ EPOCH_LOSS_DROPPED_BY_UPDATE_FREQ = named(
     "LA407",
     explanation="The missing epochs are exactly those that `update_freq` does not divide.",
     remedy="Write with `update_freq='epoch'` or `'batch'`, or use `lossaudit.keras.Summaries`.",
+    seen=("3.15.0", "3.15.1"),
+    threads=("keras-team/keras#22357",),
 )
 LOGS_CHANGED = named(
     "logs-changed",

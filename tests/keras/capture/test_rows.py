@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import lossaudit
 from lossaudit.keras.capture.recording_mean import EVALUATION, RESET, TRAIN
-from lossaudit.keras.capture.rows import Capture, split_of
+from lossaudit.keras.capture.rows import Capture, split_of_kind
 from lossaudit.recording import keys
 from lossaudit.recording.runfile import RunFile
 
@@ -125,5 +125,8 @@ def test_replicas_have_series_of_their_own_beside_the_mean_and_what_fit_minimise
 
 
 def test_an_evaluation_is_validation_only_inside_of_fit():
-    assert [split_of(EVALUATION, inside) for inside in (True, False)] == ["validation", "test"]
-    assert split_of(TRAIN, True) == "train"
+    assert [split_of_kind(EVALUATION, inside) for inside in (True, False)] == [
+        "validation",
+        "test",
+    ]
+    assert split_of_kind(TRAIN, True) == "train"
