@@ -132,6 +132,11 @@ def test_a_planted_mistake_is_never_given_a_wrong_name_alone(
         ), report
 
 
+def test_one_epoch_cannot_have_a_count_that_was_not_reset() -> None:
+    assert FAULTS["iterations-not-reset"].plant(run(epochs=1)) is None
+    assert FAULTS["iterations-not-reset"].plant(run(epochs=2)) is not None
+
+
 def _also(recording: Recording, fault: str) -> bool:
     """Whether the mistake is no mistake here, or another one as well: one batch an epoch, or one
     epoch.
