@@ -68,3 +68,29 @@ def test_none_is_nan_and_a_series_keeps_what_it_says_of_itself():
     claim = claim_named("epoch_loss", series, Recording([]))
     assert (claim.series, claim.promises) == (series, "epoch_so_far")
     assert claim.origin == series.name
+
+
+def test_a_name_with_predict_in_it_is_of_training_unless_predictions_were_recorded():
+    losses = [1.0, 2.0, 9.0]
+    truth = Recording([Series(losses, weights=[4, 4, 2], epochs=[0, 0, 0])])
+    assert str(audit(truth, {"predict_loss": losses}).verdicts[0].verdict) == "exact"
+    report = audit(truth, {"PredictMonitor.losses": [1.0, 1.5, 3.0]})
+    assert report.findings[0].cause == "running-mean-read-as-batch-loss"
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("evalLoss", "validation"),
+        ("testLoss", "test"),
+        ("loss (val)", "validation"),
+        ("History.history['val_loss']", "validation"),
+        ("Loss/val", "validation"),
+        ("trainLoss", "train"),
+        ("val_train_loss", "validation"),
+    ],
+)
+def test_camel_case_brackets_and_slashes_say_the_split(name, split):
+    series = [Series([1.0], split=one) for one in ("train", "validation")]
+    recorded = Recording([*series, Series([1.0], split="test")] if split == "test" else series)
+    assert claim_named(name, [1.0], recorded).series.split == split

@@ -105,3 +105,16 @@ def test_batches_of_which_the_steps_repeat_are_counted_through():
     (judgement,) = audit(truth, {"batch_losses": [1.0, 2.0, 3.0, 4.0]}).verdicts
     assert judgement.evidence.unit == "batch"
     assert np.array_equal(judgement.evidence.true.places, [0, 1, 2, 3])
+
+
+def test_a_drawing_of_infinite_losses_warns_of_nothing_also_after_the_audit():
+    truth = Recording([Series([1.0, np.inf, 2.0, 3.0], weights=[4, 4, 2, 3], epochs=[0, 0, 1, 1])])
+    report = audit(truth, {"epoch_loss": [np.inf, 2.0], "batch_losses": [1, 2, 3, np.nan]})
+    for drawn in (*report.verdicts, *report.findings):
+        assert drawn.evidence is not None
+
+
+def test_a_report_keeps_no_predictions_that_its_plots_do_not_need():
+    (finding,) = audit(RUN, Series(epoch_means(TRAIN) * 1.5, covers="epoch")).findings
+    assert finding.draw.batches.cache == {}
+    assert finding.draw.expected.replays == ()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lossaudit import Recording, Series
+from lossaudit.predictions.mistakes import MISTAKES
 from lossaudit.testing.faults import FAULTS, fault
 from lossaudit.testing.faults.fault import (
     batches_of,
@@ -63,3 +64,8 @@ def test_planting_changes_no_recording():
     for one in FAULTS.values():
         one.plant(TINY)
         assert [series.values.tolist() for series in TINY.series] == before, one.name
+
+
+def test_every_fault_names_registered_mistakes_and_every_mistake_has_its_texts():
+    assert [one.name for one in FAULTS.values() if not set(one.causes) <= MISTAKES.keys()] == []
+    assert [one.name for one in MISTAKES.values() if not one.explanation] == []
