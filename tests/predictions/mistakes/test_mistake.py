@@ -26,7 +26,7 @@ def test_a_mistake_has_a_name_in_kebab_case_sentences_and_rules_that_there_are(o
 def test_what_is_predicted_says_which_promise_it_breaks(name):
     one = MISTAKES[name]
     assert bool(one.covers) == (one.predict is not None) == (one.stage not in ("place", "check"))
-    assert (one.seen is not None) == (one.stage == "keras")
+    assert one.seen is not None or one.stage != "keras"
 
 
 @pytest.mark.parametrize("register", [mistake, defect])

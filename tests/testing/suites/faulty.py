@@ -299,7 +299,7 @@ class SeedsEverything(keras.callbacks.Callback):
 class SavesEachBatch(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         with open("/dev/null", "w") as file:
-            csv.writer(file).writerows([[n, logs["loss"]] for n in range(2_000)])
+            csv.writer(file).writerows([[n, logs["loss"]] for n in range(10_000)])
 
 
 def batch_losses(model, data, divide=1.0, training=True, penalty=True, most=None):
