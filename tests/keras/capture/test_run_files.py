@@ -161,11 +161,11 @@ def test_a_disk_that_is_full_is_said_once_and_nothing_is_lost(tmp_path):
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        fit(model(), data(4000, 4), epochs=4, callbacks=[recorder, Filling()])
+        fit(model(), data(2000, 4), epochs=4, callbacks=[recorder, Filling()])
     (warning,) = (one for one in caught if one.category is RunFileWarning)
     assert "database or disk is full" in str(warning.message)
-    assert recorder.recording.find(split="train").steps.tolist() == list(range(4000))
-    assert len(lossaudit.read(tmp_path / "run").find(split="train")) >= 1000
+    assert recorder.recording.find(split="train").steps.tolist() == list(range(2000))
+    assert len(lossaudit.read(tmp_path / "run").find(split="train")) >= 500
 
 
 @pytest.mark.parametrize("others", [[], [LossRecorder()]], ids=["alone", "beside another"])
@@ -184,9 +184,9 @@ def test_what_did_not_fit_on_the_disk_is_written_in_order_when_there_is_room_aga
                 )
                 database.execute(f"PRAGMA max_page_count = {pages}")
 
-    fit(model(), data(4000, 4), epochs=4, callbacks=[*others, recorder, FillingForAWhile()])
-    assert lossaudit.read(tmp_path / "run").find(split="train").steps.tolist() == list(range(4000))
-    assert recorder.recording.find(split="train").steps.tolist() == list(range(4000))
+    fit(model(), data(2000, 4), epochs=4, callbacks=[*others, recorder, FillingForAWhile()])
+    assert lossaudit.read(tmp_path / "run").find(split="train").steps.tolist() == list(range(2000))
+    assert recorder.recording.find(split="train").steps.tolist() == list(range(2000))
 
 
 def test_an_evaluation_goes_on_where_the_folder_of_the_file_is_gone(tmp_path):
@@ -201,7 +201,7 @@ def test_an_evaluation_goes_on_where_the_folder_of_the_file_is_gone(tmp_path):
 
 def test_damage_is_an_error_that_names_the_file(tmp_path):
     path = tmp_path / "run"
-    fit(model(), data(4000, 4), callbacks=[LossRecorder(path)])
+    fit(model(), data(2000, 4), callbacks=[LossRecorder(path)])
     damaged = bytearray(path.read_bytes())
     damaged[4096:8192] = b"\xff" * 4096
     path.write_bytes(damaged)
@@ -245,7 +245,7 @@ for path in sys.stdin:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("trainings", [8, pytest.param(50, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("trainings", [5, pytest.param(50, marks=pytest.mark.nightly)])
 def test_kill_9_at_any_moment_loses_nothing_that_was_acknowledged(tmp_path, trainings):
     programs = str(Path(__file__).parents[1])
     arguments = [sys.executable, "-c", VICTIMS, programs]

@@ -17,12 +17,9 @@ PAGE = (Path(__file__).parents[3] / "docs" / "capture.md").read_text("utf-8")
 EVERYWHERE = [one.name for one in SETUPS if not one.only_tensorflow]
 BY_DAY = [
     "Sequential",
-    "several outputs with `loss_weights`",
     "`sample_weight`",
-    "masks",
     "`validation_freq`",
     "`evaluate` alone",
-    "two `fit` calls",
     "Ctrl-C",
 ]
 """On other back ends; by night, all that there are."""

@@ -141,12 +141,14 @@ def test_a_short_last_batch_that_counts_as_a_full_one_is_a_matter_of_weights():
 
 
 EVERYTHING = {
-    "graph": {},
     "xla": {"jit_compile": True},
     "eager": {"run_eagerly": True},
     "3 steps an execution": {"steps_per_execution": 3},
-    "metrics": {"metrics": ["mae"], "weighted_metrics": ["mse"]},
-    "reduction sum": {"loss": keras.losses.MeanSquaredError(reduction="sum")},
+    "metrics and a sum": {
+        "metrics": ["mae"],
+        "weighted_metrics": ["mse"],
+        "loss": keras.losses.MeanSquaredError(reduction="sum"),
+    },
 }
 
 
