@@ -57,6 +57,7 @@ def links(page: Path) -> list[str]:
     return [target for target in found if not re.match(r"[a-z]+:", target)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", DOCS, ids=lambda page: page.stem)
 def test_every_example_of_a_page_prints_what_it_says(page):
     assert doctest.testfile(str(page), module_relative=False).failed == 0

@@ -201,6 +201,7 @@ def test_junit_has_the_verdict_and_the_codes_of_each_test(by_hand, pytester):
     assert properties["test_right"] == [("lossaudit.verdict", "exact"), ("lossaudit.codes", "")]
 
 
+@pytest.mark.slow
 def test_two_workers_get_the_options_and_write_the_same_file_as_one_process(pytester):
     pytest.importorskip("xdist")
     pytester.makepyfile(test_it=BY_HAND, test_asked=ASKED)
@@ -425,6 +426,7 @@ def trainings(loaded_keras, pytester):
     return lambda *arguments: pytester.runpytest_inprocess(*PLUGIN, *arguments)
 
 
+@pytest.mark.slow
 def test_findings_of_a_training_fail_the_test_and_are_shown_with_it(trainings, pytester):
     result = trainings("-rA", "--junitxml=junit.xml", "--lossaudit-report=audits.json")
     result.assert_outcomes(passed=4, failed=4, xfailed=1, skipped=1)
@@ -470,6 +472,7 @@ def test_the_report_of_a_test_that_passes_or_fails_by_itself_is_a_section_of_its
     )
 
 
+@pytest.mark.slow
 def test_select_reaches_the_audit_of_a_training(trainings):
     trainings("-k", "test_wrong", "--lossaudit-select=LA2,LA4").assert_outcomes(
         passed=2, deselected=8
@@ -492,6 +495,7 @@ print(1000 * (time.process_time() - start))
 """
 
 
+@pytest.mark.slow
 def test_a_run_that_does_not_use_the_plugin_starts_less_than_20_ms_later(pytester, monkeypatch):
     # An installed package has its bytecode.
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
@@ -516,6 +520,7 @@ def test_a_run_that_does_not_use_the_plugin_starts_less_than_20_ms_later(pyteste
     )
 
 
+@pytest.mark.slow
 def test_options_assertions_and_reports_load_neither_tensorflow_nor_keras_nor_hypothesis(pytester):
     pytester.makepyfile(test_it=BY_HAND)
     pytester.makeconftest(
@@ -541,6 +546,7 @@ def test_options_assertions_and_reports_load_neither_tensorflow_nor_keras_nor_hy
 # --- The page, and other versions
 
 
+@pytest.mark.slow
 def test_every_test_of_the_page_ends_as_it_says(loaded_keras, pytester):
     page = (ROOT / "docs" / "pytest.md").read_text("utf-8")
     blocks = re.findall(r"```python\n((?!>>>).*?)```", page, flags=re.DOTALL)
@@ -587,8 +593,8 @@ def test_these_tests_pass_with_pytest_8_4(pytest_8_4):
         "-q",
         "-p",
         "no:cacheprovider",
-        "-m",
-        "not slow",
+        "--deselect",
+        "tests/test_pytest_plugin.py::test_these_tests_pass_with_pytest_8_4",
         "tests/test_pytest_plugin.py",
         "tests/testing/test_assertions.py",
         "tests/testing/test_session.py",

@@ -13,8 +13,6 @@ from lossaudit import ExactSum, KerasMean, PrecisionError, SumCount, WeightedMea
 from lossaudit.arithmetic.arguments import CHUNK
 from tests.arithmetic.streams import exactly, summed
 
-CASES = 10_000
-
 
 def bits(generator, n):
     """Random bit patterns: every finite float64 is as likely as any other."""
@@ -49,10 +47,13 @@ WEIGHTS = {
 }
 
 
+@pytest.mark.parametrize(
+    "cases", [1000, pytest.param(10_000, marks=[pytest.mark.slow, pytest.mark.nightly])]
+)
 @pytest.mark.parametrize("family", FAMILIES)
-def test_ten_thousand_sums_of_a_family_equal_those_in_rational_arithmetic(family):
+def test_thousands_of_sums_of_a_family_equal_those_in_rational_arithmetic(family, cases):
     generator = np.random.default_rng(0)
-    for case in range(CASES):
+    for case in range(cases):
         n = int(generator.integers(1, 12)) if case % 100 else int(generator.integers(1, 700))
         with np.errstate(over="ignore"):
             values = FAMILIES[family](generator, n).astype(TYPES[case % 3])
@@ -69,6 +70,7 @@ def test_ten_thousand_sums_of_a_family_equal_those_in_rational_arithmetic(family
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("weight", [None, "rows", "float64"])

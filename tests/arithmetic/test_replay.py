@@ -41,6 +41,7 @@ CASES = [
 """Three thousand steps are compiled by day, and by night eager as well."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
 @pytest.mark.parametrize(("stream", "way"), CASES)
 def test_the_replay_plain_or_fused_is_the_metric_bit_for_bit(stream, way, dtype):

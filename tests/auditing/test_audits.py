@@ -63,6 +63,7 @@ def test_a_string_is_one_code_and_a_code_of_no_rule_is_refused(argument):
         as_list.selected(**{argument: "LA999"})
 
 
+@pytest.mark.slow
 def test_select_and_ignore_take_beginnings_of_codes():
     claims = {"loss": [4.0, 4.0, 4.0], "val_loss": [None, None, None]}
     assert {one.code for one in audit(run(), claims).findings} == {"LA101", "LA301"}
@@ -146,6 +147,7 @@ def test_diagnose_refuses_a_split_without_truth():
         diagnose(PROBE, [1.0], split="test")
 
 
+@pytest.mark.slow
 @given(recording=runs(), name=st.sampled_from(sorted(QUANTITIES)))
 def test_every_quantity_is_recognised_as_itself_or_as_what_equals_it(recording, name):
     from lossaudit.predictions.truth import truth_about

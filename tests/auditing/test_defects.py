@@ -25,6 +25,7 @@ def played(name):
     return logs, recorder.recording, recorder.report
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     INSTALLED not in EXPECTED["plain_fit"], reason=f"nothing is known of Keras {INSTALLED}"
 )
@@ -33,6 +34,7 @@ def test_a_scenario_gives_just_the_findings_of_the_installed_keras(name):
     assert found_in(name, LossAudit("ignore")) == EXPECTED[name][INSTALLED]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["raw_train_step", "evaluate_in_a_batch_hook", "metric_named_loss"]
 )

@@ -12,6 +12,7 @@ from tests.auditing.six_epochs import RUN, TRAIN, epoch_means
 from tests.runs import run, runs
 
 
+@pytest.mark.slow
 @given(
     recording=runs(),
     seed=st.integers(0, 2**32 - 1),
@@ -26,6 +27,7 @@ def test_random_numbers_are_given_no_name(recording, seed, covers):
         assert finding.causes == (), finding
 
 
+@pytest.mark.slow
 @given(
     seed=st.integers(0, 2**32 - 1),
     decimals=st.integers(1, 4),
@@ -39,6 +41,7 @@ def test_random_numbers_of_few_digits_are_given_no_name(seed, decimals, covers):
         assert finding.causes == (), finding
 
 
+@pytest.mark.slow
 def test_one_wrong_number_of_an_epoch_with_few_digits_is_not_named():
     one = run(seed=3, epochs=1, validation_rows=0)
     wrong = [

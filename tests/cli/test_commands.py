@@ -52,6 +52,7 @@ def script(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_script_with_a_wrong_list_is_told_so_and_keeps_its_own_output(script):
     done = command("run", script, "wrong", "--epochs=9")
     assert done.returncode == 1
@@ -62,6 +63,7 @@ def test_a_script_with_a_wrong_list_is_told_so_and_keeps_its_own_output(script):
     assert "LossRecorder()" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_script_without_findings_exits_0_and_json_goes_to_a_file(script, tmp_path):
     assert main(["run", "--format", "json", "-o", str(tmp_path / "report.json"), str(script)]) == 0
     report = json.loads((tmp_path / "report.json").read_text())
@@ -69,6 +71,7 @@ def test_a_script_without_findings_exits_0_and_json_goes_to_a_file(script, tmp_p
     assert [one["origin"] for one in report["verdicts"]] == ["History.history['loss']"]
 
 
+@pytest.mark.slow
 def test_a_script_that_fails_exits_2_with_its_own_traceback_and_what_was_audited(script):
     done = command("run", script, "wrong", "fail")
     assert done.returncode == 2
@@ -93,6 +96,7 @@ def test_a_script_that_trains_nothing_cannot_be_judged(tmp_path, capsys):
     assert "nothing to audit" in printed.err
 
 
+@pytest.mark.slow
 def test_select_and_ignore_choose_rules(script):
     assert main(["run", str(script), "wrong"]) == 1
     assert main(["run", "--ignore", "LA102", str(script), "wrong"]) == 0

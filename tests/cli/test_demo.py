@@ -39,6 +39,7 @@ def test_the_demo_names_every_mistake_and_no_correction_and_shows_no_progress_in
     assert json.loads((folder / "reports.json").read_text()) == examples
 
 
+@pytest.mark.slow
 def test_the_demo_prints_truth_log_verdict_and_cause_side_by_side_in_80_columns(capsys):
     assert main(["demo"]) == 0
     printed = capsys.readouterr().out
@@ -57,6 +58,7 @@ def test_the_demo_shows_its_progress_on_a_terminal():
     assert PROGRESS in shown
 
 
+@pytest.mark.slow
 def test_the_demo_writes_the_page_and_says_where(tmp_path, monkeypatch, capsys):
     from lossaudit.cli import demo
 

@@ -34,6 +34,7 @@ def test_there_is_a_page_for_each_rule_and_none_besides():
     assert all(code.startswith(tuple(GROUPS)) for code in RULES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", RULES)
 def test_a_page_is_what_its_command_writes_and_its_programs_are_wrong_and_right(code):
     if needs_this_keras(code) and (keras.__version__, keras.backend.backend()) != (

@@ -34,6 +34,7 @@ def test_a_file_of_many_records_that_is_cut_off_is_read_to_its_last_good_record(
     assert "1,500 records before it were read" in notes(recording)  # the first one has the version
 
 
+@pytest.mark.slow
 def test_a_changed_byte_anywhere_in_the_middle_is_an_error_with_the_number_of_good_records(
     tmp_path,
 ):

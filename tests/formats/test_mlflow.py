@@ -73,6 +73,7 @@ def test_several_runs_are_listed_and_one_is_picked_by_name_or_id(database):
     assert lossaudit.read(database, run=number[:12]).run == "first"
 
 
+@pytest.mark.slow
 def test_damage_is_an_error_that_names_the_file(database, tmp_path):
     content = bytearray(database.read_bytes())
     content[4096:] = b"\xff" * len(content[4096:])

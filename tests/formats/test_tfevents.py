@@ -13,6 +13,7 @@ from tests.formats.notes import notes
 from tests.keras.programs import data, fit, model
 
 
+@pytest.mark.slow
 def test_the_callback_of_keras_gives_every_batch_and_every_epoch_of_both_splits(tmp_path):
     tensorboard = keras.callbacks.TensorBoard(tmp_path / "logs", update_freq=1)
     history = fit(
@@ -43,6 +44,7 @@ def test_the_callback_of_keras_gives_every_batch_and_every_epoch_of_both_splits(
     assert {by_epoch.covers, by_iteration.covers} == {"epoch"}
 
 
+@pytest.mark.slow
 def test_every_point_of_a_loop_is_read_where_tensorboard_samples(tmp_path):
     numbers = np.random.default_rng(0).normal(size=2500).astype(np.float32)
     loop(tmp_path, numbers)

@@ -80,6 +80,7 @@ def set_back(network, state):
         variable.assign(value)
 
 
+@pytest.mark.slow
 @settings(max_examples=settings.default.max_examples // 2)  # each is two trainings
 @given(
     batch_size=st.integers(1, 16),
@@ -106,6 +107,7 @@ def test_fit_and_the_hand_written_loop_agree_bit_for_bit(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "setup", [{"jit_compile": True}, {"run_eagerly": True}], ids=["xla", "eager"]
 )
@@ -155,6 +157,7 @@ OPTIMIZERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_they_agree_on_models_that_differ_from_the_usual(program):
     pair = []
@@ -166,6 +169,7 @@ def test_they_agree_on_models_that_differ_from_the_usual(program):
     assert_same_training(*pair, validation=data(20))
 
 
+@pytest.mark.slow
 def test_they_agree_on_several_inputs_and_outputs():
     def two_headed():
         keras.utils.set_random_seed(1)
@@ -287,6 +291,7 @@ def test_data_of_unknown_length_is_trained_on_without_counting_it_first():
     assert one.history.history == other.history.history
 
 
+@pytest.mark.slow
 @given(
     rows=st.integers(1, 60),
     steps=st.integers(1, 9),

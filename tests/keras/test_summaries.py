@@ -24,6 +24,7 @@ def scalars(folder):
     return dict(found)
 
 
+@pytest.mark.slow
 def test_a_fit_has_every_true_batch_loss_at_its_step_and_every_log_at_its_epoch(tmp_path):
     recorder, summaries = LossRecorder(), Summaries(tmp_path, metrics=True, gradients=True)
     network = model(metrics=["mae"])

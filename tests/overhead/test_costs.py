@@ -89,6 +89,7 @@ def test_extra_info_is_flat_and_fit_for_json():
     assert all(name.startswith("overhead_") for name in info)
 
 
+@pytest.mark.slow
 def test_pytest_benchmark_takes_the_figures(pytester, monkeypatch):
     pytest.importorskip("pytest_benchmark")
     # In a worker of xdist, pytest-benchmark measures nothing.

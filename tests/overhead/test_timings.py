@@ -64,6 +64,7 @@ def test_a_coarser_clock_never_makes_the_interval_tighter(pairs, resolution):
     assert coarse.low <= fine.low <= fine.high <= coarse.high
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("pairs", "factor"), [(FEWEST, 1.0), (7, 1.02), (8, 1.0), (31, 1.5)])
 def test_the_interval_holds_a_planted_ratio_as_often_as_it_says(pairs, factor):
     measured = (noisy(seed, pairs, factor) for seed in range(400))

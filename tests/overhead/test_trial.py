@@ -59,6 +59,7 @@ def measured(training) -> dict[str, Overhead]:
     return {one.name: one for one in compare(candidates, **training, **QUICK, memory=192)}
 
 
+@pytest.mark.slow
 def test_time_that_is_spent_in_a_hook_is_found_in_the_ratio_and_in_the_hooks(measured):
     found = measured["spinning"]
     assert found.ratio > 1.2
@@ -69,6 +70,7 @@ def test_time_that_is_spent_in_a_hook_is_found_in_the_ratio_and_in_the_hooks(mea
     assert found.judged(1.02) in (BudgetVerdict.OVER, BudgetVerdict.UNDECIDED)
 
 
+@pytest.mark.slow
 def test_a_callback_that_does_nothing_takes_next_to_no_time_and_no_memory(measured):
     found = measured["nothing"]
     assert found.hooks.median < measured["spinning"].hooks.median / 20
@@ -77,11 +79,13 @@ def test_a_callback_that_does_nothing_takes_next_to_no_time_and_no_memory(measur
     assert abs(found.growth.bytes) < 100
 
 
+@pytest.mark.slow
 def test_memory_that_is_kept_of_each_batch_is_found(measured):
     assert 1000 <= measured["hoarding"].growth.bytes < 1200
     assert not tracemalloc.is_tracing()
 
 
+@pytest.mark.slow
 def test_it_is_said_what_was_trained_and_where(measured):
     setup = measured["nothing"].setup
     assert (setup["parameters"], setup["epochs"], setup["steps_per_execution"]) == (5, 2, 1)
@@ -90,6 +94,7 @@ def test_it_is_said_what_was_trained_and_where(measured):
     assert json.loads(measured["nothing"].to_json())["setup"] == setup
 
 
+@pytest.mark.slow
 def test_the_model_is_left_as_it_was(training):
     model = training["model"]
     before, history = State(model), getattr(model, "history", None)
@@ -98,6 +103,7 @@ def test_the_model_is_left_as_it_was(training):
     assert getattr(model, "history", None) is history
 
 
+@pytest.mark.slow
 def test_what_is_built_for_the_measurement_is_left_as_if_nothing_was_trained():
     x = np.random.default_rng(0).normal(size=(32, 4)).astype(np.float32)
     model = keras.Sequential([keras.layers.Dense(1, kernel_initializer="zeros")])
@@ -111,6 +117,7 @@ def test_what_is_built_for_the_measurement_is_left_as_if_nothing_was_trained():
     assert len(model.optimizer.variables) > 2
 
 
+@pytest.mark.slow
 def test_a_built_model_of_an_optimizer_without_variables_keeps_its_weights():
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
     model.compile("adam", "mse", metrics=["mae"])
@@ -136,6 +143,7 @@ class StoppingAfter(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("last", "message"),
     [
@@ -153,6 +161,7 @@ def test_what_stops_a_training_is_refused_and_not_called_fast(last, message, tra
         measure(lambda: StoppingAfter(*last), **training, **QUICK, memory=96, name="StoppingAfter")
 
 
+@pytest.mark.slow
 def test_data_has_weights_as_its_third(training):
     x, y = training["data"]
     weights: list[Any] = []
@@ -182,6 +191,7 @@ def test_data_has_weights_as_its_third(training):
     assert None not in weights
 
 
+@pytest.mark.slow
 def test_every_training_begins_from_the_same_state(training):
     losses: list[float] = []
 
@@ -195,6 +205,7 @@ def test_every_training_begins_from_the_same_state(training):
     assert (pairs == pairs[0]).all()
 
 
+@pytest.mark.slow
 def test_a_callback_is_made_once_and_named_by_what_made_it(training):
     made: list[Any] = []
 
@@ -207,12 +218,14 @@ def test_a_callback_is_made_once_and_named_by_what_made_it(training):
     assert (found.name, found.growth) == ("make_mine", None)
 
 
+@pytest.mark.slow
 def test_without_a_model_the_smallest_is_trained():
     found = measure(keras.callbacks.Callback, **QUICK, memory=0)
     assert found.batches == SIZES["smallest"].batches
     assert found.setup["parameters"] == 11
 
 
+@pytest.mark.slow
 def test_several_steps_of_an_execution_are_as_many_batches():
     model, data = example("smallest", steps_per_execution=16)
     found = measure(keras.callbacks.Callback, model, data, batch_size=32, **QUICK, memory=0)
@@ -220,6 +233,7 @@ def test_several_steps_of_an_execution_are_as_many_batches():
     assert found.hooks.batches == found.batches
 
 
+@pytest.mark.slow
 def test_the_time_in_the_hooks_of_an_execution_is_that_of_its_batches():
     model, (x, y) = example("smallest", steps_per_execution=16)
     found = measure(

@@ -83,6 +83,7 @@ def named(report: Report) -> set[str]:
     return {name for finding in report.findings for name in finding.causes}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("fault", "name"), PLANTED)
 def test_a_planted_mistake_is_found_and_named(fault: str, name: str) -> None:
     report = audited(fault, name)

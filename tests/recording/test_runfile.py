@@ -27,6 +27,7 @@ COLUMNS = st.integers(0, 20).flatmap(
 )
 
 
+@pytest.mark.slow
 @given(series=st.lists(COLUMNS, max_size=3), run=st.none() | st.text())
 def test_a_run_file_is_read_back_column_for_column(tmp_path_factory, series, run):
     path = tmp_path_factory.mktemp("run") / "run.lossaudit"

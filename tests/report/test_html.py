@@ -66,6 +66,7 @@ def test_the_provenance_says_what_is_known_of_the_run(page):
         assert re.search(rf"{re.escape(name)}\s*{re.escape(value)}", text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", [html.page, html.fragment])
 def test_everything_from_logs_is_escaped_also_inside_of_plots(form):
     shown, known = Elements(form(hostile())), Elements(form(report()))

@@ -66,6 +66,7 @@ def test_a_random_sample_of_a_curve_is_suspect_and_a_regular_one_is_not(size):
     assert found(Series(values[1:], steps=steps[1:])) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not GATED, reason="this Keras writes every epoch")
 @pytest.mark.parametrize(("update_freq", "missing"), [(2, True), (5, True), (13, False)])
 def test_update_freq_drops_epochs_unless_it_divides_the_batches(tmp_path, update_freq, missing):
@@ -94,6 +95,7 @@ def test_validation_every_third_epoch_leaves_no_gap(tmp_path):
     assert found_in(rows_of(tmp_path / "a.csv")) == set()
 
 
+@pytest.mark.slow
 def test_a_curve_read_through_tensorboards_sampler_is_suspect_and_the_file_is_not(tmp_path):
     accumulators = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     values = np.random.default_rng(0).lognormal(size=1500).astype(np.float32)

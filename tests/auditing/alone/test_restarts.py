@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from lossaudit import Recording, Series, audit
 from tests.auditing.alone.keras_logs import RUNNING, board, found_in, logger, rows_of
@@ -81,6 +82,7 @@ def runs_in(path: Path, epochs: list[range], **arguments: object) -> Recording:
     return rows_of(path)
 
 
+@pytest.mark.slow
 def test_a_csv_file_of_two_runs_repeats_its_epochs(tmp_path):
     log = runs_in(tmp_path / "log.csv", [range(2), range(2)])
     assert found_in(log) == {("LA505", "log-appended-twice", "wrong")}
@@ -89,6 +91,7 @@ def test_a_csv_file_of_two_runs_repeats_its_epochs(tmp_path):
     assert len(audit(None, other, select=["LA505"]).findings) == 1
 
 
+@pytest.mark.slow
 def test_a_csv_file_of_a_resumed_run_is_right_if_its_epochs_go_on(tmp_path):
     assert found_in(runs_in(tmp_path / "log.csv", [range(2), range(2, 4)])) == set()
     assert found_in(runs_in(tmp_path / "again.csv", [range(3), range(2, 4)])) == {

@@ -12,6 +12,7 @@ from lossaudit.keras import LossAudit
 from lossaudit.testing.scenarios import X, Y, trained
 
 
+@pytest.mark.slow
 def test_losses_of_outputs_that_add_up_are_not_flagged():
     inputs = keras.Input((1,))
     dense = {

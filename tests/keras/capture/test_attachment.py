@@ -12,6 +12,7 @@ from lossaudit.keras import LossRecorder, fit_loop
 from tests.keras.programs import data, fit, model, same_weights
 
 
+@pytest.mark.slow
 def test_a_model_fitted_before_is_fitted_on_and_afterwards_as_if_there_had_been_no_recorder():
     plain, recorded = model(optimizer="adam"), model(optimizer="adam")
     for callbacks in ([], [LossRecorder()], []):
@@ -126,6 +127,7 @@ def test_what_follows_an_interrupted_training_is_not_taken_for_a_part_of_it(trai
     assert type(network._loss_tracker) is keras.metrics.Mean
 
 
+@pytest.mark.slow
 def test_a_model_compiled_anew_after_an_interrupted_training_stays_as_it_was_compiled():
     network, plain = model(), model()
     fit(network, data())

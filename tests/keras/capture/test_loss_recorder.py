@@ -22,6 +22,7 @@ SETUPS = WAYS | {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setup", SETUPS.values(), ids=SETUPS)
 def test_history_weights_and_events_are_the_same_bits_with_and_without(setup):
     plain, recorded = model(**setup), model(**setup)
@@ -33,6 +34,7 @@ def test_history_weights_and_events_are_the_same_bits_with_and_without(setup):
     assert spies[0].events == spies[1].events
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setup", SETUPS.values(), ids=SETUPS)
 def test_every_train_and_validation_batch_is_captured_with_rows_step_epoch_and_split(setup):
     recorder = LossRecorder()
@@ -81,6 +83,7 @@ def test_epochs_count_from_the_initial_epoch():
     assert recorder.recording.find(split="train").epochs.tolist() == [3, 4]
 
 
+@pytest.mark.slow
 def test_checkpoints_and_restored_weights_are_those_of_a_training_without_the_recorder(tmp_path):
     networks = []
     for recorders in ([], [LossRecorder()]):
@@ -130,6 +133,7 @@ def test_two_recorders_in_one_list_capture_the_same():
     assert "_lossaudit_attachment" not in vars(network)
 
 
+@pytest.mark.slow
 def test_recorders_in_one_list_each_have_all_that_they_asked_for(tmp_path):
     audit, plain, path = LossAudit("raise"), LossRecorder(), tmp_path / "run.lossaudit"
     in_file, summaries = (

@@ -44,6 +44,7 @@ def by_hand(network, batch_size=8):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setup", WAYS.values(), ids=WAYS)
 def test_components_are_those_computed_by_hand_and_make_up_the_loss(setup):
     network, recorder = two_outputs(**setup), LossRecorder(components=True)
@@ -77,6 +78,7 @@ def test_every_part_of_what_layers_add_is_kept():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setup", WAYS.values(), ids=WAYS)
 def test_compiled_metrics_are_those_of_each_batch_and_leave_those_of_keras_alone(setup):
     plain, recorded, recorder = (
@@ -128,6 +130,7 @@ def test_the_tokens_of_a_mask_are_counted():
     assert tokens == [float((words[i : i + 8] != 0).sum()) for i in range(0, 20, 8)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setup", WAYS.values(), ids=WAYS)
 def test_gradient_statistics_are_those_of_a_tape(setup):
     network, recorder = (
@@ -177,6 +180,7 @@ def test_steps_that_a_scaled_optimizer_skips_are_seen_and_the_loss_is_not_scaled
     assert abs(with_scale[0] - float(tf.reduce_mean((y - plain(x)) ** 2))) < 0.01 * with_scale[0]
 
 
+@pytest.mark.slow
 def test_nothing_is_traced_for_what_was_not_asked_for():
     def operations(recorder):
         network = model(metrics=["mae"])

@@ -131,6 +131,7 @@ def test_the_replay_is_keras_own_mean_bit_for_bit(dtype, stream):
         np.testing.assert_equal(replay.result(), float(metric.result()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("compiled", "fused"), [(False, False), (True, True)], ids=["graph", "xla"]
 )
@@ -223,6 +224,7 @@ def test_after_a_hundred_million_updates_of_the_real_metric(stream):
         assert after(keras.metrics.Mean(), losses, rows, 10**8) == 0.125
 
 
+@pytest.mark.slow
 @COMPILED
 def test_every_mean_on_the_way_is_within_two_ulps(compiled):
     generator = np.random.default_rng(1)
@@ -280,6 +282,7 @@ def test_what_is_not_finite_is_what_keras_makes_of_it(values):
     np.testing.assert_equal(float(compensated.result()), float(plain.result()))
 
 
+@pytest.mark.slow
 def test_merged_parts_are_the_whole_and_a_reset_forgets_all():
     generator = np.random.default_rng(2)
     losses, exact, parts = generator.lognormal(size=300).astype(np.float32), WeightedMean(), []

@@ -16,6 +16,7 @@ from lossaudit.recording import keys
 from lossaudit.recording.runfile import RunFile
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "batches", [1_000_000, pytest.param(10_000_000, marks=pytest.mark.nightly)]
 )

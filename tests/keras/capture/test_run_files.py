@@ -150,6 +150,7 @@ def test_a_file_that_cannot_be_written_is_said_and_stops_nothing(tmp_path, case)
     assert before is None or path.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_is_said_once_and_nothing_is_lost(tmp_path):
     recorder = LossRecorder(tmp_path / "run")
 
@@ -168,7 +169,14 @@ def test_a_disk_that_is_full_is_said_once_and_nothing_is_lost(tmp_path):
     assert len(lossaudit.read(tmp_path / "run").find(split="train")) >= 500
 
 
-@pytest.mark.parametrize("others", [[], [LossRecorder()]], ids=["alone", "beside another"])
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "others",
+    [
+        pytest.param([], id="alone"),
+        pytest.param([LossRecorder()], id="beside another", marks=pytest.mark.nightly),
+    ],
+)
 @pytest.mark.filterwarnings("ignore::lossaudit.errors.RunFileWarning")
 def test_what_did_not_fit_on_the_disk_is_written_in_order_when_there_is_room_again(
     tmp_path, others
@@ -199,6 +207,7 @@ def test_an_evaluation_goes_on_where_the_folder_of_the_file_is_gone(tmp_path):
         assert network.evaluate(data(20, 8), verbose=0, callbacks=[recorder]) > 0
 
 
+@pytest.mark.slow
 def test_damage_is_an_error_that_names_the_file(tmp_path):
     path = tmp_path / "run"
     fit(model(), data(2000, 4), callbacks=[LossRecorder(path)])

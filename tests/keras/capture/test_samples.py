@@ -10,6 +10,7 @@ from lossaudit.keras import LossRecorder
 from tests.keras.programs import WAYS, data, fit, model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setup", WAYS.values(), ids=WAYS)
 def test_predictions_of_every_third_batch_and_at_most_five_rows(setup):
     network, recorder = (
@@ -28,6 +29,7 @@ def test_predictions_of_every_third_batch_and_at_most_five_rows(setup):
     assert [one.split for one in recorder.predictions].count("validation") == 2
 
 
+@pytest.mark.slow
 def test_predictions_of_many_batches_are_read_before_they_are_overwritten():
     recorder = LossRecorder(predictions=(1, 1))
     fit(model(), data(1000, 4), callbacks=[recorder])

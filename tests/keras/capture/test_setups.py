@@ -26,6 +26,7 @@ BY_DAY = [
 KNOWN = [one for one in SETUPS if TENSORFLOW or not one.only_tensorflow]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setup", KNOWN, ids=lambda setup: setup.name)
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
 def test_a_way_of_training_is_what_the_table_says(setup):
@@ -91,6 +92,7 @@ for wanted in ({"gradients": True}, {"predictions": (1, 1)}):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed")
 def test_jax_needs_no_tensorflow_and_says_what_it_cannot_record():
     environment = {**os.environ, "KERAS_BACKEND": "jax"}

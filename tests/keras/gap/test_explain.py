@@ -67,11 +67,13 @@ def test_dropout_draws_what_it_drew_in_the_last_epoch():
     assert gap.layers == (("Dropout", 1),)
 
 
+@pytest.mark.slow
 def test_noise_without_a_seed_is_training_mode_as_well():
     gap = gap_of(network(Noisy()), epochs=2)
     assert parts_that_are_not_zero(gap)[:1] == ["training_mode"]
 
 
+@pytest.mark.slow
 def test_statistics_of_a_batch_are_training_mode():
     gap = gap_of(network(keras.layers.BatchNormalization()))
     assert gap.weights_moved == 0
@@ -86,6 +88,7 @@ def test_a_penalty_is_what_it_was_over_the_epoch_less_what_it_is_at_its_end():
     assert gap.regularizers == sum(of_steps[:4]) / 4 - of_steps[4]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["array", "dataset", "sequence"])
 def test_class_weights_are_all_of_the_gap(form):
     model = network()
@@ -135,6 +138,7 @@ def test_masks_count_by_batch_and_evaluate_has_other_batches():
     assert gap.counted == ("batches of 8 rows, in evaluate of 32", "masks")
 
 
+@pytest.mark.slow
 def test_a_short_last_batch_that_counts_as_a_full_one_is_a_matter_of_weights():
     gap = gap_of(network(kind=Guided), X[:20], Y[:20])
     assert parts_that_are_not_zero(gap)[:1] == ["weights_and_masks"]
@@ -165,6 +169,7 @@ def everything(rate=0.01, **compiled):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compiled", EVERYTHING.values(), ids=EVERYTHING)
 def test_all_parts_together_add_up_to_what_evaluate_gives(compiled):
     model = everything(**compiled)
@@ -175,6 +180,7 @@ def test_all_parts_together_add_up_to_what_evaluate_gives(compiled):
     assert gap.reported == model.history.history["loss"][-1]
 
 
+@pytest.mark.slow
 def test_several_outputs_and_mixed_precision():
     keras.utils.set_random_seed(0)
     inputs = keras.Input((4,))
@@ -250,6 +256,7 @@ def test_nothing_is_disturbed_now_or_in_the_training_that_follows(shuffle, optim
     assert same_weights(plain.optimizer, explained.optimizer)
 
 
+@pytest.mark.slow
 def test_what_keras_compiled_is_kept_so_that_the_next_training_is_not_traced_anew():
     model = network()
     audited(model)

@@ -78,6 +78,7 @@ def test_data_that_cannot_be_replayed_are_reported(make, arguments, reason):
     assert [str(one.verdict) for one in audit.report.verdicts] == ["exact"]
 
 
+@pytest.mark.slow
 def test_a_loop_that_is_not_fit_does_not_say_its_data():
     audit, recorder, model = LossAudit("ignore", explain_gap=True), LossRecorder(), network()
     data = tf.data.Dataset.from_tensor_slices((X, Y)).batch(8)
@@ -96,6 +97,7 @@ def test_a_fit_of_a_subclass_that_prepares_the_data_is_looked_into():
     assert gap_of(model).evaluated == model.evaluate(X[: ROWS // 2], Y[: ROWS // 2], verbose=0)
 
 
+@pytest.mark.slow
 def test_shuffled_rows_are_another_draw_and_the_gap_says_so():
     gap = gap_of(network(keras.layers.Dropout(0.5)), shuffle=True)
     assert "(and another draw of order and noise)" in str(gap)

@@ -70,6 +70,7 @@ def test_the_cause_of_a_broken_law_is_a_registered_mistake_with_a_remedy(factory
     assert str(finding).endswith(f"Cause: {mistake}\n  Remedy: {finding.remedy}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "factory", "checks", "claims"), faulty("accumulator"))
 def test_a_faulty_program_is_caught_by_the_right_check(kind, factory, checks, claims):
     assert_caught(kind, factory, checks, claims)
@@ -86,6 +87,7 @@ def test_a_faulty_program_is_caught_at_once_and_in_nineteen_of_twenty_seeds(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", right("accumulator"))
 def test_a_right_program_passes(name, tmp_path):
     report = right_program(name, tmp_path, 0)

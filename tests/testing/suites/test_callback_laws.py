@@ -16,6 +16,7 @@ QUICK = ["RunningMeanForBatchLoss", "AddsToTheLogs", "SavesEachBatch"]
 """Programs that are caught within seconds; `python -m benchmarks.teeth` tries all of them."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "factory", "checks", "claims"), faulty("callback", QUICK))
 def test_a_faulty_program_is_caught_by_the_right_check(kind, factory, checks, claims):
     assert_caught(kind, factory, checks, claims)
@@ -32,6 +33,7 @@ def test_a_faulty_program_is_caught_at_once_and_in_nineteen_of_twenty_seeds(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", right("callback"))
 def test_a_right_program_passes(name, tmp_path):
     report = right_program(name, tmp_path, 0)

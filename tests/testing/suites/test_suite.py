@@ -36,6 +36,7 @@ def test_each(subject, check):
 MARKER = "-o", "markers=lossaudit(code): the rule"
 
 
+@pytest.mark.slow
 def test_a_class_of_tests_runs_under_pytest(pytester):
     pytester.makepyfile(SUITE)
     done = pytester.runpytest_subprocess("-p", "lossaudit.pytest_plugin", *MARKER, "-rs")
@@ -52,6 +53,7 @@ def test_a_class_of_tests_runs_under_pytest(pytester):
     )
 
 
+@pytest.mark.slow
 def test_a_failure_shows_the_message_of_the_check_and_none_of_its_code(pytester):
     pytester.makepyfile(SUITE)
     done = pytester.runpytest_subprocess(
@@ -63,6 +65,7 @@ def test_a_failure_shows_the_message_of_the_check_and_none_of_its_code(pytester)
     assert "Violation" not in done.stdout.str()
 
 
+@pytest.mark.slow
 def test_the_number_of_examples_comes_from_the_option_before_the_environment(
     pytester, monkeypatch
 ):
