@@ -32,8 +32,7 @@ def read(log: LogFile) -> Recording:
     """
     notes: list[str] = []
     lists = lists_of(log.document)
-    # A dump of a `History` object has its two attributes, `history` and `epoch`, as keys.
-    epochs = log.document.get("epoch") if "history" in log.document else None
+    epochs = _epochs(log.document, notes)
     losses = {name for name in lists if Name(name).tag == keys.LOSS}
     columns = numeric(
         {name: column_of(cells) for name, cells in lists.items()}, log.path, losses, notes
@@ -47,20 +46,27 @@ def read(log: LogFile) -> Recording:
     return recording_of(log.path, FORMAT.name, points, notes, covers=log.covers)
 
 
-def _points(file: str, name: str, column: Column, epochs: list[Any] | None) -> Points:
+def _epochs(document: Any, notes: list[str]) -> Ints | None:
+    """The epochs of a dump of a `History` object, which has `history` and `epoch` as keys."""
+    epochs = document.get("epoch") if "history" in document else None
+    if epochs is None:
+        return None
+    if isinstance(epochs, list) and all(type(one) is int for one in epochs):
+        return np.array(epochs, np.int64)
+    notes.append(f"epoch: {epochs!r} is no list of whole numbers: the epochs are unknown")
+    return None
+
+
+def _points(file: str, name: str, column: Column, epochs: Ints | None) -> Points:
     return Points(
         name,
         column.numbers,
         Origin(name, file=file),
-        epochs=_epochs(epochs, len(column.numbers)),
+        # `validation_freq` makes shorter lists, whose epochs `epoch` does not say.
+        epochs=epochs if epochs is not None and len(epochs) == len(column.numbers) else None,
         covers=Name(name).covers or "epoch",
         printed=True,
     )
-
-
-def _epochs(epochs: list[Any] | None, length: int) -> Ints | None:
-    """The epochs as an array, if there is one for each number."""
-    return np.array(epochs, np.int64) if epochs is not None and len(epochs) == length else None
 
 
 def _note_empty(columns: Columns, notes: list[str]) -> None:

@@ -70,6 +70,17 @@ def test_words_beside_the_losses_are_left_out_with_a_note(written):
     assert recording.metadata["notes"] == ["host: left out, as row 1 is 'a', not a number"]
 
 
+@pytest.mark.parametrize("epochs", ["3", '"all"', "[0, null]", "[0.5, 1.5]", "{}"])
+def test_epochs_that_are_no_whole_numbers_are_unknown_and_a_note_says_so(written, epochs):
+    recording = lossaudit.read(
+        written(f'{{"epoch": {epochs}, "history": {{"loss": [2.0, 1.0]}}}}')
+    )
+    assert recording.series[0].epochs is None
+    (note,) = recording.metadata["notes"]
+    assert note.startswith("epoch: ")
+    assert note.endswith(" is no list of whole numbers: the epochs are unknown")
+
+
 def test_a_key_that_says_what_it_covers_is_believed(written):
     recording = lossaudit.read(written('{"batch_loss": [3.0, 2.0, 1.0], "loss": [2.0]}'))
     assert {one.origin: one.covers for one in recording.series} == {
