@@ -91,6 +91,7 @@ def test_a_planted_mistake_is_found_and_named(fault: str, name: str) -> None:
     assert set(FAULTS[fault].causes) <= named(report), report
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "name"), [one for one in PLANTED if not MOVED & set(FAULTS[one[0]].causes)]
 )
