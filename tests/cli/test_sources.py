@@ -20,6 +20,8 @@ from lossaudit.cli.commands import main
 from tests.forks import forked
 from tests.terminals import on_a_terminal
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = """
 import json
 import keras
@@ -81,7 +83,6 @@ def recorder() -> Recorder:
 # Truth
 
 
-@pytest.mark.slow
 def test_everything_that_keras_logged_is_right_by_the_run_file(capsys):
     status, report = audited(
         capsys, "--truth", "run.lossaudit", "logs", "history.json", "train.csv"
@@ -148,7 +149,6 @@ def test_a_tampered_log_is_named_by_file_and_epoch(capsys, tmp_path):
     assert by_origin(report)["train.csv: loss"] == ("exact", "epoch_mean")
 
 
-@pytest.mark.slow
 def test_the_command_of_the_readme_runs():
     readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
     (line,) = [line for line in readme.splitlines() if line.startswith("lossaudit audit ")]
@@ -231,7 +231,6 @@ def test_json_says_what_was_read_and_by_which_truth(capsys):
     assert report["metadata"]["truth"]["backend"] == "tensorflow"
 
 
-@pytest.mark.slow
 def test_select_and_ignore_choose_rules(capsys):
     every = ["--truth", "every.lossaudit", "every"]
     codes = {finding["code"] for finding in audited(capsys, *every)[1]["findings"]}
@@ -334,7 +333,6 @@ def test_a_command_without_a_path_is_bad_usage(capsys):
 # Size
 
 
-@pytest.mark.slow
 def test_a_terminal_shows_progress_and_a_pipe_does_not():
     program = [
         sys.executable,
@@ -352,7 +350,6 @@ def test_a_terminal_shows_progress_and_a_pipe_does_not():
     assert subprocess.run(program, capture_output=True, check=True).stderr == b""
 
 
-@pytest.mark.slow
 def test_a_million_numbers_take_seconds(capsys, tmp_path):
     values = np.random.default_rng(0).lognormal(size=1_000_000).astype(np.float32)
     lines = "\n".join(map(repr, values.astype(float).tolist()))

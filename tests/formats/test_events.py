@@ -14,6 +14,7 @@ from tests.formats.event_files import loop, starts
 from tests.formats.notes import notes
 
 
+@pytest.mark.slow
 def test_a_file_cut_off_at_any_byte_of_its_last_record_gives_every_record_before_it(tmp_path):
     path = loop(tmp_path, [3.0, 2.0, 1.0])
     whole = path.read_bytes()

@@ -72,6 +72,7 @@ def test_a_failure_loses_nothing_either_where_another_recorder_captures_for_both
     assert [step for step, _ in scalars(tmp_path / "train")["batch_loss"]] == [0, 1, 2, 3]
 
 
+@pytest.mark.slow
 def test_a_program_that_dies_of_an_exception_has_its_summaries(tmp_path):
     program = f"""
 from lossaudit.keras import Summaries

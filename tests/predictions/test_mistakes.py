@@ -112,6 +112,7 @@ def test_every_cause_has_a_planted_mistake_that_is_planted_here() -> None:
     assert planted == {one.name for one in of_stage("batches", "mean", "number")} | MOVED
 
 
+@pytest.mark.slow
 def test_most_planted_mistakes_are_named_alone() -> None:
     alone = [named(audited(fault, name)) == set(FAULTS[fault].causes) for fault, name in PLANTED]
     assert np.mean(alone) > 0.75
