@@ -128,8 +128,7 @@ def _verdicts(compared: Comparison, explanation: Explanation | None) -> NDArray[
 def _place_of(batches: Batches, epoch: int, step: int) -> float:
     """The place of a number in the plot, by the epoch and step of its last batch."""
     axis, _ = _axis(batches)
-    # After a resume an epoch occurs twice: the last session counts, as in `group_of`.
-    return float(axis[np.flatnonzero((batches.epochs == epoch) & (batches.steps == step))[-1]])
+    return float(axis[batches.row_of(epoch, step)])
 
 
 def _axis(batches: Batches) -> tuple[Ints, Unit]:

@@ -93,9 +93,7 @@ def _where(assessed: Assessment, epoch: int, step: int) -> str:
 def group_of(assessed: Assessment, epoch: int, step: int) -> slice:
     """Return the batches of the epoch with a step, of its latest session after a resume."""
     batches = assessed.truth.batches
-    # An epoch that was trained again after a resume has every step twice.
-    row = int(np.flatnonzero((batches.epochs == epoch) & (batches.steps == step))[-1])
-    number = int(np.searchsorted(batches.ends, row))
+    number = int(np.searchsorted(batches.ends, batches.row_of(epoch, step)))
     return slice(int(batches.starts[number]), int(batches.ends[number]) + 1)
 
 

@@ -98,6 +98,11 @@ class Batches:
         """Rows of the largest batch of each epoch, which is the batch size."""
         return np.array([self.weights[group].max() for group in self.groups()])
 
+    def row_of(self, epoch: int, step: int) -> int:
+        """The index of the batch with an epoch and a step, in its latest session."""
+        # An epoch that was trained again after a resume has every step twice.
+        return int(np.flatnonzero((self.epochs == epoch) & (self.steps == step))[-1])
+
     def groups(self) -> Iterator[slice]:
         """Yield the batches of each epoch as a slice."""
         yield from (

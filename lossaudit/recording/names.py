@@ -58,8 +58,6 @@ _PLAIN = frozenset(
         "my",
         "per",
         "record",
-    }
-    | {
         "recorded",
         "records",
         "result",

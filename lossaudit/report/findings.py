@@ -12,8 +12,28 @@ from lossaudit.report.verdict import Verdict
 from lossaudit.rules.rule import Severity
 
 
+class Drawable:
+    """What a plot can show: its evidence is computed when it is asked for.
+
+    Args:
+        draw: computes the evidence; None where there is nothing to show.
+    """
+
+    draw: Draw | None
+
+    @cached_property
+    def evidence(self) -> Evidence | None:
+        """What a plot of it shows; None where there is nothing to show."""
+        return self.draw() if self.draw else None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What draws the evidence refers to the recording, which may be large: the evidence itself
+        # is kept instead.
+        return {**vars(self), "draw": self.evidence and Drawn(self.evidence)}
+
+
 @dataclass(frozen=True)
-class Finding:
+class Finding(Drawable):
     """One broken expectation: where, observed, expected, bound, cause and remedy.
 
     `evidence` is computed once a plot is asked for. It is not in the JSON.
@@ -72,16 +92,6 @@ class Finding:
         """The line in that file, from 1; None if unknown."""
         return self.origin.line if self.origin else None
 
-    @cached_property
-    def evidence(self) -> Evidence | None:
-        """What a plot of it shows; None where there is nothing to show."""
-        return self.draw() if self.draw else None
-
-    def __getstate__(self) -> dict[str, Any]:
-        # What draws the evidence refers to the recording, which may be large: the evidence itself
-        # is kept instead.
-        return {**vars(self), "draw": self.evidence and Drawn(self.evidence)}
-
     def __str__(self) -> str:
         return f"{self.code} {self.message}" + (
             f"\n  Remedy: {self.remedy}" if self.remedy else ""
@@ -89,7 +99,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Judgement(Drawable):
     """The verdict on one claim, with what it promised to cover and what quantity it is."""
 
     origin: str
@@ -100,16 +110,6 @@ class Judgement:
     quantity: str | None = None
     points: int = 0
     draw: Draw | None = field(default=None, compare=False, repr=False)
-
-    @cached_property
-    def evidence(self) -> Evidence | None:
-        """What a plot of it shows; None where there is nothing to show."""
-        return self.draw() if self.draw else None
-
-    def __getstate__(self) -> dict[str, Any]:
-        # What draws the evidence refers to the recording, which may be large: the evidence itself
-        # is kept instead.
-        return {**vars(self), "draw": self.evidence and Drawn(self.evidence)}
 
     def __str__(self) -> str:
         holds = f" as {self.quantity}" if self.quantity else ""

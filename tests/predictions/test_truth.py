@@ -85,3 +85,9 @@ def test_a_truth_needs_batches_of_the_claim_once():
         LookupError, match="several series of the batches of train loss: keep only"
     ):
         truth_about(doubled, "loss", "train", "float32")
+
+
+def test_a_batch_that_was_trained_again_is_found_in_its_latest_session():
+    columns = {"weights": [4, 4, 4, 4, 2], "epochs": [0, 0, 0, 0, 1], "steps": [0, 1, 0, 1, 2]}
+    batches = Batches.of(Series([9.0, 9.0, 1.0, 2.0, 3.0], **columns))
+    assert [batches.row_of(0, 0), batches.row_of(0, 1), batches.row_of(1, 2)] == [2, 3, 4]

@@ -125,22 +125,17 @@ def mistake(
     """
 
     def register(predict: _Predict) -> _Predict:
-        estimates = len(signature(predict).parameters) > 1 and breaks != "precision"
-        _add(
-            Mistake(
-                _named(predict),
-                explanation,
-                remedy,
-                rules,
-                covers,
-                stage,
-                breaks,
-                of_truth_and_log(predict),
-                estimates,
-                declared_by,
-            )
+        return _registered(
+            predict,
+            explanation=explanation,
+            remedy=remedy,
+            rules=rules,
+            covers=covers,
+            stage=stage,
+            breaks=breaks,
+            estimates=len(signature(predict).parameters) > 1 and breaks != "precision",
+            declared_by=declared_by,
         )
-        return predict
 
     return register
 
@@ -165,20 +160,16 @@ def defect(
     """
 
     def register(predict: _Predict) -> _Predict:
-        _add(
-            Mistake(
-                _named(predict),
-                explanation,
-                remedy,
-                rules,
-                covers,
-                "keras",
-                predict=of_truth_and_log(predict),
-                seen=seen,
-                threads=threads,
-            )
+        return _registered(
+            predict,
+            explanation=explanation,
+            remedy=remedy,
+            rules=rules,
+            covers=covers,
+            stage="keras",
+            seen=seen,
+            threads=threads,
         )
-        return predict
 
     return register
 
@@ -217,8 +208,10 @@ def version_parts(version: str) -> tuple[int, ...]:
     return tuple(int(part) if part.isdigit() else 0 for part in parts)
 
 
-def _named(predict: _Predict) -> str:
-    return predict.__name__.replace("_", "-")
+def _registered(predict: _Predict, **fields: Any) -> _Predict:
+    name = predict.__name__.replace("_", "-")
+    _add(Mistake(name, predict=of_truth_and_log(predict), **fields))
+    return predict
 
 
 def _add(one: Mistake) -> Mistake:
